@@ -1,0 +1,1 @@
+"""Claims held to exact numbers, and benchmarks."""
