@@ -1,0 +1,156 @@
+"""The shape of the house: who imports whom, what a start costs, how long a file may get, what must be documented."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("refsbnn", "oracle", "validation")
+LONGEST = 400
+
+# What each package may import at the top of a file, beside the standard library and itself.
+ALLOWED = {
+    "oracle": {"numpy", "scipy"},
+    "refsbnn": {"numpy", "scipy", "numba", "h5py", "tqdm"},
+    "validation": {"numpy", "scipy", "numba", "h5py", "tqdm", "refsbnn", "oracle"},
+}
+# What a function may import when it is called: the extras of setup.cfg (`data`, `mpi`, `plots`, `peers`).
+ALLOWED_LATE = {
+    "oracle": set(),
+    "refsbnn": {"tonic", "mpi4py"},
+    "validation": {"matplotlib", "torch", "snntorch", "spikingjelly", "norse"},
+}
+HEAVY = ("matplotlib", "tonic", "sklearn", "torch")
+
+
+def python_files(package: str) -> list[Path]:
+    """Every Python file of a package, in a fixed order."""
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """The top-level name of each absolute import of a file, and whether it stands inside a function."""
+    for node in ast.iter_child_nodes(tree):
+        late = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0], False
+        else:
+            yield from ((name, late or inner) for name, inner in imports(node))
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """The string constants of a file, without its docstrings."""
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_file_imports_only_what_its_package_may(package: str) -> None:
+    wrong = []
+    for path in python_files(package):
+        for name, late in imports(parse(path)):
+            allowed = ALLOWED[package] | {package} | (ALLOWED_LATE[package] if late else set())
+            if name not in allowed and name not in sys.stdlib_module_names:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("package", "stranger"), [("refsbnn", "oracle"), ("oracle", "refsbnn")])
+def test_oracle_and_refsbnn_do_not_name_each_other(package: str, stranger: str) -> None:
+    """Not even as a string that could be handed to importlib; `validation` may stand in the CLI's table alone."""
+    wrong = []
+    for path in python_files(package):
+        for text in strings(parse(path)):
+            top = text.replace(":", ".").split(".")[0]
+            is_cli = path == ROOT / "refsbnn" / "cli.py"
+            if top == stranger or (top == "validation" and "." in text and not is_cli):
+                wrong.append(f"{path.relative_to(ROOT)} holds the string {text!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+def modules(package: str) -> list[str]:
+    """The names of every module of a package."""
+    found = importlib.import_module(package)
+    names = [package, *(module.name for module in pkgutil.walk_packages(found.__path__, package + "."))]
+    return [name for name in names if not name.endswith("__main__")]
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules a fresh interpreter holds after `code`."""
+    probe = "\nimport sys as _sys\nprint('\\n' + ' '.join({name.split('.')[0] for name in _sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code + probe], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("package", "strangers"),
+    [("refsbnn", {"oracle", "validation", *HEAVY}), ("oracle", {"refsbnn", "validation", "numba", *HEAVY})],
+)
+def test_importing_everything_loads_no_stranger(package: str, strangers: set[str]) -> None:
+    """What is loaded, not what is written: catches a way round through a third module."""
+    assert not loaded_by("\n".join(f"import {name}" for name in modules(package))) & strangers
+
+
+def test_importing_refsbnn_and_its_command_line_is_light() -> None:
+    assert not loaded_by("import refsbnn, refsbnn.cli") & {"oracle", "validation", *HEAVY}
+
+
+def test_help_needs_not_even_numpy() -> None:
+    call = "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert not stop.code"
+    code = f"from refsbnn.cli import main\n{call}"
+    assert not loaded_by(code) & {"numpy", "scipy", "numba", "h5py", "oracle", "validation", *HEAVY}
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for package in (*PACKAGES, "tests")
+        for path in python_files(package)
+    }
+    assert not {name: lines for name, lines in lengths.items() if lines > LONGEST}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_has_a_docstring(package: str) -> None:
+    assert not [str(path.relative_to(ROOT)) for path in python_files(package) if not ast.get_docstring(parse(path))]
+
+
+@pytest.mark.parametrize("package", ["refsbnn", "oracle"])
+def test_every_public_function_and_class_has_a_docstring(package: str) -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in python_files(package)
+        for node in parse(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        if not ast.get_docstring(node)
+    ]
+    assert not bare, "\n".join(bare)
+
+
+@pytest.mark.parametrize("package", ["refsbnn", "oracle"])
+def test_every_public_method_has_a_docstring_or_inherits_one(package: str) -> None:
+    bare = []
+    for module_name in modules(package):
+        for name, item in vars(importlib.import_module(module_name)).items():
+            if name.startswith("_") or not inspect.isclass(item) or item.__module__ != module_name:
+                continue
+            methods = [key for key, value in vars(item).items() if inspect.isfunction(value) and key[0] != "_"]
+            bare += [f"{module_name}.{name}.{key}" for key in methods if not inspect.getdoc(getattr(item, key))]
+    assert not bare, "\n".join(bare)
