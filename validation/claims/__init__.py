@@ -1,1 +1,8 @@
-"""Claims held to exact numbers, and benchmarks."""
+"""The claims of the paper and of docs/theory.md, one file each: the statement, the check, the numbers.
+
+A claim module holds a title, a docstring with the statement and where it comes from, and
+``check(level) -> list[Row]``. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
+"""
+
+NAMES: tuple[str, ...] = ()
+"""The claim modules in the order of the report."""

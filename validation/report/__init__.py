@@ -1,1 +1,1 @@
-"""The audit report."""
+"""The audit report: the text table, the drawings and the HTML page."""
