@@ -1,0 +1,157 @@
+"""Mean-field Gaussian posterior over the weights: its variance's parameter, its KL term, zero-mean filters."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from refsbnn.errors import InputError, check_array
+
+# For |d| below this, d - log(1 + d) is summed as a series; above it, the difference itself loses under 4 bits.
+NEAR_PRIOR = 0.5
+# Terms of that series: q^2 <= 1/9 for |d| <= 1/2, so the first one left out is below 9^-17 / 37 of the first.
+TERMS = 17
+
+
+class KL(NamedTuple):
+    """KL divergence of a layer's posterior from its prior in nats, with its gradients (theory 4.2)."""
+
+    value: float
+    mu: np.ndarray
+    sigma2: np.ndarray
+
+
+def sigma2_of(rho: np.ndarray) -> np.ndarray:
+    """The posterior variance exp(rho) (theory 3.5).
+
+    Examples
+    --------
+    >>> float(sigma2_of(0.0))
+    1.0
+    """
+    return np.exp(rho)  # theory 3.5
+
+
+def rho_of(sigma2: np.ndarray) -> np.ndarray:
+    """The parameter rho = log(sigma2) of a posterior variance (theory 3.5).
+
+    Raises
+    ------
+    InputError
+        A variance that is not positive.
+
+    Examples
+    --------
+    >>> float(rho_of(1.0))
+    0.0
+    """
+    return np.log(positive("sigma2", sigma2))  # theory 3.5
+
+
+def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> KL:
+    """KL of N(mu, sigma2) from the prior N(0, prior_sigma2), summed over the weights (theory 4.2).
+
+    With d = sigma2 / prior - 1 each weight counts (mu^2 / prior + d - log(1 + d)) / 2, a sum of terms that are never
+    negative, each to a few units in the last place however near sigma2 is to the prior.
+
+    Parameters
+    ----------
+    mu, sigma2 : (...) arrays
+    prior_sigma2 : float, or array that broadcasts to the weights
+
+    Returns
+    -------
+    KL
+        value in nats; gradients mu and sigma2 of shape (...).
+
+    Raises
+    ------
+    InputError
+        Shapes that differ, a variance that is not positive, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kl(np.array([1.0]), np.array([2.0]), 2.0).value
+    0.25
+    """
+    mu = check_array("mu", mu)
+    sigma2 = positive("sigma2", check_array("sigma2", sigma2, mu.shape))
+    prior = positive("prior_sigma2", prior_sigma2)
+    if np.broadcast_shapes(mu.shape, prior.shape) != mu.shape:
+        raise InputError(f"prior_sigma2 has shape {prior.shape}; expected one that broadcasts to {mu.shape}")
+    d = (sigma2 - prior) / prior  # exact difference where it is small
+    value = 0.5 * (mu * mu / prior + minus_log1p(d))  # theory 4.2
+    return KL(float(value.sum()), mu / prior, 0.5 * d / sigma2)  # theory 4.2: (1/prior - 1/sigma2) / 2
+
+
+def minus_log1p(d: np.ndarray) -> np.ndarray:
+    """d - log(1 + d), which is never negative, without cancellation at 0.
+
+    With q = d / (2 + d), log(1 + d) = 2 atanh(q) and d = 2q / (1 - q), so the difference is
+    q (d - 2 q^2 (1/3 + q^2/5 + q^4/7 + ...)).
+    """
+    near = np.abs(d) < NEAR_PRIOR
+    x = np.where(near, d, 0.0)
+    q = x / (2.0 + x)
+    series = np.zeros_like(q)
+    for n in range(TERMS, 0, -1):
+        series = series * q * q + 1.0 / (2 * n + 1)
+    return np.where(near, q * (x - 2.0 * q * q * series), d - np.log1p(d))
+
+
+def zero_mean(mu: np.ndarray) -> np.ndarray:
+    """Filters without their mean: mu_i - mean(mu_i) over all axes but the first (theory 3.7).
+
+    Parameters
+    ----------
+    mu : (out, in) or (out, kh, kw, in) array
+        The free parameter.
+
+    Returns
+    -------
+    array of the same shape, whose filters sum to zero
+
+    Raises
+    ------
+    InputError
+        Fewer than two dimensions, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> zero_mean(np.array([[1.0, 3.0]]))
+    array([[-1.,  1.]])
+    """
+    mu = check_array("mu", mu)
+    if mu.ndim < 2:
+        raise InputError(f"mu has shape {mu.shape}; expected (out, in) or (out, kh, kw, in)")
+    return mu - mu.mean(axis=tuple(range(1, mu.ndim)), keepdims=True)  # theory 3.7
+
+
+def zero_mean_backward(dmu: np.ndarray) -> np.ndarray:
+    """Gradient of the free parameter given that of its zero-mean filters (theory 3.7).
+
+    The projection is symmetric, so its adjoint is the projection itself.
+
+    Parameters
+    ----------
+    dmu : (out, in) or (out, kh, kw, in) array
+
+    Returns
+    -------
+    array of the same shape
+
+    Raises
+    ------
+    InputError
+        As `zero_mean`.
+    """
+    return zero_mean(dmu)  # theory 3.7
+
+
+def positive(name: str, value: np.ndarray | float) -> np.ndarray:
+    """`value` as float64 after checking that it is finite and above zero; raises InputError otherwise."""
+    array = check_array(name, value)
+    if (array <= 0.0).any():
+        raise InputError(f"{name} holds {array.min():g}; expected numbers > 0")
+    return array

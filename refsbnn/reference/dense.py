@@ -1,0 +1,97 @@
+"""Dense layer with mean-field Gaussian weights under local reparameterisation (theory 3.1 to 3.4)."""
+
+import numpy as np
+
+from refsbnn.errors import check_array
+from refsbnn.reference.moments import LinearGradients, check_weights, square
+
+
+def forward(
+    x: np.ndarray,
+    mu: np.ndarray,
+    sigma2: np.ndarray,
+    bias_mu: np.ndarray | None = None,
+    bias_sigma2: np.ndarray | None = None,
+    *,
+    domain: str = "real",
+    variance: str = "linear",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the pre-activations (theory 3.1).
+
+    Parameters
+    ----------
+    x : (..., in) array
+    mu, sigma2 : (out, in) arrays
+        Posterior mean and variance of the weights.
+    bias_mu, bias_sigma2 : (out,) arrays, optional
+    domain : {"real", "binary", "bipolar"}
+        What x holds.
+    variance : {"linear", "quadratic"}
+        Extension of x^2 between the states (theory 3.4).
+
+    Returns
+    -------
+    m, v : (..., out) float64 arrays
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, negative variances, NaN, unknown names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> forward(np.array([[1.0, 0.0]]), np.array([[0.5, 2.0]]), np.array([[0.1, 0.2]]), domain="binary")
+    (array([[0.5]]), array([[0.1]]))
+    """
+    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, ndim=2)
+    x = check_array("x", x, (*np.shape(x)[:-1], mu.shape[1]))
+    x2, _ = square(x, domain, variance)
+    m = x @ mu.T + bias_mu  # theory 3.1
+    v = x2 @ sigma2.T + bias_sigma2  # theory 3.1
+    return m, v
+
+
+def backward(
+    dm: np.ndarray,
+    dv: np.ndarray,
+    x: np.ndarray,
+    mu: np.ndarray,
+    sigma2: np.ndarray,
+    *,
+    domain: str = "real",
+    variance: str = "linear",
+) -> LinearGradients:
+    """Gradients of x, the weights and the bias, given those of m and v (theory 3.3).
+
+    Parameters
+    ----------
+    dm, dv : (..., out) arrays
+    x : (..., in) array
+    mu, sigma2 : (out, in) arrays
+    domain, variance
+        As in `forward`.
+
+    Returns
+    -------
+    LinearGradients
+        x (..., in), mu and sigma2 (out, in), bias_mu and bias_sigma2 (out,), summed over the leading axes.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, negative variances, NaN, unknown names.
+    """
+    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, ndim=2)
+    x = check_array("x", x, (*np.shape(x)[:-1], mu.shape[1]))
+    dm = check_array("dm", dm, (*x.shape[:-1], mu.shape[0]))
+    dv = check_array("dv", dv, dm.shape)
+    x2, dx2 = square(x, domain, variance)
+    leading = tuple(range(x.ndim - 1))
+    return LinearGradients(
+        x=dm @ mu + (dv @ sigma2) * dx2,  # theory 3.3
+        mu=np.tensordot(dm, x, (leading, leading)),  # theory 3.3: dm^T x
+        sigma2=np.tensordot(dv, x2, (leading, leading)),  # theory 3.3: dv^T x2
+        bias_mu=dm.sum(axis=leading),
+        bias_sigma2=dv.sum(axis=leading),
+    )
