@@ -74,8 +74,13 @@ def svg(figure: Figure, identity: str) -> str:
         axes = canvas.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes[len(figure.panels) :]:
             axis.set_visible(False)
+        told: list[str] = []
         for axis, panel in zip(axes, figure.panels, strict=False):
             _draw_panel(axis, panel)
+            labels = [series.label for series in panel.series]
+            if labels != told and len(labels) > 1:  # one legend for neighbours that share it
+                axis.legend()
+            told = labels
         text = io.StringIO()
         canvas.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return _adopt(text.getvalue(), identity, figure.title)
@@ -86,8 +91,6 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
     axis.set_title(panel.title)
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
-    axis.set_xscale("log" if panel.log_x else "linear")
-    axis.set_yscale("log" if panel.log_y else "linear")
     for index, series in enumerate(panel.series):
         y = np.array(series.y, dtype=float)
         if panel.log_y:
@@ -100,8 +103,22 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
             linestyle="--" if series.dashed else "-",
             label=series.label,
         )
-    if len(panel.series) > 1:
-        axis.legend()
+    if panel.log_x:
+        axis.set_xscale("log")
+        _label_logarithm(axis.xaxis, axis.get_xlim())
+    if panel.log_y:
+        axis.set_yscale("log")
+        _label_logarithm(axis.yaxis, axis.get_ylim())
+
+
+def _label_logarithm(axis: Any, limits: tuple[float, float]) -> None:
+    """Label decades; where fewer than three are shown, 1, 2 and 5 of each. Never the minor ticks."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    if limits[1] < 1000 * limits[0]:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _adopt(text: str, identity: str, title: str) -> str:
