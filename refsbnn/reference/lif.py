@@ -1,0 +1,204 @@
+"""Layer of noisy leaky integrate-and-fire neurons: forward and hand-derived backward through time (theory 3.9 to 3.12).
+
+Given its own past spikes a membrane is Gaussian with mean M and variance V; the spike is a noisy binary unit on
+(M - theta, V). Arrays have time first.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from refsbnn import estimators
+from refsbnn import noise as noises
+from refsbnn.errors import InputError, check_array, check_choice
+from refsbnn.reference import dense
+from refsbnn.reference.unit import check_moments, fire, fire_backward
+
+RESETS = ("hard", "soft")
+
+
+class LIFTape(NamedTuple):
+    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance, spikes."""
+
+    M: np.ndarray
+    V: np.ndarray
+    z: np.ndarray
+
+
+class LIFGradients(NamedTuple):
+    """Gradients of a LIF layer's arguments; the recurrent ones are None in a feed-forward layer."""
+
+    m: np.ndarray
+    v: np.ndarray
+    recurrent_mu: np.ndarray | None
+    recurrent_sigma2: np.ndarray | None
+
+
+def forward(
+    m: np.ndarray,
+    v: np.ndarray,
+    u: np.ndarray,
+    recurrent: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    beta: float,
+    theta: float,
+    noise: noises.Noise | str,
+    member: estimators.Member | str,
+    reset: str = "hard",
+    accumulate: bool = True,
+    variance: str = "linear",
+) -> tuple[np.ndarray, LIFTape]:
+    """Spikes over time (theory 3.9 to 3.11), from z_0 = 0, M_0 = V_0 = 0.
+
+    Parameters
+    ----------
+    m, v : (T, batch, *units) arrays
+        Moments of the input current of each step.
+    u : (T, batch, *units) array
+        Uniforms in [0, 1).
+    recurrent : (mu, sigma2), optional
+        Weights (units, units) from the previous step's spikes to this step's current; units must be one axis.
+    beta : float
+        Decay of the membrane per step, in [0, 1].
+    theta : float
+        Threshold.
+    noise : Noise or its name
+    member : Member or its name
+    reset : {"hard", "soft"}
+        A spike erases the membrane, or lowers it by theta.
+    accumulate : bool
+        Whether the membrane carries its variance along; otherwise V_t is the step's own v_t.
+    variance : {"linear", "quadratic"}
+        Extension of the recurrent spikes' square between the states (theory 3.4). The hard reset itself is linear
+        in the spike.
+
+    Returns
+    -------
+    z : (T, batch, *units) float64 array
+    tape : LIFTape
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, a negative variance, beta outside [0, 1], NaN, unknown names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> m, v, u = np.full((3, 1, 1), 0.6), np.full((3, 1, 1), 1e-6), np.full((3, 1, 1), 0.5)
+    >>> z, tape = forward(m, v, u, beta=1.0, theta=1.0, noise="gaussian", member="st")
+    >>> z.ravel(), tape.M.ravel()
+    (array([0., 1., 0.]), array([0.6, 1.2, 0.6]))
+    """
+    m, v, u = check_moments(m, v, u)
+    recurrent = check_options(m.shape, recurrent, beta, theta, reset)
+    noise, member = noises.get(noise), estimators.get(member)
+    M, V, z = np.zeros((3, *m.shape))
+    before_M, before_V, before_z = np.zeros((3, *m.shape[1:]))
+    for t in range(len(m)):
+        m_t, v_t = m[t], v[t]
+        if recurrent is not None:
+            m_own, v_own = dense.forward(before_z, *recurrent, domain="binary", variance=variance)
+            m_t, v_t = m_t + m_own, v_t + v_own  # theory 3.1
+        if reset == "hard":
+            M[t] = beta * before_M * (1.0 - before_z) + m_t  # theory 3.9
+            V[t] = beta**2 * before_V * (1.0 - before_z) + v_t  # theory 3.9
+        else:
+            M[t] = beta * before_M + m_t - theta * before_z  # theory 3.10
+            V[t] = beta**2 * before_V + v_t  # theory 3.10
+        if not accumulate:
+            V[t] = v_t  # theory 3.9 and 3.10, instantaneous
+        z[t] = fire(M[t] - theta, V[t], u[t], noise, member)  # theory 3.11
+        before_M, before_V, before_z = M[t], V[t], z[t]
+    return z, LIFTape(M, V, z)
+
+
+def backward(
+    g: np.ndarray,
+    tape: LIFTape,
+    u: np.ndarray,
+    recurrent: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    beta: float,
+    theta: float,
+    noise: noises.Noise | str,
+    member: estimators.Member | str,
+    reset: str = "hard",
+    accumulate: bool = True,
+    variance: str = "linear",
+    reset_gradient: bool = True,
+    extra: np.ndarray | None = None,
+) -> LIFGradients:
+    """Backward through time (theory 3.12).
+
+    Parameters
+    ----------
+    g : (T, batch, *units) array
+        Gradient of the spikes.
+    tape : LIFTape
+        From `forward`.
+    u, recurrent, beta, theta, noise, member, reset, accumulate, variance
+        As in `forward`.
+    reset_gradient : bool
+        Whether the gradient flows from the membrane to the spike that reset it (through M and through V).
+    extra : (draws, T, batch, *units) array, optional
+        Further uniforms of a member that draws in the backward pass (`gr`).
+
+    Returns
+    -------
+    LIFGradients
+        m and v (T, batch, *units); recurrent_mu and recurrent_sigma2 (units, units) or None.
+
+    Raises
+    ------
+    InputError
+        As `forward`.
+    """
+    M, V, u = check_moments(tape.M, tape.V, u)
+    recurrent = check_options(M.shape, recurrent, beta, theta, reset)
+    noise, member = noises.get(noise), estimators.get(member)
+    g = check_array("g", g, M.shape)
+    z = check_array("z", tape.z, M.shape)
+    gm, gv = np.zeros((2, *M.shape))
+    dM, dV, dz = np.zeros((3, *M.shape[1:]))  # of step t + 1, and what that step sends to the spike z_t
+    d_recurrent = None if recurrent is None else (np.zeros_like(recurrent[0]), np.zeros_like(recurrent[1]))
+    for t in reversed(range(len(M))):
+        dM_unit, dV_unit = fire_backward(
+            g[t] + dz, z[t], M[t] - theta, V[t], u[t], noise, member, None if extra is None else extra[:, t]
+        )
+        kept = 1.0 - z[t] if reset == "hard" else 1.0
+        dM = dM_unit + beta * kept * dM  # theory 3.12
+        dV = dV_unit + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
+        gm[t], gv[t] = dM, dV
+        dz = np.zeros_like(dM)
+        if t == 0:
+            break
+        if reset_gradient and reset == "hard":
+            dz = -beta * M[t - 1] * dM - (beta**2 * V[t - 1] * dV if accumulate else 0.0)  # theory 3.12
+        elif reset_gradient:
+            dz = -theta * dM  # theory 3.12
+        if recurrent is not None and d_recurrent is not None:
+            own = dense.backward(dM, dV, z[t - 1], *recurrent, domain="binary", variance=variance)  # theory 3.3
+            dz = dz + own.x
+            d_recurrent = d_recurrent[0] + own.mu, d_recurrent[1] + own.sigma2
+    return LIFGradients(gm, gv, *(d_recurrent or (None, None)))
+
+
+def check_options(
+    shape: tuple[int, ...],
+    recurrent: tuple[np.ndarray, np.ndarray] | None,
+    beta: float,
+    theta: float,
+    reset: str,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The recurrent weights as float64 after checking them and the neuron's numbers; raises InputError otherwise."""
+    check_choice("reset", reset, RESETS)
+    if not 0.0 <= beta <= 1.0 or not np.isfinite(theta):
+        raise InputError(f"beta and theta are {beta!r} and {theta!r}; expected beta in [0, 1] and a finite theta")
+    if len(shape) < 2 or (recurrent is not None and len(shape) != 3):
+        wanted = "(T, batch, *units)" if recurrent is None else "(T, batch, units) with recurrent weights"
+        raise InputError(f"m has shape {shape}; expected {wanted}")
+    if recurrent is None:
+        return None
+    mu = check_array("recurrent mu", recurrent[0], (shape[2], shape[2]))
+    return mu, check_array("recurrent sigma2", recurrent[1], mu.shape, nonnegative=True)
