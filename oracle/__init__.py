@@ -1,1 +1,71 @@
-"""Exact answers for small binary and spiking networks, by enumeration. Imports nothing of refsbnn."""
+"""Exact answers for small binary and spiking networks, by enumeration. Imports nothing of refsbnn; needs NumPy, SciPy.
+
+From arrays to the exact bias and variance of an estimator:
+
+>>> import numpy as np, oracle
+>>> hidden = (np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4))
+>>> net = oracle.Layered(layers=[hidden], readout=(np.array([[1.0, -1.0], [-0.5, 1.5]]), np.zeros((2, 2))))
+>>> estimate = oracle.moments(net, [1.0, -0.5], oracle.Categorical(label=0), oracle.agr(tau=0.5))["layers.0.mu"]
+>>> estimate.bias.round(4)
+array([[-0.0006,  0.0003],
+       [ 0.0727, -0.0364]])
+>>> estimate.variance.round(4)
+array([[0.0515, 0.0129],
+       [0.01  , 0.0025]])
+
+Networks (network.py)
+    Layered(layers, readout, noise="gaussian", domain="binary", variance="linear")
+    Residual(stem, blocks, readout, scales=1.0, accumulate=True, noise, domain, variance)
+    LIF(layers, readout, beta=0.9, theta=1.0, reset="hard", accumulate=True, reset_gradient=True, readout_beta=None,
+        reduce="mean", noise, variance)
+    A layer is Layer(mu, sigma2, bias_mu, bias_sigma2[, recurrent_mu, recurrent_sigma2]) or such a tuple.
+    parameters(net) lists every array by key; replace(net, {key: array}) changes some. Keys: "layers.0.mu",
+    "layers.0.recurrent_sigma2", "stem.bias_mu", "blocks.0.1.mu", "readout.sigma2". Gradients have the same keys.
+Losses (losses.py)
+    Categorical(label, eps=None), Bernoulli(targets, eps=None), Gaussian(targets, noise_variance=1.0),
+    Custom(function, eps=None). The loss is minus the log-likelihood, of one example.
+Members (members.py)
+    st(), iwst(p), mix(lam), trapezoid(), agr(tau), st_gs(tau), gr(tau, draws), identity_st(), two_point(target).
+Questions (moments.py)
+    exact(net, x, loss, method="auto", way="difference") -> Exact(loss, gradient, probability)
+    moments(net, x, loss, member, method="auto") -> {key: Estimate(gradient, mean, square; .bias .variance .mse)}
+    Methods: "transfer" (layer by layer, `Layered` only), "tree" (all joint spikes, every network).
+
+A network too large, or any other input that cannot be used, raises `InputError` with one line.
+"""
+
+from oracle.errors import InputError
+from oracle.losses import Bernoulli, Categorical, Custom, Gaussian, Loss
+from oracle.members import Discrete, agr, gr, identity_st, iwst, mix, st, st_gs, trapezoid, two_point
+from oracle.moments import Estimate, Exact, exact, moments
+from oracle.network import LIF, Layer, Layered, Network, Residual, parameters, replace
+
+__all__ = [
+    "LIF",
+    "Bernoulli",
+    "Categorical",
+    "Custom",
+    "Discrete",
+    "Estimate",
+    "Exact",
+    "Gaussian",
+    "InputError",
+    "Layer",
+    "Layered",
+    "Loss",
+    "Network",
+    "Residual",
+    "agr",
+    "exact",
+    "gr",
+    "identity_st",
+    "iwst",
+    "mix",
+    "moments",
+    "parameters",
+    "replace",
+    "st",
+    "st_gs",
+    "trapezoid",
+    "two_point",
+]

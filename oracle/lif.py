@@ -1,0 +1,134 @@
+"""Leaky integrate-and-fire layers in time (theory 3.9 to 3.13): membranes and readout given the spikes, and adjoints.
+
+Stage t * len(layers) + j holds the spikes of layer j at step t.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from oracle.network import LIF
+from oracle.terms import Term, linear, pull_linear, square
+
+Pull = tuple[list[Term], dict[int, np.ndarray]]
+
+
+def membrane(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """M_t - theta and V_t of one layer at one step (theory 3.9, 3.10); both start from 0."""
+    means, spreads = _path(net, x, stage, history)
+    return means[-1] - net.theta, spreads[-1]
+
+
+def _path(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) -> tuple[list, list]:
+    """M and V of one layer at every step up to the stage's."""
+    last, j = divmod(stage, len(net.layers))
+    means: list[np.ndarray] = []
+    spreads: list[np.ndarray] = []
+    for t in range(last + 1):
+        m, v = _drive(net, x, t, j, history)
+        if t:
+            z = history[(t - 1) * len(net.layers) + j]
+            # A detached reset sees the spike as a constant: .real drops the complex step that differentiates it.
+            z = z if net.reset_gradient else z.real
+            keep = 1.0 - z if net.reset == "hard" else 1.0
+            drop = net.theta * z if net.reset == "soft" else 0.0
+            m = net.beta * means[-1] * keep + m - drop
+            v = net.beta**2 * spreads[-1] * keep + v if net.accumulate else v
+        means.append(m)
+        spreads.append(v)
+    return means, spreads
+
+
+def _below(net: LIF, x: np.ndarray, t: int, j: int, history: Sequence[np.ndarray]) -> tuple[np.ndarray, int]:
+    """What layer j reads at step t, and the stage it comes from (-1: the input)."""
+    return (history[t * len(net.layers) + j - 1], t * len(net.layers) + j - 1) if j else (x[t][None], -1)
+
+
+def _drive(net: LIF, x: np.ndarray, t: int, j: int, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """m_t and v_t of layer j: from the layer below, and from its own last spikes if it is recurrent."""
+    layer = net.layers[j]
+    y, _ = _below(net, x, t, j, history)
+    m, v = linear(layer, y, square(y, net.domain if j else "real", net.variance)[0])
+    if t and layer.recurrent_mu is not None:
+        own = history[(t - 1) * len(net.layers) + j]
+        m = m + own @ layer.recurrent_mu.T
+        v = v + square(own, net.domain, net.variance)[0] @ layer.recurrent_sigma2.T
+    return m, v
+
+
+def pull_membrane(
+    net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray], dm: np.ndarray, dv: np.ndarray
+) -> Pull:
+    """Adjoint of `membrane` (theory 3.12), back through the steps to the first."""
+    last, j = divmod(stage, len(net.layers))
+    means, spreads = _path(net, x, stage, history)
+    layer, name = net.layers[j], f"layers.{j}"
+    terms: list[Term] = []
+    cotangents: dict[int, np.ndarray] = {}
+    for t in range(last, -1, -1):
+        y, source = _below(net, x, t, j, history)
+        some, dy = pull_linear(name, layer, y, *square(y, net.domain if j else "real", net.variance), dm, dv)
+        terms += some
+        if j:
+            cotangents[source] = dy
+        if not t:
+            break
+        past = (t - 1) * len(net.layers) + j
+        own = history[past]
+        dz = np.zeros_like(dm)
+        if layer.recurrent_mu is not None:
+            own2, slope = square(own, net.domain, net.variance)
+            terms += [Term(f"{name}.recurrent_mu", dm, own), Term(f"{name}.recurrent_sigma2", dv, own2)]
+            dz = dz + dm @ layer.recurrent_mu + (dv @ layer.recurrent_sigma2) * slope
+        kept = net.beta**2 if net.accumulate else 0.0
+        if net.reset_gradient and net.reset == "hard":
+            dz = dz - net.beta * means[t - 1] * dm - kept * spreads[t - 1] * dv
+        elif net.reset_gradient:
+            dz = dz - net.theta * dm
+        cotangents[past] = dz
+        keep = 1.0 - own if net.reset == "hard" else 1.0
+        dm, dv = net.beta * keep * dm, kept * keep * dv
+    return terms, cotangents
+
+
+def output(net: LIF, x: np.ndarray, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the reduced outputs (theory 3.13); the readout's noise is independent over steps."""
+    m, v = _readings(net, x, history)
+    weights = _weights(net, m)
+    return (weights * m).sum(axis=0), (weights**2 * v).sum(axis=0)
+
+
+def pull_output(net: LIF, x: np.ndarray, history: Sequence[np.ndarray], dm: np.ndarray, dv: np.ndarray) -> Pull:
+    """Adjoint of `output`; for "max" the chosen step is held."""
+    weights = _weights(net, _readings(net, x, history)[0])
+    terms: list[Term] = []
+    cotangents: dict[int, np.ndarray] = {}
+    for t, weight in enumerate(weights):
+        source = (t + 1) * len(net.layers) - 1
+        y = history[source]
+        some, dy = pull_linear(
+            "readout", net.readout, y, *square(y, net.domain, net.variance), weight * dm, weight**2 * dv
+        )
+        terms += some
+        cotangents[source] = dy
+    return terms, cotangents
+
+
+def _readings(net: LIF, x: np.ndarray, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of the readout's input at every step, each (steps, states, outputs)."""
+    spikes = [history[(t + 1) * len(net.layers) - 1] for t in range(x.shape[0])]
+    moments = [linear(net.readout, y, square(y, net.domain, net.variance)[0]) for y in spikes]
+    return np.stack([m for m, _ in moments]), np.stack([v for _, v in moments])
+
+
+def _weights(net: LIF, m: np.ndarray) -> np.ndarray:
+    """How much each step's reading counts in the reduced output, (steps, states, outputs) or broadcastable."""
+    steps = m.shape[0]
+    lag = np.arange(steps)[:, None] - np.arange(steps)[None, :]  # of step t after step s
+    decay = np.where(lag >= 0, float(net.readout_beta or 0.0) ** np.abs(lag), 0.0)
+    if net.reduce == "mean":
+        return decay.mean(axis=0)[:, None, None]
+    if net.reduce == "last":
+        return decay[-1][:, None, None]
+    integrated = np.tensordot(decay, m.real, axes=(1, 0))
+    return np.moveaxis(decay[integrated.argmax(axis=0)], -1, 0)

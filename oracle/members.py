@@ -1,0 +1,174 @@
+"""The members whose forward value is a spike z ~ Bernoulli(pi) (theory 2.1 to 2.10, 2.16), as slopes.
+
+An estimator replaces the derivative of a spike with respect to r by its slope k: the gradient at z is g k, and the
+member's weight is w = k / f. Here a member is the mean and the mean square of k given z; both together, with the
+independence of the units, are all that its exact bias and variance need.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from oracle.errors import InputError, number
+from oracle.noise import Law
+from oracle.slopes import slope_moment
+
+
+class Slopes(NamedTuple):
+    """Mean and mean square of the slope given z; the last axis is z = 0, 1."""
+
+    mean: np.ndarray
+    square: np.ndarray
+
+
+class UnitStates(NamedTuple):
+    """What one unit may do: its forward value in [0, 1], probability and slope; the last axis runs over the cases."""
+
+    values: np.ndarray
+    probabilities: np.ndarray
+    slopes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """A member that sends spikes forward.
+
+    Parameters
+    ----------
+    name : str
+    slopes : callable
+        Law -> Slopes.
+    random : bool
+        Whether the slope varies given z.
+    """
+
+    name: str
+    slopes: Callable[[Law], Slopes]
+    random: bool = False
+
+    def states(self, law: Law) -> UnitStates:
+        """The unit's two states, or four where the slope is random.
+
+        An estimate is linear in each unit's slope and slopes are independent given the spikes, so a slope that takes
+        mean - sd and mean + sd with probability 1/2 each gives the exact first two moments (theory 5.7).
+        """
+        mean, square = self.slopes(law)
+        probabilities = np.stack([law.p0, law.p1], axis=-1)
+        values = np.broadcast_to([0.0, 1.0], mean.shape)
+        if not self.random:
+            return UnitStates(values, probabilities, mean)
+        spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+        return UnitStates(
+            np.concatenate([values, values], axis=-1),
+            np.concatenate([probabilities, probabilities], axis=-1) / 2.0,
+            np.concatenate([mean - spread, mean + spread], axis=-1),
+        )
+
+
+def two_point(target: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], name: str = "two-point") -> Discrete:
+    """The member of a target measure on {0, 1} (theory 2.3).
+
+    Parameters
+    ----------
+    target : callable
+        pi -> masses (p0, p1), arrays of pi's shape; they need not add up to 1.
+    name : str
+    """
+
+    def slopes(law: Law) -> Slopes:
+        masses = np.stack(np.broadcast_arrays(*target(law.p1), law.p1)[:2], axis=-1)
+        if not np.isfinite(masses).all():
+            raise InputError(f"the target of {name} gives a mass that is not finite")
+        mean = masses * np.stack([law.hazard(0), law.hazard(1)], axis=-1)
+        return Slopes(mean, mean**2)
+
+    return Discrete(name, slopes)
+
+
+def st() -> Discrete:
+    """Straight-through: weight 1, the slope is f whatever the spike."""
+
+    def slopes(law: Law) -> Slopes:
+        mean = np.stack([law.f, law.f], axis=-1)
+        return Slopes(mean, mean**2)
+
+    return Discrete("st", slopes)
+
+
+def iwst(p: float | Callable[[np.ndarray], np.ndarray]) -> Discrete:
+    """Importance-weighted straight-through: masses (1-p, p), p a number in [0, 1] or a function of pi (theory 2.5)."""
+    if callable(p):
+        mass = p
+        return two_point(lambda pi: (1.0 - np.asarray(mass(pi)), np.asarray(mass(pi))), "iwst(p=function)")
+    fixed = _fraction("p", p)
+    return two_point(lambda pi: (np.full_like(pi, 1.0 - fixed), np.full_like(pi, fixed)), f"iwst(p={fixed:g})")
+
+
+def mix(lam: float) -> Discrete:
+    """Between straight-through (lam = 0) and the trapezoid (lam = 1): p1 = (1-lam) pi + lam/2 (theory 2.6)."""
+    lam = _fraction("lam", lam)
+
+    def slopes(law: Law) -> Slopes:
+        hazard = np.stack([law.hazard(0), law.hazard(1)], axis=-1)
+        mean = (1.0 - lam) * law.f[..., None] + 0.5 * lam * hazard
+        return Slopes(mean, mean**2)
+
+    return Discrete("trapezoid" if lam == 1.0 else f"mix(lam={lam:g})", slopes)
+
+
+def trapezoid() -> Discrete:
+    """Masses (1/2, 1/2), whatever pi is."""
+    return mix(1.0)
+
+
+def agr(tau: float = 1.0) -> Discrete:
+    """Analytical Gumbel-Rao: the relaxation's mean slope given the spike (theory 2.7, 2.8)."""
+    tau = number("tau", tau, above=0.0)
+
+    def slopes(law: Law) -> Slopes:
+        mean = _relaxation(law, tau, 1)
+        return Slopes(mean, mean**2)
+
+    return Discrete(f"agr(tau={tau:g})", slopes)
+
+
+def st_gs(tau: float = 1.0) -> Discrete:
+    """Straight-through Gumbel-softmax: the relaxation's slope at the draw that made the spike (theory 2.9)."""
+    tau = number("tau", tau, above=0.0)
+    return Discrete(f"st-gs(tau={tau:g})", lambda law: Slopes(_relaxation(law, tau, 1), _relaxation(law, tau, 2)), True)
+
+
+def gr(tau: float = 1.0, draws: int = 1) -> Discrete:
+    """Monte-Carlo Gumbel-Rao: the mean slope of `draws` fresh draws given the spike (theory 2.10)."""
+    tau = number("tau", tau, above=0.0)
+    if not isinstance(draws, int | np.integer) or draws < 1:
+        raise InputError(f"draws is {draws!r}; expected an integer >= 1")
+
+    def slopes(law: Law) -> Slopes:
+        mean, square = _relaxation(law, tau, 1), _relaxation(law, tau, 2)
+        return Slopes(mean, mean**2 + (square - mean**2) / draws)
+
+    return Discrete(f"gr(tau={tau:g},K={draws})", slopes, True)
+
+
+def identity_st() -> Discrete:
+    """Identity straight-through: slope 1 in r, no density (theory 2.16)."""
+
+    def slopes(law: Law) -> Slopes:
+        mean = np.stack([law.live, law.live], axis=-1).astype(np.float64)
+        return Slopes(mean, mean)
+
+    return Discrete("identity-st", slopes)
+
+
+def _relaxation(law: Law, tau: float, power: int) -> np.ndarray:
+    moments = [slope_moment(law.noise, side, tau, power) for side in (-law.r, law.r)]
+    return np.stack(moments, axis=-1) * law.live[..., None]
+
+
+def _fraction(name: str, value: float) -> float:
+    if number(name, value, lowest=0.0) > 1.0:
+        raise InputError(f"{name} is {value!r}; expected a number in [0, 1]")
+    return float(value)
