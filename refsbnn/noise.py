@@ -89,7 +89,7 @@ class Gaussian(Noise):
     >>> float(GAUSSIAN.cdf(-37.0))
     5.72557...e-300
     >>> float(GAUSSIAN.pdf_over_cdf(-1e4))
-    10000.0001
+    10000.0000999...
     """
 
     name = "gaussian"

@@ -1,0 +1,131 @@
+"""What a member of the IW-ST family is: a proposal to sample from and the slope its backward pass uses (theory 2.1)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refsbnn.errors import InputError
+from refsbnn.noise import Noise
+
+LARGEST = float(np.finfo(np.float64).max)
+SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+
+
+class Member(ABC):
+    """An estimator of d/dr E[L(h)]: sample h, return L'(h) times `slope` (theory 2.1).
+
+    The estimator is (dpi/dr) w(h) L'(h) with h drawn from the proposal q, w = dp/dq and p the member's target measure
+    on [0, 1]; dpi/dr = f(r). `slope` is the product w f(r), which stays finite where w does not.
+
+    All methods take float64 arrays of one shape (or shapes that broadcast) and return that shape. The uniforms are
+    arguments: `u` is the one that made h, in [0, 1); `extra`, of shape (draws, *shape of r), are a member's own.
+
+    Saturated units (theory 2.18): `slope` is finite for every finite r and every h, its true limit also where pi or
+    1 - pi has underflowed and h is a state that cannot occur. `weight` is w clipped at the largest float64.
+    Neither is ever NaN.
+    """
+
+    spelling: ClassVar[str]
+    proposal: ClassVar[str] = "bernoulli"
+
+    @property
+    def name(self) -> str:
+        """The canonical spelling, which `refsbnn.estimators.get` reads back."""
+        arguments = ",".join(f"{field.name}={spell(getattr(self, field.name))}" for field in fields(self))  # type: ignore[arg-type]
+        return f"{self.spelling}({arguments})" if arguments else self.spelling
+
+    @property
+    def draws(self) -> int:
+        """How many extra uniforms per unit `slope` and `weight` need."""
+        return 0
+
+    def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
+        """Return the forward value h in [0, 1]; here the spike z = 1[u < F(r)] (theory 1.1) as float64."""
+        return (u < noise.cdf(r)).astype(np.float64)
+
+    @abstractmethod
+    def slope(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return w f(r), what the backward pass multiplies dL/dh with to get dL/dr."""
+
+    def weight(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the importance weight w = dp/dq at h."""
+        with np.errstate(divide="ignore"):
+            log_weight = np.log(self.slope(h, r, noise, u, extra)) - noise.log_pdf(r)
+        return np.exp(np.minimum(log_weight, np.log(LARGEST)))
+
+    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+        """Return the target's masses (p0, p1) on {0, 1} (theory 2.3), for members whose target lies there.
+
+        Raises
+        ------
+        InputError
+            The target is not a measure on {0, 1}.
+        """
+        raise InputError(f"{self.name} has no target measure on {{0, 1}}")
+
+
+class BinaryTarget(Member):
+    """A member with proposal Bern(pi) and a target on {0, 1}: w = p1/pi or p0/(1 - pi) (theory 2.3)."""
+
+    @abstractmethod
+    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+        """Return the target's masses (p0, p1) on {0, 1}."""
+
+    def slope(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return p1 f/F for a spike, p0 f/(1 - F) for none."""
+        p0, p1 = self.masses(r, noise)
+        return np.where(is_spike(h), p1 * noise.pdf_over_cdf(r), p0 * noise.pdf_over_sf(r))
+
+    def weight(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return p1/pi for a spike, p0/(1 - pi) for none; 0 where mass and probability are both 0."""
+        p0, p1 = self.masses(r, noise)
+        return np.where(is_spike(h), clipped_ratio(p1, noise.cdf(r)), clipped_ratio(p0, noise.sf(r)))
+
+
+def is_spike(h: np.ndarray) -> np.ndarray:
+    """Whether a forward value on {0, 1} is a spike; indifferent to the rounding of narrower types."""
+    return np.asarray(h) > 0.5
+
+
+def clipped_ratio(mass: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """mass / probability, clipped to finite numbers; 0 where both are 0."""
+    with np.errstate(over="ignore"):
+        return np.clip(mass / np.maximum(probability, SMALLEST), -LARGEST, LARGEST)
+
+
+def spell(value: Any) -> str:
+    """How a parameter is written inside a member's name."""
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    if isinstance(value, tuple):
+        return "[" + ",".join(spell(item) for item in value) + "]"
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return repr(value)
+
+
+def check_number(what: str, value: Any, accepts: Callable[[float], bool], accepted: str) -> float:
+    """Return `value` as a float, or raise one line that says what was expected."""
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (is_number and np.isfinite(value) and accepts(float(value))):
+        raise InputError(f"{what} is {value!r}; accepted: {accepted}")
+    return float(value)
+
+
+def check_given(name: str, what: str, value: np.ndarray | None) -> np.ndarray:
+    """Return an optional argument that this member cannot do without."""
+    if value is None:
+        raise InputError(f"{name} needs {what}; none was given")
+    return np.asarray(value, dtype=np.float64)
