@@ -1,0 +1,41 @@
+"""One noisy unit with a polynomial loss: where most claims about the family can be seen bare."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.polynomial import Polynomial
+
+import oracle
+
+KEY = "layers.0.mu"
+
+# Members with a target on {0, 1} by the name refsbnn gives them, beside the oracle's own.
+MEMBERS = {
+    "st": oracle.st(),
+    "iwst(p=0.3)": oracle.iwst(0.3),
+    "mix(lam=0.5)": oracle.mix(0.5),
+    "trapezoid": oracle.trapezoid(),
+    "agr(tau=0.5)": oracle.agr(0.5),
+    "agr(tau=1)": oracle.agr(1.0),
+    "st-gs(tau=0.5)": oracle.st_gs(0.5),
+    "gr(tau=0.5,K=4)": oracle.gr(0.5, 4),
+    "identity-st": oracle.identity_st(),
+}
+NOISES = ("gaussian", "logistic")
+
+
+def network(noise: str, r: float) -> oracle.Layered:
+    """One unit with m = r and v = 1 at x = 1, read out as it is: its logit is z, or its relaxed value."""
+    return oracle.Layered([([[r]], [[1.0]])], ([[1.0]], [[0.0]]), noise=noise)
+
+
+def loss(coefficients: Sequence[float]) -> oracle.Custom:
+    """L(z) = sum_k c_k z^k."""
+    polynomial = Polynomial(coefficients)
+    return oracle.Custom(lambda logits: (polynomial(logits[:, 0]), polynomial.deriv()(logits)))
+
+
+def estimate(noise: str, r: float, coefficients: Sequence[float], member: oracle.Discrete) -> oracle.Estimate:
+    """The member's law as an estimate of d/dr E L(z); every array is a number."""
+    found = oracle.moments(network(noise, r), [1.0], loss(coefficients), member)[KEY]
+    return oracle.Estimate(*(np.asarray(part[0, 0]) for part in (found.gradient, found.mean, found.square)))
