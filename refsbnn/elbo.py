@@ -47,9 +47,9 @@ def categorical(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     >>> loglik.round(6), dlogits
     (array([-1.386294]), array([[-0.25, -0.25,  0.75, -0.25]]))
     """
-    logits = check_array("logits", logits)
+    logits = check_array("logits", logits, (*np.shape(logits)[:-1], None))
     labels = np.asarray(labels)
-    classes = logits.shape[-1] if logits.ndim else 0
+    classes = logits.shape[-1]
     if labels.dtype.kind not in "iu" or labels.shape != logits.shape[:-1]:
         raise InputError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers {logits.shape[:-1]}")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
@@ -88,7 +88,7 @@ def bernoulli(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.n
     >>> loglik.round(6), dlogits
     (array([-0.693147]), array([[0.5, 0. ]]))
     """
-    logits = check_array("logits", logits)
+    logits = check_array("logits", logits, (*np.shape(logits)[:-1], None))
     targets = check_array("targets", targets, logits.shape)
     if ((targets < 0.0) | (targets > 1.0)).any():
         raise InputError(f"targets run from {targets.min():g} to {targets.max():g}; expected [0, 1]")
@@ -128,10 +128,10 @@ def gaussian(
     >>> gaussian(np.array([[1.0]]), np.array([[3.0]]), np.array([[2.0]]), 1 / (2 * np.pi))[0].round(6)
     array([-12.566371])
     """
-    m = check_array("m", m)
+    m = check_array("m", m, (*np.shape(m)[:-1], None))
     v = check_array("v", v, m.shape, nonnegative=True)
     targets = check_array("targets", targets, m.shape)
-    noise = positive("noise_variance", noise_variance)
+    noise = positive("noise_variance", check_array("noise_variance", noise_variance, ()))
     error = targets - m
     each = -0.5 * np.log(2.0 * np.pi * noise) - (error * error + v) / (2.0 * noise)  # theory 4.3
     return each.sum(axis=-1), error / noise, np.full(m.shape, -0.5 / noise)  # theory 4.3

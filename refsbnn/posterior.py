@@ -77,8 +77,10 @@ def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> 
     mu = check_array("mu", mu)
     sigma2 = positive("sigma2", check_array("sigma2", sigma2, mu.shape))
     prior = positive("prior_sigma2", prior_sigma2)
-    if np.broadcast_shapes(mu.shape, prior.shape) != mu.shape:
-        raise InputError(f"prior_sigma2 has shape {prior.shape}; expected one that broadcasts to {mu.shape}")
+    try:
+        prior = np.broadcast_to(prior, mu.shape)
+    except ValueError:
+        raise InputError(f"prior_sigma2 has shape {prior.shape}; expected one that broadcasts to {mu.shape}") from None
     d = (sigma2 - prior) / prior  # exact difference where it is small
     value = 0.5 * (mu * mu / prior + minus_log1p(d))  # theory 4.2
     return KL(float(value.sum()), mu / prior, 0.5 * d / sigma2)  # theory 4.2: (1/prior - 1/sigma2) / 2
