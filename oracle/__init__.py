@@ -34,18 +34,26 @@ Questions (moments.py)
 A network too large, or any other input that cannot be used, raises `InputError` with one line.
 """
 
+from oracle.baselines import arm, disarm, reinforce
+from oracle.convolution import fold, unroll
+from oracle.elbo import Elbo, elbo, kl
 from oracle.errors import InputError
 from oracle.losses import Bernoulli, Categorical, Custom, Gaussian, Loss
 from oracle.members import Discrete, agr, gr, identity_st, iwst, mix, st, st_gs, trapezoid, two_point
-from oracle.moments import Estimate, Exact, exact, moments
+from oracle.moments import Estimate, Exact, exact, largest, moments
+from oracle.names import member
 from oracle.network import LIF, Layer, Layered, Network, Residual, parameters, replace
+from oracle.profile import Activity, Norms, activity, norms
+from oracle.quadrature import Relaxed, gauss2, gs, rule, simpson, surrogate, uniform
 
 __all__ = [
     "LIF",
+    "Activity",
     "Bernoulli",
     "Categorical",
     "Custom",
     "Discrete",
+    "Elbo",
     "Estimate",
     "Exact",
     "Gaussian",
@@ -54,18 +62,37 @@ __all__ = [
     "Layered",
     "Loss",
     "Network",
+    "Norms",
+    "Relaxed",
     "Residual",
+    "activity",
     "agr",
+    "arm",
+    "disarm",
+    "elbo",
     "exact",
+    "fold",
+    "gauss2",
     "gr",
+    "gs",
     "identity_st",
     "iwst",
+    "kl",
+    "largest",
+    "member",
     "mix",
     "moments",
+    "norms",
     "parameters",
+    "reinforce",
     "replace",
+    "rule",
+    "simpson",
     "st",
     "st_gs",
+    "surrogate",
     "trapezoid",
     "two_point",
+    "uniform",
+    "unroll",
 ]

@@ -6,7 +6,7 @@ states will do: the stream is a sum over all earlier spikes, so the recursions o
 cost is 2^(units of all blocks and the last stage).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +17,22 @@ from oracle.members import UnitStates
 from oracle.network import Network, parameters
 from oracle.noise import NOISES, Law, law
 from oracle.states import check_states, differences, joint, score_sums, spikes
-from oracle.terms import Term, add_totals, per_state
+from oracle.terms import add_totals, per_state
 
 CHUNK = 2**15  # leaves at once: what a network needs at each stays in the cache
 CHUNK_NUMBERS = 2**21  # numbers at once where every leaf has its own gradient
+
+
+def levels(net: Network, x: np.ndarray) -> tuple[list[Law], list[np.ndarray]]:
+    """The law of each stage at every node of its level, and every level's probabilities; the last one's are the leaves'."""
+    units = stages(net, x)
+    check_states(sum(units), 2, "the network")
+    laws: list[Law] = []
+    reach = [np.ones(1)]
+    for t in range(len(units)):
+        laws.append(unit_law(net, x, t, _spikes(net, units, t, np.arange(reach[t].size))))
+        reach.append((reach[t][:, None] * joint(laws[t].p0, laws[t].p1)).ravel())
+    return laws, reach
 
 
 def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dict[str, np.ndarray], float]:
@@ -29,12 +41,7 @@ def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dic
     `way` is "score" (theory 5.2) or "difference" (theory 5.3).
     """
     units = stages(net, x)
-    check_states(sum(units), 2, "the network")
-    laws: list[Law] = []
-    reach = [np.ones(1)]  # probability of each node
-    for t in range(len(units)):
-        laws.append(unit_law(net, x, t, _spikes(net, units, t, np.arange(reach[t].size))))
-        reach.append((reach[t][:, None] * joint(laws[t].p0, laws[t].p1)).ravel())
+    laws, reach = levels(net, x)
     gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
     values = np.empty(reach[-1].size)
     for start in range(0, values.size, CHUNK):
@@ -65,85 +72,104 @@ def _spikes(net: Network, units: tuple[int, ...], t: int, nodes: np.ndarray) -> 
     return [spikes(nodes >> sum(units[s + 1 : t]), units[s], net.domain) for s in range(t)]
 
 
-class _Level(NamedTuple):
-    """What the units of one stage may do at each node of its level."""
+class Leaves(NamedTuple):
+    """Some joint states and, for each stage, what its units did there: arrays (states, units)."""
 
-    law: Law
-    states: UnitStates
+    p: np.ndarray
+    history: list[np.ndarray]
+    slopes: list[np.ndarray]
+    drdm: list[np.ndarray]
+    drdv: list[np.ndarray]
 
 
-def moments(
-    net: Network, x: np.ndarray, loss: Loss, states: Callable[[Law], UnitStates], cases: int
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
-    """Mean and mean square of an estimate of each parameter's gradient, and the total probability.
-
-    Each unit takes one of `cases` states, as `states` says of its law; the estimate is formed at every leaf.
-    """
+def leaves(net: Network, x: np.ndarray, states: Callable[[Law], UnitStates], cases: int) -> Iterator[Leaves]:
+    """Every joint state, some at a time, of a network whose units each take one of `cases` states."""
     units = stages(net, x)
     check_states(sum(units), cases, "the network")
-    tree: list[_Level] = []
+    tree: list[tuple[Law, UnitStates]] = []
     for t in range(len(units)):
         nodes = np.arange(cases ** sum(units[:t]))
-        history = [_values(net, level.states.values[case]) for level, case in _cases(tree, units, cases, nodes)]
-        here = law(NOISES[net.noise], *_full(preactivation(net, x, t, history), nodes.size))
-        tree.append(_Level(here, states(here)))
-    mean = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    square = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    total = 0.0
-    leaves = cases ** sum(units)
-    step = max(1, min(CHUNK, CHUNK_NUMBERS // sum(value.size for value in mean.values())))
-    for start in range(0, leaves, step):
-        p, terms = _estimate(
-            net, x, loss, tree, _cases(tree, units, cases, np.arange(start, min(start + step, leaves)))
+        places = _places(units[:t], cases, nodes)
+        history = [_forward(net, here.values[place]) for (_, here), place in zip(tree, places, strict=True)]
+        m, v = preactivation(net, x, t, history)
+        here = law(NOISES[net.noise], *np.broadcast_arrays(m, v, np.empty((nodes.size, 1)))[:2])
+        tree.append((here, states(here)))
+    count = cases ** sum(units)
+    size = sum(value.size for value in parameters(net).values())
+    step = max(1, min(CHUNK, CHUNK_NUMBERS // size))
+    for start in range(0, count, step):
+        places = _places(units, cases, np.arange(start, min(start + step, count)))
+        stage = [(here, unit, place, place[0][:, 0]) for (here, unit), place in zip(tree, places, strict=True)]
+        yield Leaves(
+            p=np.prod([unit.probabilities[place].prod(axis=1) for _, unit, place, _ in stage], axis=0),
+            history=[_forward(net, unit.values[place]) for _, unit, place, _ in stage],
+            slopes=[unit.slopes[place] for _, unit, place, _ in stage],
+            drdm=[here.drdm[node] for here, _, _, node in stage],
+            drdv=[here.drdv[node] for here, _, _, node in stage],
         )
-        total += float(p.sum())
-        for key, value in per_state(terms).items():
-            mean[key] += np.tensordot(p, value, axes=1)
-            square[key] += np.tensordot(p, value**2, axes=1)
-    return mean, square, total
 
 
-def _estimate(
-    net: Network, x: np.ndarray, loss: Loss, tree: list[_Level], cases: list
-) -> tuple[np.ndarray, list[Term]]:
-    """Probability of some leaves, and the estimate at each: the chain rule with slopes for derivatives."""
-    history = [_values(net, level.states.values[case]) for level, case in cases]
-    p = np.prod([level.states.probabilities[case].prod(axis=1) for level, case in cases], axis=0)
-    _, dm, dv = loss.evaluate(*output(net, x, history))
-    terms, cotangents = pull_output(net, x, history, dm, dv)
+def estimate(net: Network, x: np.ndarray, loss: Loss, some: Leaves) -> dict[str, np.ndarray]:
+    """The gradient estimate at each state: the chain rule with every unit's slope for the derivative of its spike."""
+    _, dm, dv = loss.evaluate(*output(net, x, some.history))
+    terms, cotangents = pull_output(net, x, some.history, dm, dv)
     gain = 1.0 if net.domain == "binary" else 2.0  # dy/dz
-    for t in range(len(tree) - 1, -1, -1):
+    for t in range(len(some.history) - 1, -1, -1):
         if t not in cotangents:
             continue
-        level, case = cases[t]
-        dr = gain * cotangents[t] * level.states.slopes[case]
-        node = case[0][:, 0]
-        pulled = pull_preactivation(net, x, t, history, dr * level.law.drdm[node], dr * level.law.drdv[node])
+        dr = gain * cotangents[t] * some.slopes[t]
+        pulled = pull_preactivation(net, x, t, some.history, dr * some.drdm[t], dr * some.drdv[t])
         terms = terms + pulled.terms
         for s, value in pulled.history.items():
             cotangents[s] = cotangents[s] + value if s in cotangents else value
-    return p, terms
+    return per_state(terms)
 
 
-def _cases(tree: list[_Level], units: tuple[int, ...], cases: int, nodes: np.ndarray) -> list[tuple[_Level, tuple]]:
-    """For each stage of the tree, an index into its (nodes, units, cases) arrays: what it did on the way to `nodes`.
+def moments(
+    net: Network,
+    x: np.ndarray,
+    loss: Loss,
+    states: Callable[[Law], UnitStates],
+    cases: int,
+    fold: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
+    """Mean and mean square of an estimate of each parameter's gradient, and the total probability.
 
-    `nodes` are nodes of the level after the tree's last.
+    `fold` maps some parameters' gradients, (states, *shape), before they are squared.
     """
-    found = []
-    for s, level in enumerate(tree):
-        state = nodes // cases ** sum(units[s + 1 : len(tree)])
-        digits = state[:, None] // cases ** np.arange(units[s])[::-1] % cases
-        found.append((level, ((state // cases ** units[s])[:, None], np.arange(units[s]), digits)))
+    mean: dict[str, np.ndarray] = {}
+    square: dict[str, np.ndarray] = {}
+    total = 0.0
+    for some in leaves(net, x, states, cases):
+        total += float(some.p.sum())
+        for key, value in estimate(net, x, loss, some).items():
+            value = fold[key](value) if fold and key in fold else value
+            mean[key] = mean.get(key, 0.0) + np.tensordot(some.p, value, axes=1)
+            square[key] = square.get(key, 0.0) + np.tensordot(some.p, value**2, axes=1)
+    return mean, square, total
+
+
+def largest(
+    net: Network, x: np.ndarray, loss: Loss, states: Callable[[Law], UnitStates], cases: int
+) -> dict[str, np.ndarray]:
+    """The largest absolute value of each entry of an estimate over all joint states that are possible."""
+    found = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
+    for some in leaves(net, x, states, cases):
+        for key, value in estimate(net, x, loss, some).items():
+            found[key] = np.maximum(found[key], np.abs(value[some.p > 0.0]).max(axis=0, initial=0.0))
     return found
 
 
-def _values(net: Network, h: np.ndarray) -> np.ndarray:
+def _places(units: tuple[int, ...], cases: int, nodes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each stage, where its (nodes, units, cases) arrays hold what it did on the way to `nodes`, one level on."""
+    found = []
+    for s, here in enumerate(units):
+        state = nodes // cases ** sum(units[s + 1 :])
+        digits = state[:, None] // cases ** np.arange(here)[::-1] % cases
+        found.append(((state // cases**here)[:, None], np.arange(here), digits))
+    return found
+
+
+def _forward(net: Network, h: np.ndarray) -> np.ndarray:
     """Forward values in [0, 1] in the network's domain (theory 1.4)."""
     return h if net.domain == "binary" else 2.0 * h - 1.0
-
-
-def _full(moments: tuple[np.ndarray, np.ndarray], nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Moments with one row for each node, also where they depend on no earlier spike."""
-    m, v = moments
-    return np.broadcast_to(m, (nodes, m.shape[1])), np.broadcast_to(v, (nodes, v.shape[1]))

@@ -40,13 +40,26 @@ class Discrete:
     name : str
     slopes : callable
         Law -> Slopes.
-    random : bool
-        Whether the slope varies given z.
+    highest : float, optional
+        For a slope that varies given z, with values between 0 and `highest`.
     """
 
     name: str
     slopes: Callable[[Law], Slopes]
-    random: bool = False
+    highest: Callable[[Law], float] | None = None
+
+    @property
+    def random(self) -> bool:
+        """Whether the slope varies given z."""
+        return self.highest is not None
+
+    def corners(self, law: Law) -> UnitStates:
+        """The unit's states with the slope at either end of its range: an estimate is largest at one of these."""
+        states = self.states(law)
+        if self.highest is None:
+            return states
+        ends = np.array([0.0, 0.0, self.highest(law), self.highest(law)])
+        return states._replace(slopes=ends * law.live[..., None])
 
     def states(self, law: Law) -> UnitStates:
         """The unit's two states, or four where the slope is random.
@@ -137,7 +150,9 @@ def agr(tau: float = 1.0) -> Discrete:
 def st_gs(tau: float = 1.0) -> Discrete:
     """Straight-through Gumbel-softmax: the relaxation's slope at the draw that made the spike (theory 2.9)."""
     tau = number("tau", tau, above=0.0)
-    return Discrete(f"st-gs(tau={tau:g})", lambda law: Slopes(_relaxation(law, tau, 1), _relaxation(law, tau, 2)), True)
+    return Discrete(
+        f"st-gs(tau={tau:g})", lambda law: Slopes(_relaxation(law, tau, 1), _relaxation(law, tau, 2)), _top(tau)
+    )
 
 
 def gr(tau: float = 1.0, draws: int = 1) -> Discrete:
@@ -150,7 +165,7 @@ def gr(tau: float = 1.0, draws: int = 1) -> Discrete:
         mean, square = _relaxation(law, tau, 1), _relaxation(law, tau, 2)
         return Slopes(mean, mean**2 + (square - mean**2) / draws)
 
-    return Discrete(f"gr(tau={tau:g},K={draws})", slopes, True)
+    return Discrete(f"gr(tau={tau:g},K={draws})", slopes, _top(tau))
 
 
 def identity_st() -> Discrete:
@@ -166,6 +181,11 @@ def identity_st() -> Discrete:
 def _relaxation(law: Law, tau: float, power: int) -> np.ndarray:
     moments = [slope_moment(law.noise, side, tau, power) for side in (-law.r, law.r)]
     return np.stack(moments, axis=-1) * law.live[..., None]
+
+
+def _top(tau: float) -> Callable[[Law], float]:
+    """The relaxation's steepest slope, at a = 0."""
+    return lambda law: float(law.noise.pdf(np.zeros(1))[0]) / tau
 
 
 def _fraction(name: str, value: float) -> float:

@@ -1,17 +1,26 @@
 """The questions one asks: `exact` for the loss and its gradient, `moments` for an estimator's bias and variance."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from oracle import enumerate as tree
 from oracle import transfer
+from oracle.dynamics import stages
 from oracle.errors import InputError, choice
 from oracle.losses import Loss
 from oracle.members import Discrete
 from oracle.network import Layered, Network, check_input, named_layers
+from oracle.noise import NOISES, law
+from oracle.quadrature import Relaxed
+from oracle.states import check_states
 
+Fold = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+Member = Discrete | Relaxed
+NODE_BITS = 21  # joint nodes of a quadrature: a second or two
 METHODS = ("auto", "transfer", "tree")
 WAYS = ("difference", "score")
 
@@ -46,11 +55,15 @@ class Estimate:
         Expectation of the estimate.
     square : ndarray
         Expectation of its square.
+    mean_error, square_error : ndarray
+        Bounds on the error of the two, other than rounding: 0 unless the member needs quadrature.
     """
 
     gradient: np.ndarray
     mean: np.ndarray
     square: np.ndarray
+    mean_error: np.ndarray | float = 0.0
+    square_error: np.ndarray | float = 0.0
 
     @property
     def bias(self) -> np.ndarray:
@@ -86,40 +99,111 @@ def exact(net: Network, x: Any, loss: Loss, *, method: str = "auto", way: str = 
     InputError
         Wrong shapes or words, or a network too large.
     """
-    x = _check(net, x, loss, method)
+    x = check(net, x, loss, method)
     choice("way", way, WAYS)
     if isinstance(net, Layered) and method != "tree":
         return Exact(*transfer.exact(net, x, loss, way))
     return Exact(*tree.exact(net, x, loss, way))
 
 
-def moments(net: Network, x: Any, loss: Loss, member: Discrete, *, method: str = "auto") -> dict[str, Estimate]:
+def moments(
+    net: Network, x: Any, loss: Loss, member: Member, *, method: str = "auto", fold: Fold | None = None
+) -> dict[str, Estimate]:
     """Exact mean, bias, variance and mean squared error of a member's gradient estimate, by parameter.
 
     Parameters
     ----------
     net, x, loss, method
         As in `exact`.
-    member : Discrete
-        For example `oracle.agr(tau=0.5)`.
+    member : Discrete or Relaxed
+        For example `oracle.agr(tau=0.5)`. One that sends numbers between the states forward, `gs` or `uniform`, is
+        integrated by quadrature over all units together: up to three units. Its error is bounded by the change from
+        the next lower order, from which it converges geometrically.
+    fold : dict of callables, optional
+        Linear maps {key: function} from a stack of that parameter's gradients, (states, *shape), to a stack of others:
+        the gradient of shared weights, `oracle.fold`. The estimate's law is then that of the result. By "tree" only.
 
     Raises
     ------
     InputError
         As in `exact`.
     """
-    x = _check(net, x, loss, method)
-    if not isinstance(member, Discrete):
+    x = check(net, x, loss, method)
+    if not isinstance(member, Member):
         raise InputError(f"the member is a {type(member).__name__}; expected one of oracle.st(), oracle.agr(tau), ...")
-    gradient = exact(net, x, loss, method=method).gradient
-    if isinstance(net, Layered) and method != "tree":
+    if isinstance(member, Relaxed):
+        return _relaxed(net, x, loss, member, method, fold)
+    gradient = _folded(exact(net, x, loss, method=method).gradient, fold)
+    if isinstance(net, Layered) and method != "tree" and not fold:
         mean, square, _ = transfer.moments(net, x, loss, member)
     else:
-        mean, square, _ = tree.moments(net, x, loss, member.states, 4 if member.random else 2)
+        mean, square, _ = tree.moments(net, x, loss, member.states, 4 if member.random else 2, fold)
     return {key: Estimate(gradient[key], mean[key], square[key]) for key in gradient}
 
 
-def _check(net: Network, x: Any, loss: Loss, method: str) -> np.ndarray:
+def largest(net: Network, x: Any, loss: Loss, member: Discrete) -> dict[str, np.ndarray]:
+    """The largest absolute value that any draw of the estimate can take, by parameter: for Bernstein's inequality.
+
+    Exact where the slope is a function of the spike; an upper bound for `st_gs` and `gr`, whose slopes have a range.
+    Every network, by all joint states.
+
+    Parameters
+    ----------
+    net, x, loss
+        As in `exact`.
+    member : Discrete
+
+    Raises
+    ------
+    InputError
+        As in `exact`.
+    """
+    x = check(net, x, loss)
+    if not isinstance(member, Discrete):
+        raise InputError(f"the member is a {type(member).__name__}; expected one that sends spikes forward")
+    return tree.largest(net, x, loss, member.corners, 4 if member.random else 2)
+
+
+def _folded(gradient: dict[str, np.ndarray], fold: Fold | None) -> dict[str, np.ndarray]:
+    for key in fold or {}:
+        if key not in gradient:
+            raise InputError(f"fold names {key!r}; accepted: {', '.join(gradient)}")
+    return {key: fold[key](value[None])[0] if fold and key in fold else value for key, value in gradient.items()}
+
+
+def _relaxed(
+    net: Network, x: np.ndarray, loss: Loss, member: Relaxed, method: str, fold: Fold | None
+) -> dict[str, Estimate]:
+    if method == "transfer":
+        raise InputError(f"method 'transfer' needs a member that sends spikes forward; {member.name} takes 'tree'")
+    units = sum(stages(net, x))
+    one = law(NOISES[net.noise], np.zeros((1, 1)), np.ones((1, 1)))
+    rules = [(member.nodes(one, order).values.shape[-1], order) for order in member.orders]
+    # The last order is only ever the one that another is compared with; a member with one order is exact.
+    chosen = next(
+        (i for i, (cases, _) in enumerate(rules[:-1]) if cases**units <= 2**NODE_BITS), max(len(rules) - 2, 0)
+    )
+    check_states(units, rules[chosen][0], f"the network, with the nodes of {member.name},", NODE_BITS)
+    gradient = _folded(exact(net, x, loss).gradient, fold)
+    found = [
+        tree.moments(net, x, loss, partial(member.nodes, order=order), cases, fold)
+        for cases, order in rules[chosen : chosen + 2]
+    ]
+    (mean, square, _), (other_mean, other_square, _) = found[0], found[-1]
+    return {
+        key: Estimate(
+            gradient[key],
+            mean[key],
+            square[key],
+            np.abs(mean[key] - other_mean[key]),
+            np.abs(square[key] - other_square[key]),
+        )
+        for key in gradient
+    }
+
+
+def check(net: Network, x: Any, loss: Loss, method: str = "auto") -> np.ndarray:
+    """Return x as an array after checking that network, input, loss and method fit together."""
     layers = named_layers(net)
     choice("method", method, METHODS)
     if method == "transfer" and not isinstance(net, Layered):

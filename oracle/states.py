@@ -43,7 +43,8 @@ def score_sums(weights: np.ndarray, score0: np.ndarray, score1: np.ndarray) -> n
 def differences(values: np.ndarray, p0: np.ndarray, p1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """E[value | z_i = 1] - E[value | z_i = 0] for each unit, and E[value] (theory 5.3).
 
-    From (rows, 2^n) to (rows, n) and (rows,). The difference is taken before the other units are averaged, so nothing cancels that does not cancel exactly.
+    From (rows, 2^n) to (rows, n) and (rows,). The difference is taken before the other units are averaged, so nothing
+    cancels that does not cancel exactly.
     """
     units = p0.shape[1]
     results = np.empty(p0.shape)

@@ -17,18 +17,20 @@ from oracle.members import Discrete
 from oracle.network import Layered, parameters
 from oracle.noise import Law
 from oracle.states import differences, joint, patterns, score_sums
-from oracle.terms import add_totals
+from oracle.terms import Term, add_totals
 
 LIMIT_BITS = 24  # entries of one transition table: 128 MB
 
 
-class _Chain(NamedTuple):
-    """The law of every layer at every state of the layer below, and how likely each state is."""
+class Step(NamedTuple):
+    """One layer at every state of the layer below: (states below, ...)."""
 
-    spikes: list[np.ndarray]  # of layer l - 1 at its states; of the input, one state, for l = 0
-    laws: list[Law]
-    tables: list[np.ndarray]  # P(z_l | z_(l-1)), (states of l - 1, states of l)
-    reach: list[np.ndarray]  # P(z_(l-1))
+    stage: int
+    law: Law
+    table: np.ndarray  # P(z_l | z_(l-1)), (states below, states)
+    reach: np.ndarray  # P(z_(l-1))
+    history: list[np.ndarray]  # the states below, where `oracle.dynamics` looks for them
+    values: np.ndarray  # E[loss | z_l], (states,)
 
 
 def fits(net: Layered, squares: bool) -> bool:
@@ -66,44 +68,65 @@ def _widest_square() -> int:
     return n
 
 
-def _chain(net: Layered, x: np.ndarray) -> _Chain:
-    chain = _Chain([np.zeros((1, 0))], [], [], [np.ones(1)])
+class Top(NamedTuple):
+    """The readout at every state of the last layer."""
+
+    reach: np.ndarray
+    history: list[np.ndarray]
+    dm: np.ndarray
+    dv: np.ndarray
+
+
+def climb(net: Layered, x: np.ndarray) -> tuple[list[Step], np.ndarray, list[np.ndarray]]:
+    """Every layer, still without values, from the first to the last; the last layer's probabilities and states."""
+    found: list[Step] = []
+    reach, below = np.ones(1), np.zeros((1, 0))
     for t, layer in enumerate(net.layers):
-        here = unit_law(net, x, t, _history(t, chain.spikes[t]))
-        table = joint(here.p0, here.p1)
-        chain.laws.append(here)
-        chain.tables.append(table)
-        chain.reach.append(chain.reach[t] @ table)
-        chain.spikes.append(patterns(layer.mu.shape[0], net.domain))
-    return chain
+        history = [below] * t  # only the last stage matters
+        here = unit_law(net, x, t, history)
+        found.append(Step(t, here, joint(here.p0, here.p1), reach, history, np.empty(0)))
+        reach, below = reach @ found[t].table, patterns(layer.mu.shape[0], net.domain)
+    return found, reach, [below] * len(net.layers)
 
 
-def _history(t: int, last: np.ndarray) -> list[np.ndarray]:
-    """A history in which only the last stage matters."""
-    return [last] * t
+def steps(net: Layered, x: np.ndarray, loss: Loss) -> tuple[list[Step], Top]:
+    """Every layer with its values, the last layer first, and the readout."""
+    found, reach, history = climb(net, x)
+    values, dm, dv = loss.evaluate(*output(net, x, history))
+    for t in range(len(found) - 1, -1, -1):
+        found[t] = found[t]._replace(values=values)
+        values = found[t].table @ values
+    return found[::-1], Top(reach, history, dm, dv)
+
+
+def readout_gradient(net: Layered, x: np.ndarray, top: Top) -> dict[str, np.ndarray]:
+    """Exact gradient of the readout's parameters, and zeros for the rest."""
+    gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
+    p = top.reach[:, None]
+    add_totals(gradient, pull_output(net, x, top.history, p * top.dm, p * top.dv).terms)
+    return gradient
+
+
+def add_layer(gradient: dict[str, np.ndarray], net: Layered, x: np.ndarray, step: Step, dr: np.ndarray) -> None:
+    """Add the gradient of one layer's parameters, from cotangents dr of its r at every state below."""
+    here = step.law
+    pulled = pull_preactivation(net, x, step.stage, step.history, dr * here.drdm, dr * here.drdv)
+    add_totals(gradient, pulled.terms)
 
 
 def exact(net: Layered, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dict[str, np.ndarray], float]:
     """Expected loss, its gradient and the total probability; `way` as in `oracle.enumerate.exact`."""
     check(net, squares=False)
-    chain = _chain(net, x)
-    depth = len(net.layers)
-    gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    history = _history(depth, chain.spikes[depth])
-    values, dm, dv = loss.evaluate(*output(net, x, history))
-    p = chain.reach[depth][:, None]
-    add_totals(gradient, pull_output(net, x, history, p * dm, p * dv).terms)
-    for t in range(depth - 1, -1, -1):
-        here, table, p = chain.laws[t], chain.tables[t], chain.reach[t]
+    found, top = steps(net, x, loss)
+    gradient = readout_gradient(net, x, top)
+    for step in found:
+        here, p = step.law, step.reach[:, None]
         if way == "score":
-            dr = p[:, None] * score_sums(table * values, *here.score())
-            values = table @ values
+            dr = p * score_sums(step.table * step.values, *here.score())
         else:
-            change, values = differences(np.broadcast_to(values, table.shape), here.p0, here.p1)
-            dr = p[:, None] * here.f * change
-        history = _history(t, chain.spikes[t])
-        add_totals(gradient, pull_preactivation(net, x, t, history, dr * here.drdm, dr * here.drdv).terms)
-    return float(values[0]), gradient, float(chain.reach[depth].sum())
+            dr = p * here.f * differences(np.broadcast_to(step.values, step.table.shape), here.p0, here.p1)[0]
+        add_layer(gradient, net, x, step, dr)
+    return float((found[-1].table @ found[-1].values)[0]), gradient, float(top.reach.sum())
 
 
 def moments(
@@ -111,43 +134,34 @@ def moments(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
     """Mean and mean square of a member's estimate of each parameter's gradient, and the total probability."""
     check(net, squares=True)
-    chain = _chain(net, x)
-    depth = len(net.layers)
-    mean = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    square = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    history = _history(depth, chain.spikes[depth])
-    _, dm, dv = loss.evaluate(*output(net, x, history))
-    p = chain.reach[depth][:, None]
-    add_totals(mean, pull_output(net, x, history, p * dm, p * dv).terms)
-    _add_squares(square, pull_output(net, x, history, dm, dv).terms, p)
-    message = pull_output(net, x, history, dm, dv).history[depth - 1]
-    matrix = message[:, :, None] * message[:, None, :]  # nothing above is random yet
-    gain = 1.0 if net.domain == "binary" else 2.0
-    for t in range(depth - 1, -1, -1):
-        here, table, p = chain.laws[t], chain.tables[t], chain.reach[t][:, None]
+    found, top = steps(net, x, loss)
+    mean = readout_gradient(net, x, top)
+    square = {key: np.zeros(value.shape) for key, value in mean.items()}
+    pulled = pull_output(net, x, top.history, top.dm, top.dv)
+    _add_squares(square, pulled.terms, top.reach)
+    message = pulled.history[len(net.layers) - 1]
+    matrix = message[:, :, None] * message[:, None, :]  # given the last spikes nothing is random
+    gain = 1.0 if net.domain == "binary" else 2.0  # dy/dz
+    for step in found:
+        here, p, t = step.law, step.reach, step.stage
         k1, k2 = member.slopes(here)
-        k1, k2 = gain * k1, gain**2 * k2
-        first = _average(table, message, k1)
-        second = _average_pairs(table, matrix, k1, k2)
-        history = _history(t, chain.spikes[t])
-        dm, dv = first * here.drdm, first * here.drdv
-        add_totals(mean, pull_preactivation(net, x, t, history, p * dm, p * dv).terms)
+        first = _average(step.table, message, gain * k1)
+        second = _average_pairs(step.table, matrix, gain * k1, gain**2 * k2)
+        add_layer(mean, net, x, step, p[:, None] * first)
         root = np.sqrt(np.maximum(np.einsum("sii->si", second), 0.0))  # rounding may leave -0
-        root_terms = pull_preactivation(net, x, t, history, root * here.drdm, root * here.drdv).terms
-        _add_squares(square, root_terms, p)
+        pulled = pull_preactivation(net, x, t, step.history, root * here.drdm, root * here.drdv)
+        _add_squares(square, pulled.terms, p)
         if t:
-            message = pull_preactivation(net, x, t, history, dm, dv).history[t - 1]
-            jacobian = _jacobian(net, x, t, history, here)
+            jacobian = _jacobian(net, x, step)
+            message = np.einsum("si,sij->sj", first, jacobian)
             matrix = jacobian.transpose(0, 2, 1) @ second @ jacobian
-    return mean, square, float(chain.reach[depth].sum())
+    return mean, square, float(top.reach.sum())
 
 
 def _add_squares(totals: dict[str, np.ndarray], terms: list, p: np.ndarray) -> None:
     """Add the mean square of terms whose left factors are root mean squares and whose right factors are given."""
-    squared = [
-        term._replace(left=p * term.left**2, right=None if term.right is None else term.right**2) for term in terms
-    ]
-    add_totals(totals, squared)
+    for key, left, right in terms:
+        add_totals(totals, [Term(key, p[:, None] * left**2, None if right is None else right**2)])
 
 
 def _average(table: np.ndarray, message: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -182,11 +196,12 @@ def _average_pairs(table: np.ndarray, matrix: np.ndarray, k1: np.ndarray, k2: np
     return result
 
 
-def _jacobian(net: Layered, x: np.ndarray, t: int, history: list[np.ndarray], here: Law) -> np.ndarray:
-    """dr_i / dy_j of layer t at each state below: (states, units, units below)."""
+def _jacobian(net: Layered, x: np.ndarray, step: Step) -> np.ndarray:
+    """dr_i / dy_j of a layer at each state below: (states below, units, units below)."""
     rows = []
-    for i in range(here.r.shape[1]):
-        unit = np.zeros(here.r.shape)
+    for i in range(step.law.r.shape[1]):
+        unit = np.zeros(step.law.r.shape)
         unit[:, i] = 1.0
-        rows.append(pull_preactivation(net, x, t, history, unit * here.drdm, unit * here.drdv).history[t - 1])
+        pulled = pull_preactivation(net, x, step.stage, step.history, unit * step.law.drdm, unit * step.law.drdv)
+        rows.append(pulled.history[step.stage - 1])
     return np.stack(rows, axis=1)
