@@ -24,12 +24,25 @@ Networks (network.py)
 Losses (losses.py)
     Categorical(label, eps=None), Bernoulli(targets, eps=None), Gaussian(targets, noise_variance=1.0),
     Custom(function, eps=None). The loss is minus the log-likelihood, of one example.
-Members (members.py)
-    st(), iwst(p), mix(lam), trapezoid(), agr(tau), st_gs(tau), gr(tau, draws), identity_st(), two_point(target).
-Questions (moments.py)
+Members (members.py, quadrature.py; names.py finds them by name: member("agr(tau=0.5)"))
+    Spikes: st(), iwst(p), mix(lam), trapezoid(), agr(tau), st_gs(tau), gr(tau, draws), identity_st(), two_point(target).
+    Values between: gs(tau), uniform(), simpson(), gauss2(), rule(nodes, weights, probabilities=None).
+    One point: surrogate("fast-sigmoid" | "arctan" | "triangular", scale).
+Questions
     exact(net, x, loss, method="auto", way="difference") -> Exact(loss, gradient, probability)
-    moments(net, x, loss, member, method="auto") -> {key: Estimate(gradient, mean, square; .bias .variance .mse)}
-    Methods: "transfer" (layer by layer, `Layered` only), "tree" (all joint spikes, every network).
+    moments(net, x, loss, member, method="auto", fold=None) -> {key: Estimate}, an Estimate has gradient, mean, square,
+        .bias, .variance, .mse, and mean_error and square_error where quadrature was needed.
+    largest(net, x, loss, member) -> {key: array}, the largest absolute value of any draw of the estimate.
+    reinforce(net, x, loss, draws=2) -> {key: Estimate}; arm(net, x, loss), disarm(net, x, loss) -> {key: mean}
+    elbo(net, inputs, losses, prior_sigma2=1.0, examples=None, kl_weight=1.0) -> Elbo(value, loglik, kl, gradient)
+    kl(net, prior_sigma2=1.0) -> (value, gradient)
+    norms(estimates, field="mu") -> {layer: Norms}: gradient, bias, deviation, relative_bias, snr
+    activity(net, x) -> [Activity]: name, rate, spread; penalty and jacobian for `Layered`
+    unroll(weights, height, width, stride=1, padding=0), fold(gradient, shape, ...): a convolution as a dense layer.
+Methods
+    "transfer", layer by layer: `Layered` networks, 2^(units of two neighbouring layers) numbers a layer.
+    "tree", all joint spikes: every network, 2^(units of all layers and steps) states, 4^units for st_gs and gr.
+    A residual stream is a function of all earlier spikes and a membrane of all earlier steps: these take the tree.
 
 A network too large, or any other input that cannot be used, raises `InputError` with one line.
 """

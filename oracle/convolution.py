@@ -39,7 +39,7 @@ def unroll(weights: Any, height: int, width: int, *, stride: int = 1, padding: i
 
 def fold(
     gradient: np.ndarray,
-    shape: tuple[int, int, int, int],
+    shape: tuple[int, ...],
     height: int,
     width: int,
     *,
@@ -66,7 +66,8 @@ def fold(
         raise InputError(f"gradient has shape {gradient.shape}; expected (..., {matrix.shape[0]}, {matrix.shape[1]})")
     flat = gradient.reshape(-1, matrix.size)
     total = np.zeros((flat.shape[0], int(np.prod(shape))))
-    np.add.at(total, (slice(None), index[:, 1]), flat[:, index[:, 0]])
+    for place, weight in index:
+        total[:, weight] += flat[:, place]
     return total.reshape(*gradient.shape[:-2], *shape)
 
 

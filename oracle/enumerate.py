@@ -24,7 +24,7 @@ CHUNK_NUMBERS = 2**21  # numbers at once where every leaf has its own gradient
 
 
 def levels(net: Network, x: np.ndarray) -> tuple[list[Law], list[np.ndarray]]:
-    """The law of each stage at every node of its level, and every level's probabilities; the last one's are the leaves'."""
+    """The law of each stage at every node of its level, and the probabilities of every level's nodes and the leaves."""
     units = stages(net, x)
     check_states(sum(units), 2, "the network")
     laws: list[Law] = []

@@ -150,9 +150,11 @@ def agr(tau: float = 1.0) -> Discrete:
 def st_gs(tau: float = 1.0) -> Discrete:
     """Straight-through Gumbel-softmax: the relaxation's slope at the draw that made the spike (theory 2.9)."""
     tau = number("tau", tau, above=0.0)
-    return Discrete(
-        f"st-gs(tau={tau:g})", lambda law: Slopes(_relaxation(law, tau, 1), _relaxation(law, tau, 2)), _top(tau)
-    )
+
+    def slopes(law: Law) -> Slopes:
+        return Slopes(_relaxation(law, tau, 1), _relaxation(law, tau, 2))
+
+    return Discrete(f"st-gs(tau={tau:g})", slopes, _top(tau))
 
 
 def gr(tau: float = 1.0, draws: int = 1) -> Discrete:

@@ -20,7 +20,7 @@ from oracle.states import check_states
 
 Fold = Mapping[str, Callable[[np.ndarray], np.ndarray]]
 Member = Discrete | Relaxed
-NODE_BITS = 21  # joint nodes of a quadrature: a second or two
+NODE_BITS = 20  # joint nodes of a quadrature: about a second
 METHODS = ("auto", "transfer", "tree")
 WAYS = ("difference", "score")
 
