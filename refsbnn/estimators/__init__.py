@@ -94,16 +94,13 @@ def get(spec: str | Member) -> Member:
     if maker is None:
         raise InputError(f"estimator is {spec!r}; accepted: {', '.join(NAMES)}")
     arguments = _read_arguments(spec, rest) if bracket else {}
-    accepted = [name for name in inspect.signature(maker).parameters if name != "kind"]
-    for name in arguments:
-        if name not in accepted:
-            raise InputError(
-                f"estimator {spec!r}: unknown parameter {name!r}; accepted: {', '.join(accepted) or 'none'}"
-            )
-    try:
-        return maker(**arguments)
-    except TypeError:
-        raise InputError(f"estimator {spec!r} lacks a parameter; it takes {', '.join(accepted)}") from None
+    parameters = [p for p in inspect.signature(maker).parameters.values() if p.name != "kind"]
+    accepted = {p.name for p in parameters}
+    required = {p.name for p in parameters if p.default is p.empty}
+    if not required <= set(arguments) <= accepted:
+        takes = ", ".join(p.name for p in parameters) or "none"
+        raise InputError(f"estimator {spec!r} has the parameters {', '.join(arguments) or 'none'}; accepted: {takes}")
+    return maker(**arguments)
 
 
 def _read_arguments(spec: str, rest: str) -> dict[str, object]:
