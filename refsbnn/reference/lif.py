@@ -128,6 +128,7 @@ def backward(
     variance: str = "linear",
     reset_gradient: bool = True,
     extra: np.ndarray | None = None,
+    dV: np.ndarray | None = None,
 ) -> LIFGradients:
     """Backward through time (theory 3.12).
 
@@ -143,6 +144,8 @@ def backward(
         Whether the gradient flows from the membrane to the spike that reset it (through M and through V).
     extra : (draws, T, batch, *units) array, optional
         Further uniforms of a member that draws in the backward pass (`gr`).
+    dV : (T, batch, *units) array, optional
+        What else depends on the membrane's variance: the bias penalty's gradient of `tape.V` (theory 4.5).
 
     Returns
     -------
@@ -159,16 +162,18 @@ def backward(
     noise, member = noises.get(noise), estimators.get(member)
     g = check_array("g", g, M.shape)
     z = check_array("z", tape.z, M.shape)
+    draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
+    direct = np.zeros(M.shape) if dV is None else check_array("dV", dV, M.shape)
     gm, gv = np.zeros((2, *M.shape))
     dM, dV, dz = np.zeros((3, *M.shape[1:]))  # of step t + 1, and what that step sends to the spike z_t
     d_recurrent = None if recurrent is None else (np.zeros_like(recurrent[0]), np.zeros_like(recurrent[1]))
     for t in reversed(range(len(M))):
         dM_unit, dV_unit = fire_backward(
-            g[t] + dz, z[t], M[t] - theta, V[t], u[t], noise, member, None if extra is None else extra[:, t]
+            g[t] + dz, z[t], M[t] - theta, V[t], u[t], noise, member, None if draws is None else draws[:, t]
         )
         kept = 1.0 - z[t] if reset == "hard" else 1.0
         dM = dM_unit + beta * kept * dM  # theory 3.12
-        dV = dV_unit + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
+        dV = dV_unit + direct[t] + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
         gm[t], gv[t] = dM, dV
         dz = np.zeros_like(dM)
         if t == 0:

@@ -1,0 +1,112 @@
+"""The UCI 8x8 handwritten digits, embedded in the package.
+
+1,797 images of ten digits, 8x8 pixels of 0 to 16: the test part of "Optical Recognition of Handwritten Digits",
+E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49 (CC BY 4.0).
+"""
+
+import hashlib
+import io
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+
+from refsbnn.errors import InputError
+from refsbnn.streams import Streams
+
+SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
+DARKEST = 16.0  # the largest pixel value
+TEST, VALIDATION = 360, 287  # images; the other 1,150 are for training
+
+
+class Split(NamedTuple):
+    """Inputs and labels of one part of a data set."""
+
+    x: np.ndarray
+    labels: np.ndarray
+
+
+class Splits(NamedTuple):
+    """Training, validation (held out from training data) and test parts."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def load() -> Splits:
+    """The digits, scaled to [0, 1].
+
+    The images are put in the order of a fixed permutation (seed 0 of refsbnn.streams); the last 360 are the test part,
+    the 287 before them the validation part. Writers are mixed over the parts: the file does not name them.
+
+    Returns
+    -------
+    Splits
+        x (n, 8, 8, 1) float64, labels (n,) int64.
+
+    Raises
+    ------
+    InputError
+        The embedded file is damaged.
+
+    Examples
+    --------
+    >>> splits = load()
+    >>> splits.train.x.shape, splits.validation.x.shape, splits.test.x.shape
+    ((1150, 8, 8, 1), (287, 8, 8, 1), (360, 8, 8, 1))
+    """
+    packed = resources.files("refsbnn.data").joinpath("digits.npz").read_bytes()
+    if hashlib.sha256(packed).hexdigest() != SHA256:
+        raise InputError("refsbnn/data/digits.npz is damaged (checksum differs); install refsbnn again")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        order = Streams(0).permutation(len(arrays["labels"]), step=0)
+        x = arrays["images"][order, :, :, None] / DARKEST
+        labels = arrays["labels"][order].astype(np.int64)
+    first, last = len(x) - TEST - VALIDATION, len(x) - TEST
+    return Splits(
+        Split(x[:first], labels[:first]), Split(x[first:last], labels[first:last]), Split(x[last:], labels[last:])
+    )
+
+
+def encode(x: np.ndarray, coding: str, steps: int, u: np.ndarray | None = None) -> np.ndarray:
+    """Turn intensities into spike trains.
+
+    Parameters
+    ----------
+    x : (batch, features) array
+        Intensities in [0, 1].
+    coding : {"rate", "latency"}
+        "rate": an independent spike at each step with probability x, from the uniforms `u`.
+        "latency": one spike per input at step floor((1 - x) * steps), none where x = 0; draws nothing.
+    steps : int
+    u : (steps, batch, features) array, optional
+        Uniforms in [0, 1), for "rate".
+
+    Returns
+    -------
+    (steps, batch, features) float64 array of 0 and 1
+
+    Raises
+    ------
+    InputError
+        Unknown coding, steps below 1, intensities outside [0, 1], or uniforms missing.
+
+    Examples
+    --------
+    >>> encode(np.array([[1.0, 0.5, 0.0]]), "latency", 2)[:, 0]
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
+    if steps < 1:
+        raise InputError(f"steps is {steps}; expected at least 1")
+    if not ((x >= 0.0) & (x <= 1.0)).all():
+        raise InputError(f"intensities run from {x.min():g} to {x.max():g}; expected [0, 1]")
+    if coding == "latency":
+        when = np.where(x > 0.0, np.minimum(np.floor((1.0 - x) * steps), steps - 1), steps)
+        return (np.arange(steps)[:, None, None] == when).astype(np.float64)
+    if coding != "rate":
+        raise InputError(f"coding is {coding!r}; accepted: 'rate', 'latency'")
+    if u is None or u.shape != (steps, *x.shape):
+        raise InputError(f"rate coding needs uniforms of shape {(steps, *x.shape)}")
+    return (u < x).astype(np.float64)

@@ -1,0 +1,96 @@
+"""What a layer is: a description without state, whose parameters live in the network's flat dictionary."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refsbnn.errors import InputError
+from refsbnn.layers.signal import Signal
+from refsbnn.streams import Draws, Streams
+
+Parameters = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands: the type of its input, and its number in the streams' addresses."""
+
+    input: Signal
+    index: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward pass gives every layer.
+
+    Attributes
+    ----------
+    backend : module
+        `refsbnn.reference`, or a package with the same functions.
+    draws : Draws
+    """
+
+    backend: ModuleType
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What a unit layer saw, for the training record: mean firing rate, spread (standard deviation) of r, penalty B."""
+
+    rate: float
+    spread: float
+    penalty: float
+
+
+class Layer(ABC):
+    """A layer: `connect` checks its input's type, `initial` draws parameters, `forward` and `backward` run it."""
+
+    kind: ClassVar[str]
+
+    @property
+    def addresses(self) -> int:
+        """How many layer numbers of the streams this layer uses."""
+        return 1
+
+    @abstractmethod
+    def connect(self, signal: Signal) -> Signal:
+        """Type of the output for an input of type `signal`; raises InputError if it does not fit."""
+
+    def initial(self, place: Place, streams: Streams) -> Parameters:
+        """Initial parameters; none by default."""
+        return {}
+
+    def priors(self, place: Place) -> dict[str, float]:
+        """Prior variance of each pair of mu and rho, by what stands before "mu" in its name; none by default."""
+        return {}
+
+    def operations(self, place: Place) -> int:
+        """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost."""
+        return 0
+
+    @abstractmethod
+    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Any) -> tuple[Any, Any]:
+        """Output and tape."""
+
+    @abstractmethod
+    def backward(
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Any, penalty: float
+    ) -> tuple[Any, Parameters]:
+        """Gradients of the input and of the parameters; `penalty` is the weight of each unit layer's B."""
+
+    def monitors(self, tape: Any) -> list[Monitor]:
+        """One record for every unit layer inside."""
+        return []
+
+
+def expect(layer: Layer, signal: Signal, kind: str, ndim: int | None = None, *, time: bool | None = None) -> None:
+    """Raise InputError unless the signal is of the kind (with `ndim` axes, with or without time) the layer takes."""
+    fits = signal.kind == kind and ndim in (None, len(signal.shape)) and time in (None, signal.steps is not None)
+    if not fits:
+        axes = {1: " of shape (features,)", 3: " of shape (height, width, channels)"}.get(ndim or 0, "")
+        when = {None: "", True: " over time", False: " without time"}[time]
+        raise InputError(f"{layer.kind} takes {kind}{axes}{when}; it is given {signal}")

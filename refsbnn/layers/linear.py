@@ -1,0 +1,186 @@
+"""Dense and convolutional layers with a mean-field Gaussian posterior: values in, moments out (theory 3.1, 3.6)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refsbnn import posterior
+from refsbnn.errors import InputError, check_choice
+from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
+from refsbnn.layers.signal import Moments, Signal
+from refsbnn.streams import Purpose, Streams
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """What Dense and Conv2d share.
+
+    Parameters
+    ----------
+    out : int
+        Units or filters.
+    variance : {"linear", "quadratic"}
+        Extension of v between the states of a spike (theory 3.4).
+    zero_mean : bool
+        Filters without their mean (theory 3.7).
+    posterior : {"gaussian", "point"}
+        "point" has no rho: each unit has noise of variance 1 of its own, and no KL term.
+    gain, spread : float
+        Initial variance of mu over the weights, and initial sigma2, both times fan_in.
+    prior : float
+        Prior variance times fan_in.
+    """
+
+    out: int
+    variance: str = "linear"
+    zero_mean: bool = False
+    posterior: str = "gaussian"
+    gain: float = 1.0
+    spread: float = 0.5
+    prior: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_size(f"{self.kind}: out", self.out, 1)
+        check_choice(f"{self.kind}: variance", self.variance, ("linear", "quadratic"))
+        check_choice(f"{self.kind}: posterior", self.posterior, ("gaussian", "point"))
+        for name in ("gain", "spread", "prior"):
+            if not getattr(self, name) > 0.0:
+                raise InputError(f"{self.kind}: {name} is {getattr(self, name)!r}; expected a number > 0")
+
+    def weight_shape(self, signal: Signal) -> tuple[int, ...]:
+        """Shape of mu for an input of type `signal`."""
+        raise NotImplementedError
+
+    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
+        """The backend's module and its keyword arguments."""
+        raise NotImplementedError
+
+    def initial(self, place: Place, streams: Streams) -> Parameters:
+        shape = self.weight_shape(place.input)
+        weights = initial_weights(streams, place.index, shape, self.gain, self.spread)
+        weights |= {"bias_mu": np.zeros(self.out), "bias_rho": np.full(self.out, weights["rho"].flat[0])}
+        if self.posterior == "point":
+            del weights["rho"], weights["bias_rho"]
+        return weights
+
+    def priors(self, place: Place) -> dict[str, float]:
+        if self.posterior == "point":
+            return {}
+        variance = self.prior / fan_in(self.weight_shape(place.input))
+        return {"": variance, "bias_": variance}
+
+    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[Moments, Any]:
+        mu = posterior.zero_mean(parameters["mu"]) if self.zero_mean else parameters["mu"]
+        if self.posterior == "point":
+            sigma2, bias_sigma2 = np.zeros_like(mu), np.ones(self.out)
+        else:
+            sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
+        module, options = self.operator(run, place)
+        m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
+        norm2 = np.square(mu).reshape(self.out, -1).sum(axis=1)
+        return Moments(m, v, norm2), (x, mu, sigma2, bias_sigma2)
+
+    def backward(
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
+    ) -> tuple[np.ndarray, Parameters]:
+        x, mu, sigma2, bias_sigma2 = tape
+        module, options = self.operator(run, place)
+        gradient = module.backward(g.m, g.v, x, mu, sigma2, **options)
+        dmu = gradient.mu + 2.0 * mu * g.norm2.reshape(-1, *[1] * (mu.ndim - 1))  # of norm2 = ||mu_i||^2
+        out = {
+            "mu": posterior.zero_mean_backward(dmu) if self.zero_mean else dmu,
+            "bias_mu": gradient.bias_mu,
+        }
+        if self.posterior == "gaussian":
+            out["rho"] = gradient.sigma2 * sigma2  # theory 3.5: d sigma2 / d rho = sigma2
+            out["bias_rho"] = gradient.bias_sigma2 * bias_sigma2
+        return gradient.x, out
+
+
+@dataclass(frozen=True)
+class Dense(Linear):
+    """Fully connected layer: values (features,) to moments (out,)."""
+
+    kind: ClassVar[str] = "dense"
+
+    def connect(self, signal: Signal) -> Signal:
+        expect(self, signal, "values", 1)
+        return signal.moments((self.out,))
+
+    def weight_shape(self, signal: Signal) -> tuple[int, ...]:
+        return self.out, signal.shape[0]
+
+    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
+        return run.backend.dense, {"domain": place.input.domain, "variance": self.variance}
+
+    def operations(self, place: Place) -> int:
+        return self.out * place.input.shape[0] * (place.input.steps or 1)
+
+
+@dataclass(frozen=True)
+class Conv2d(Linear):
+    """Convolution: values (height, width, channels) to moments (rows, columns, out).
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the filters.
+    stride, padding : int
+    """
+
+    kind: ClassVar[str] = "conv2d"
+    size: int = 3
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_size("conv2d: size", self.size, 1)
+        check_size("conv2d: stride", self.stride, 1)
+        check_size("conv2d: padding", self.padding, 0)
+
+    def connect(self, signal: Signal) -> Signal:
+        expect(self, signal, "values", 3)
+        rows, columns = self._positions(signal)
+        if min(rows, columns) < 1:
+            raise InputError(f"conv2d: a filter of {self.size} does not fit on {signal} with padding {self.padding}")
+        return signal.moments((rows, columns, self.out))
+
+    def _positions(self, signal: Signal) -> tuple[int, int]:
+        height, width = ((n + 2 * self.padding - self.size) // self.stride + 1 for n in signal.shape[:2])
+        return height, width
+
+    def weight_shape(self, signal: Signal) -> tuple[int, ...]:
+        return self.out, self.size, self.size, signal.shape[2]
+
+    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
+        options = {"stride": self.stride, "padding": self.padding}
+        return run.backend.conv2d, {"domain": place.input.domain, "variance": self.variance, **options}
+
+    def operations(self, place: Place) -> int:
+        rows, columns = self._positions(place.input)
+        return rows * columns * int(np.prod(self.weight_shape(place.input))) * (place.input.steps or 1)
+
+
+def fan_in(shape: tuple[int, ...]) -> int:
+    """Inputs of one unit, given the shape of its layer's weights."""
+    return int(np.prod(shape[1:]))
+
+
+def initial_weights(
+    streams: Streams, index: int, shape: tuple[int, ...], gain: float, spread: float, name: str = ""
+) -> Parameters:
+    """Means drawn from N(0, gain / fan_in), and rho such that sigma2 = spread / fan_in (theory 3.5)."""
+    normals = streams.normals(Purpose.INITIAL, layer=index, units=int(np.prod(shape)))[0]
+    inputs = fan_in(shape)
+    return {
+        f"{name}mu": np.sqrt(gain / inputs) * normals.reshape(shape),
+        f"{name}rho": np.full(shape, np.log(spread / inputs)),
+    }
+
+
+def check_size(what: str, value: Any, lowest: int) -> None:
+    """Raise InputError unless `value` is an integer of at least `lowest`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise InputError(f"{what} is {value!r}; expected an integer >= {lowest}")

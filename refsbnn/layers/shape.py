@@ -1,0 +1,98 @@
+"""Layers that rearrange values: pooling (theory 3.16) and flattening."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refsbnn.errors import InputError
+from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
+from refsbnn.layers.linear import check_size
+from refsbnn.layers.signal import Signal
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """What the two poolings share.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the windows.
+    stride : int, optional
+        Step between windows; `size` if not given.
+    """
+
+    size: int
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        check_size(f"{self.kind}: size", self.size, 1)
+        if self.stride is not None:
+            check_size(f"{self.kind}: stride", self.stride, 1)
+
+    def pooled(self, signal: Signal) -> tuple[int, ...]:
+        """Shape of the output; raises InputError if the window does not fit."""
+        expect(self, signal, "values", 3)
+        rows, columns = ((n - self.size) // (self.stride or self.size) + 1 for n in signal.shape[:2])
+        if min(rows, columns) < 1:
+            raise InputError(f"{self.kind}: a window of {self.size} does not fit on {signal}")
+        return rows, columns, signal.shape[2]
+
+
+@dataclass(frozen=True)
+class AveragePool(Pool):
+    """Mean over windows; spikes become real values."""
+
+    kind: ClassVar[str] = "average_pool"
+
+    def connect(self, signal: Signal) -> Signal:
+        return signal.values("real", self.pooled(signal))
+
+    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        return run.backend.pool.average_forward(x, self.size, self.stride), x.shape
+
+    def backward(
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+    ) -> tuple[np.ndarray, Parameters]:
+        return run.backend.pool.average_backward(g, tape, self.size, self.stride), {}
+
+
+@dataclass(frozen=True)
+class MaxPool(Pool):
+    """Largest value of windows: on spikes, whether any of them fired."""
+
+    kind: ClassVar[str] = "max_pool"
+
+    def connect(self, signal: Signal) -> Signal:
+        return signal.values(signal.domain, self.pooled(signal))
+
+    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        y, index = run.backend.pool.max_forward(x, self.size, self.stride)
+        return y, (index, x.shape)
+
+    def backward(
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+    ) -> tuple[np.ndarray, Parameters]:
+        index, shape = tape
+        return run.backend.pool.max_backward(g, index, shape, self.size, self.stride), {}
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All features on one axis."""
+
+    kind: ClassVar[str] = "flatten"
+
+    def connect(self, signal: Signal) -> Signal:
+        expect(self, signal, "values")
+        return signal.values(signal.domain, (int(np.prod(signal.shape)),))
+
+    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        axes = len(place.input.shape)
+        return x.reshape(*x.shape[: x.ndim - axes], -1), x.shape
+
+    def backward(
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+    ) -> tuple[np.ndarray, Parameters]:
+        return g.reshape(tape), {}
