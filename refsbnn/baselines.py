@@ -131,9 +131,8 @@ def reinforce(
     uniforms = _check_uniforms(layers, uniforms)
     samples = len(uniforms[0])
     if samples < 2 or any(len(u) != samples for u in uniforms):
-        raise InputError(
-            f"uniforms hold {[len(u) for u in uniforms]} simulations; expected the same number >= 2 in each"
-        )
+        given = ", ".join(str(len(u)) for u in uniforms)
+        raise InputError(f"uniforms hold {given} simulations per layer; expected the same number, 2 or more")
     runs = [_simulate(layers, [x], [u[k] for u in uniforms], noise) for k in range(samples)]
     losses = np.stack([_loss_of(loss, states) for states, _ in runs])
     z = [np.stack(column) for column in zip(*(states[1:] for states, _ in runs), strict=True)]
@@ -202,7 +201,7 @@ def _simulate(
     for layer in range(len(states) - 1, len(layers)):
         r = np.asarray(layers[layer](states), dtype=np.float64)
         if r.shape != uniforms[layer].shape:
-            raise InputError(f"uniforms of layer {layer} have shape {uniforms[layer].shape}; expected {r.shape}")
+            raise InputError(f"uniforms[{layer}] has shape {uniforms[layer].shape}; expected {r.shape}")
         rs.append(r)
         states.append((uniforms[layer] < noise.cdf(r)).astype(np.float64))
     return states, rs
@@ -217,10 +216,10 @@ def _check_uniforms(layers: Sequence[Layer], uniforms: Sequence[np.ndarray]) -> 
         raise InputError(
             f"{len(uniforms)} arrays of uniforms for {len(layers)} layers; expected one for each of 1 or more"
         )
-    checked = [check_array(f"uniforms of layer {i}", u, nonnegative=True) for i, u in enumerate(uniforms)]
+    checked = [check_array(f"uniforms[{i}]", u, nonnegative=True) for i, u in enumerate(uniforms)]
     for i, u in enumerate(checked):
         if (u >= 1.0).any():
-            raise InputError(f"uniforms of layer {i} hold {u.max():g}; expected numbers in [0, 1)")
+            raise InputError(f"uniforms[{i}] holds {u.max():g}; expected numbers in [0, 1)")
     return checked
 
 
