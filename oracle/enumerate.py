@@ -19,7 +19,7 @@ from oracle.noise import NOISES, Law, law
 from oracle.states import check_states, differences, joint, score_sums, spikes
 from oracle.terms import add_totals, per_state
 
-CHUNK = 2**15  # leaves at once: what a network needs at each stays in the cache
+CHUNK = 2**16  # leaves at once: half a megabyte for each unit
 CHUNK_NUMBERS = 2**21  # numbers at once where every leaf has its own gradient
 
 

@@ -57,7 +57,8 @@ def array(name: str, value: Any, shape: Sequence[int | None], *, lowest: float |
         result = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"{name} is not an array of real numbers ({type(value).__name__} given)") from None
-    wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+    lengths = ", ".join("any" if length is None else str(length) for length in shape)
+    wanted = f"({lengths},)" if len(shape) == 1 else f"({lengths})"
     matches = result.ndim == len(shape) and all(
         given >= 1 if length is None else given == length for length, given in zip(shape, result.shape, strict=False)
     )

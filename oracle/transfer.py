@@ -5,7 +5,7 @@ message E[cotangent | z] and its mean square matrix E[cotangent cotangent^T | z]
 states of one layer. The cost of a layer is 2^(n_l + n_(l-1)), times n_l^2 for mean squares.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from oracle.states import differences, joint, patterns, score_sums
 from oracle.terms import Term, add_totals
 
 LIMIT_BITS = 24  # entries of one transition table: 128 MB
+BLOCK = 2**20  # numbers at once where pairs of units are averaged: 8 MB
 
 
 class Step(NamedTuple):
@@ -173,26 +174,20 @@ def _average(table: np.ndarray, message: np.ndarray, k: np.ndarray) -> np.ndarra
 def _average_pairs(table: np.ndarray, matrix: np.ndarray, k1: np.ndarray, k2: np.ndarray) -> np.ndarray:
     """Sum over z_l of P(z_l | z_(l-1)) E[k_i k_j | z_l] matrix_ij(z_l): (states below, units, units).
 
-    The slopes see z_l only through (z_i, z_j): for each of its four values the sum is one matrix product.
+    The slopes see z_l only through (z_i, z_j): for each of its four values all pairs' sums are one matrix product.
     """
-    units = matrix.shape[1]
+    states, units = matrix.shape[:2]
     ones = patterns(units)
     sides = np.stack([1.0 - ones, ones])  # (2, states, units): indicator of z_j = 0, 1
-    result = np.empty((table.shape[0], units, units))
-    for i in range(units):
-        result[:, i, i] = 0.0
-        for a in (0, 1):
-            column = sides[a, :, i] * matrix[:, i, i]
-            result[:, i, i] += k2[:, i, a] * (table @ column)
-        if i + 1 == units:
-            break
-        row = np.zeros((table.shape[0], units - i - 1))
-        for a in (0, 1):
-            for b in (0, 1):
-                columns = sides[a, :, i, None] * sides[b, :, i + 1 :] * matrix[:, i, i + 1 :]
-                row += k1[:, i, a, None] * k1[:, i + 1 :, b] * (table @ columns)
-        result[:, i, i + 1 :] = row
-        result[:, i + 1 :, i] = row
+    result = np.zeros((table.shape[0], units, units))
+    rows, columns = np.triu_indices(units)
+    size = max(1, BLOCK // states)  # pairs at once
+    for start in range(0, rows.size, size):
+        i, j = rows[start : start + size], columns[start : start + size]
+        for a, b in product((0, 1), repeat=2):
+            sums = table @ (sides[a][:, i] * sides[b][:, j] * matrix[:, i, j])
+            result[:, i, j] += np.where(i == j, (a == b) * k2[:, i, a], k1[:, i, a] * k1[:, j, b]) * sums
+    result[:, columns, rows] = result[:, rows, columns]
     return result
 
 

@@ -1,0 +1,1 @@
+"""Tests of the oracle: hand-worked cases, plain loops, complex steps, quadrature and certificates."""
