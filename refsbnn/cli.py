@@ -1,0 +1,72 @@
+"""The command `refsbnn`. Sub-commands are imported when they run, so that --help is there at once."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
+    "train": ("refsbnn.training.command:main", "train a network from a configuration"),
+}
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def usage() -> str:
+    """The text of `refsbnn --help`.
+
+    Examples
+    --------
+    >>> print(usage().splitlines()[0])
+    usage: refsbnn COMMAND [options]
+    """
+    rows = "\n".join(f"  {name:<8}{what}" for name, (_, what) in COMMANDS.items())
+    return (
+        "usage: refsbnn COMMAND [options]\n\n"
+        "Stochastic binary and spiking Bayesian neural networks, held to exact gradients.\n\n"
+        f"commands:\n{rows}\n\n"
+        "example: refsbnn audit --quick\n"
+        "`refsbnn COMMAND --help` explains a command; `refsbnn --version` prints the version.\n"
+        "exit code: 0 done, 1 a check failed, 2 bad input."
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a sub-command and return its exit code; a user's mistake prints one line and gives 2.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    refsbnn 0.1.0
+    0
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return DONE
+    name, *rest = arguments
+    if name == "--version":
+        from refsbnn import __version__
+
+        print(f"refsbnn {__version__}")
+        return DONE
+    if name not in COMMANDS:
+        return complain(f"unknown command {name!r}; accepted: {', '.join(COMMANDS)}")
+    module, _, function = COMMANDS[name][0].partition(":")
+    from refsbnn.errors import InputError
+
+    try:
+        return int(getattr(importlib.import_module(module), function)(rest))
+    except InputError as error:
+        return complain(str(error))
+    except KeyboardInterrupt:
+        print("refsbnn: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+
+
+def complain(message: str) -> int:
+    """Print one line on standard error and return the exit code of bad input."""
+    print(f"refsbnn: error: {' '.join(message.split())}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,81 @@
+"""The benchmark networks by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from refsbnn.layers import (
+    LIF,
+    AveragePool,
+    Conv2d,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyReadout,
+    Residual,
+    SampledReadout,
+    Spike,
+)
+
+
+def mlp(hidden: Sequence[int], classes: int, *, units: dict[str, Any], weights: dict[str, Any]) -> list[Layer]:
+    """Dense layers of noisy binary units and a sampled readout.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Units of each hidden layer.
+    classes : int
+    units, weights : dict
+        Options of `Spike` and of `Dense`.
+    """
+    layers: list[Layer] = [Flatten()]
+    for size in hidden:
+        layers += [Dense(size, **weights), Spike(**units)]
+    return [*layers, Dense(classes, **weights), SampledReadout()]
+
+
+def resnet(
+    depth: int, width: int, classes: int, *, pool: int, scale: float, units: dict[str, Any], weights: dict[str, Any]
+) -> list[Layer]:
+    """A residual stream of `depth` noisy binary 3x3 convolutions without normalisation (theory 3.8).
+
+    Parameters
+    ----------
+    depth, width, classes : int
+    pool : int
+        Size of the average pooling before the readout.
+    scale : float
+        The branches' weight a_l.
+    units, weights : dict
+        Options of `Spike` and of `Conv2d` and `Dense`.
+    """
+    blocks = [Residual((Spike(**units), Conv2d(width, padding=1, **weights)), scale=scale) for _ in range(depth)]
+    stem = Conv2d(width, padding=1, **weights)
+    return [stem, *blocks, Spike(**units), AveragePool(pool), Flatten(), Dense(classes, **weights), SampledReadout()]
+
+
+def spiking(
+    hidden: Sequence[int],
+    classes: int,
+    *,
+    readout: dict[str, Any],
+    units: dict[str, Any],
+    weights: dict[str, Any],
+) -> list[Layer]:
+    """Dense layers of LIF neurons over time and a leaky readout.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Neurons of each layer.
+    classes : int
+    readout, units, weights : dict
+        Options of `LeakyReadout`, `LIF` and `Dense`.
+    """
+    layers: list[Layer] = [Flatten()]
+    for size in hidden:
+        layers += [Dense(size, **weights), LIF(**units)]
+    return [*layers, Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
+
+
+MODELS = {"mlp": mlp, "resnet": resnet, "spiking": spiking}
