@@ -19,6 +19,7 @@ CDF: dict[str, Callable[[np.ndarray], np.ndarray]] = {"gaussian": special.ndtr, 
 FAMILY = (
     "st", "iwst(p=0.3)", "mix(lam=0.5)", "trapezoid", "agr(tau=0.7)", "gr(tau=0.7,K=3)", "st-gs(tau=0.7)",
     "gs(tau=0.7)", "uniform", "simpson", "gauss2",
+    "quadrature(nodes=[0.2,0.7],weights=[0.3,0.6],probabilities=[0.5,0.5])",  # its weights differ from node to node
 )  # fmt: skip
 OUTSIDE = ("identity-st", "fast-sigmoid", "arctan", "triangular")
 seeds = st.integers(0, 2**32 - 1)
