@@ -4,5 +4,26 @@ A claim module holds a title, a docstring with the statement and where it comes 
 ``check(level) -> list[Row]``. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
 """
 
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = (
+    "member_mean",
+    "unbiased",
+    "error_order",
+    "trade_off",
+    "least_variance",
+    "rao_blackwell",
+    "small_temperature",
+    "relaxation",
+    "quadratures",
+    "deep_bias",
+    "link",
+    "extension",
+    "scaling",
+    "bipolar",
+    "baselines",
+    "exactness",
+    "enumerated",
+    "monte_carlo",
+    "convolution",
+    "divergence",
+)
 """The claim modules in the order of the report."""

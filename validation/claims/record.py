@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 Verdict = Literal["confirmed", "refuted", "failed"]
+Number = float | np.ndarray  # an array holds one number
 VERDICTS: tuple[Verdict, ...] = ("confirmed", "refuted", "failed")
 
 
@@ -62,23 +63,24 @@ class Row:
         return {key: None if value in (inf, -inf) or value != value else value for key, value in asdict(self).items()}
 
 
-def equal(claim: str, setting: str, exact: float, expected: float, tolerance: float, why: str) -> Row:
+def equal(claim: str, setting: str, exact: Number, expected: Number, tolerance: float, why: str) -> Row:
     """A row that holds when `exact` is within `tolerance` of `expected`."""
-    return _row(claim, setting, exact, "=", expected, tolerance, why, abs(exact - expected) <= tolerance)
+    holds = abs(float(exact) - float(expected)) <= tolerance
+    return _row(claim, setting, exact, "=", expected, tolerance, why, holds)
 
 
-def at_most(claim: str, setting: str, exact: float, bound: float, why: str, tolerance: float = 0.0) -> Row:
+def at_most(claim: str, setting: str, exact: Number, bound: float, why: str, tolerance: float = 0.0) -> Row:
     """A row that holds when `exact` is no larger than `bound` + `tolerance`.
 
     >>> at_most("KL", "at the prior", 0.0, 1e-15, "rounding").verdict
     'confirmed'
     """
-    return _row(claim, setting, exact, "<=", bound, tolerance, why, exact <= bound + tolerance)
+    return _row(claim, setting, exact, "<=", bound, tolerance, why, float(exact) <= bound + tolerance)
 
 
-def at_least(claim: str, setting: str, exact: float, bound: float, why: str, tolerance: float = 0.0) -> Row:
+def at_least(claim: str, setting: str, exact: Number, bound: float, why: str, tolerance: float = 0.0) -> Row:
     """A row that holds when `exact` is no smaller than `bound` - `tolerance`."""
-    return _row(claim, setting, exact, ">=", bound, tolerance, why, exact >= bound - tolerance)
+    return _row(claim, setting, exact, ">=", bound, tolerance, why, float(exact) >= bound - tolerance)
 
 
 def refutes(row: Row, statement: str) -> Row:
@@ -92,7 +94,7 @@ def refutes(row: Row, statement: str) -> Row:
 
 
 def _row(
-    claim: str, setting: str, exact: float, relation: str, expected: float, tolerance: float, why: str, holds: bool
+    claim: str, setting: str, exact: Number, relation: str, expected: Number, tolerance: float, why: str, holds: bool
 ) -> Row:
     verdict: Verdict = "confirmed" if holds else "failed"
     return Row(claim, setting, float(exact), relation, float(expected), float(tolerance), why, verdict)

@@ -101,7 +101,7 @@ def _read_out(
     net: oracle.Layered | oracle.Residual, loss: Any, h: np.ndarray, weights: np.ndarray
 ) -> tuple[float, np.ndarray, dict[str, np.ndarray]]:
     """Loss, cotangent of the last spikes and the readout's gradients."""
-    words = {"domain": net.domain, "variance": net.variance}
+    words: dict[str, Any] = {"domain": net.domain, "variance": net.variance}
     value, dm, dv = loss_and_cotangents(loss, *dense.forward(h, *net.readout[:4], **words))
     gradients = dense.backward(dm * weights[:, None], dv * weights[:, None], h, *net.readout[:2], **words)
     return float(weights @ value), gradients.x, _named("readout", net.readout, gradients)
@@ -157,7 +157,7 @@ def _residual(
 def _lif(
     net: oracle.LIF, x: np.ndarray, loss: Any, options: dict, u: Arrays, weights: np.ndarray, extra: Arrays | None
 ) -> tuple[float, dict[str, np.ndarray]]:
-    neuron = {"beta": net.beta, "theta": net.theta, "reset": net.reset, "accumulate": net.accumulate}
+    neuron: dict[str, Any] = {"beta": net.beta, "theta": net.theta, "reset": net.reset, "accumulate": net.accumulate}
     neuron |= {"variance": net.variance, **options}
     h, domain, tapes, depth = (
         np.broadcast_to(x[:, None], (len(x), len(weights), x.shape[1])),
@@ -171,7 +171,7 @@ def _lif(
         tapes.append((h, domain, tape))
         h, domain = z, "binary"
     m, v = dense.forward(h, *net.readout[:4], domain="binary", variance=net.variance)
-    m, v, kept = readout.integrate_forward(m, v, beta=net.readout_beta, reduce=net.reduce)
+    m, v, kept = readout.integrate_forward(m, v, beta=float(net.readout_beta or 0.0), reduce=net.reduce)
     value, dm, dv = loss_and_cotangents(loss, m, v)
     dm, dv = readout.integrate_backward(dm * weights[:, None], dv * weights[:, None], kept)
     gradients = dense.backward(dm, dv, h, *net.readout[:2], domain="binary", variance=net.variance)

@@ -1,4 +1,4 @@
-"""A member is unbiased for every affine loss iff its target has mass 1, for every quadratic one iff its mean is 1/2 too.
+"""A member is unbiased for affine losses iff its target has mass 1, for quadratic ones iff its mean is 1/2 too.
 
 Source: theory 2.2. For L = z the bias is (dpi/dr) (mass - 1), and for L = z^2 it is (dpi/dr) (2 p1 - 1). So both
 directions show as numbers: members that meet the condition have no bias, the others have just this one.

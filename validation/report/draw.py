@@ -103,6 +103,8 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
             linestyle="--" if series.dashed else "-",
             label=series.label,
         )
+    if all(float(x).is_integer() for series in panel.series for x in series.x):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     if panel.log_x:
         axis.set_xscale("log")
         _label_logarithm(axis.xaxis, axis.get_xlim())

@@ -1,0 +1,41 @@
+"""simpson and gauss2 are exact for cubic L', uniform for every loss: for one unit. In depth they are not.
+
+Source: theory 2.12. Their forward value does not depend on pi, so the layers above see another law than the network's:
+to lowest order in the effect of a spike, the gradient of a weight mu_ij above is proportional to the mean of its input,
+1/2 instead of pi_j. The relative bias of that weight then tends to 1/(2 pi) - 1, which no rule makes smaller.
+"""
+
+import numpy as np
+
+import oracle
+from refsbnn import noise
+from validation.claims import single
+from validation.claims.record import Level, Row, equal
+
+TITLE = "Quadrature members"
+MEMBERS = {"uniform": oracle.uniform(), "simpson": oracle.simpson(), "gauss2": oracle.gauss2()}
+# integral of L' = 5 u^4 by the rule, minus 1.
+DEGREE_5 = {"uniform": 0.0, "simpson": 1.0 / 24.0, "gauss2": -1.0 / 36.0}
+
+
+def check(level: Level) -> list[Row]:
+    """One unit: bias by the loss's degree. Two in a chain: relative bias of the second one's weight."""
+    rng = level.rng(__name__)
+    rows = []
+    for spec, member in MEMBERS.items():
+        coefficients = rng.normal(size=5)
+        f = float(noise.GAUSSIAN.pdf(0.9))
+        bias = single.estimate("gaussian", 0.9, coefficients, member).bias
+        rows.append(equal(TITLE, f"{spec}, one unit, random L of degree 4: bias", bias, 0.0, 1e-13, "rounding"))
+        bias = single.estimate("gaussian", 0.9, (0, 0, 0, 0, 0, 1), member).bias
+        rows.append(equal(TITLE, f"{spec}, one unit, L = z^5: bias", bias, f * DEGREE_5[spec], 1e-13, "rounding"))
+    delta, pi = 2.0**-10, float(noise.GAUSSIAN.cdf(0.7))
+    first, second = oracle.Layer([[0.7]], [[0.0]], [0.0], [1.0]), oracle.Layer([[delta]], [[0.0]], [0.4], [1.0])
+    net = oracle.Layered([first, second], oracle.Layer([[delta]], [[0.0]]))
+    linear = oracle.Custom(lambda logits: (logits[:, 0], np.ones_like(logits)))
+    for spec, member in MEMBERS.items():
+        found = oracle.moments(net, [1.0], linear, member)["layers.1.mu"]
+        relative = float((found.bias / found.gradient)[0, 0])
+        setting = f"{spec}, second of two units in a chain, mu = 2^-10: relative bias of mu"
+        rows.append(equal(TITLE, setting, relative, 0.5 / pi - 1.0, 2.0 * delta, "next order in mu"))
+    return rows

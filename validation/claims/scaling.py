@@ -1,0 +1,63 @@
+"""Scaling mu and sigma together leaves the law of the spikes unchanged: posterior noise does the normaliser's work.
+
+Source: theory 3 and 1.1 (r = m/s). The law of the last layer's spikes, state by state, before and after each layer is
+scaled by a factor of its own; the gradient of mu then shrinks by that factor. With a noise floor that is not scaled
+along (noise of fixed size added to v), the law changes: the claim is about the posterior's own noise.
+"""
+
+import dataclasses
+
+import numpy as np
+
+import oracle
+from validation.claims import networks
+from validation.claims.record import Level, Row, at_least, at_most
+
+TITLE = "Joint scaling of mu and sigma"
+
+
+def check(level: Level) -> list[Row]:
+    """Largest change of a state's probability, and of the rescaled gradient."""
+    rng = level.rng(__name__)
+    rows = []
+    for noise in ("gaussian", "logistic"):
+        for domain in ("binary", "bipolar"):
+            net = networks.layered(rng, [3, 3, 3], noise=noise, domain=domain)
+            factors = np.exp(rng.uniform(-2.0, 2.0, size=2))
+            scaled = [scale(layer, c) for layer, c in zip(net.layers, factors, strict=True)]
+            same = oracle.Layered(scaled, net.readout, noise=noise, domain=domain)
+            x = rng.normal(size=3)
+            setting = f"{noise}, {domain}, factors {factors[0]:.3g} and {factors[1]:.3g}"
+            change = np.abs(probabilities(net, x) - probabilities(same, x)).max()
+            rows.append(at_most(TITLE, f"{setting}: change of a state's probability", change, 1e-14, "rounding"))
+            before, after = (oracle.exact(n, x, oracle.Categorical(0)).gradient for n in (net, same))
+            worst = max(
+                np.abs(after[f"layers.{i}.mu"] * c - before[f"layers.{i}.mu"]).max() for i, c in enumerate(factors)
+            )
+            setting = f"{setting}: change of the gradient of mu times its factor"
+            rows.append(at_most(TITLE, setting, float(worst), 1e-14, "rounding"))
+    net = networks.layered(rng, [3, 3, 3])
+    floored = [scale(layer, 3.0)._replace(bias_sigma2=layer.bias_sigma2) for layer in net.layers]
+    x = rng.normal(size=3)
+    change = np.abs(probabilities(net, x) - probabilities(oracle.Layered(floored, net.readout), x)).max()
+    setting = "factor 3, noise floor kept: change of a state's probability"
+    rows.append(at_least(TITLE, setting, change, 1e-6, "not the law any more: any visible change"))
+    return rows
+
+
+def scale(layer: oracle.Layer, c: float) -> oracle.Layer:
+    """mu times c, sigma2 times c^2, biases too."""
+    return oracle.Layer(c * layer.mu, c**2 * layer.sigma2, c * layer.bias_mu, c**2 * layer.bias_sigma2)
+
+
+def probabilities(net: oracle.Layered, x: np.ndarray) -> np.ndarray:
+    """Probability of each state of the last layer: the expectation of its indicator, one loss a state."""
+    units = len(net.layers[-1].mu)
+    high, low = 1.0, 0.0 if net.domain == "binary" else -1.0
+    plain = dataclasses.replace(net, readout=oracle.Layer(np.eye(units), np.zeros((units, units))))
+
+    def indicator(state: np.ndarray) -> oracle.Custom:
+        return oracle.Custom(lambda z: ((z == state).all(axis=1).astype(float), np.zeros_like(z)))
+
+    states = np.array(np.meshgrid(*[[low, high]] * units)).reshape(units, -1).T
+    return np.array([oracle.exact(plain, x, indicator(state)).loss for state in states])

@@ -1,0 +1,43 @@
+"""As tau tends to 0, agr(tau) tends to the trapezoid, at rate tau.
+
+Source: theory 2.7 ("ZGR" is the limit). Expanding the density under the relaxation,
+p1 = 1/2 + tau a1 h1 + tau^2 a2 h2 / 2 + O(tau^3), where a_k = integral_0^inf x^k relax'(x) dx and h1 = -f'(r)/f(r),
+h2 = f''(r)/f(r); p0 is the same at -r.
+"""
+
+import numpy as np
+
+import oracle
+from refsbnn import noise
+from validation.claims import single
+from validation.claims.record import Level, Row, equal
+
+TITLE = "agr at small temperature"
+# a1 and a2: of the normal distribution, and of the logistic one (ln 2 and pi^2/6).
+MOMENTS = {"gaussian": (1.0 / np.sqrt(2.0 * np.pi), 0.5), "logistic": (np.log(2.0), np.pi**2 / 6.0)}
+
+
+def check(level: Level) -> list[Row]:
+    """(p1 - 1/2) / tau against its expansion: L = z^2/2 has L'(0) = 0 and L'(1) = 1, so the mean is f p1."""
+    rows = []
+    for name in single.NOISES:
+        law, r = noise.get(name), 0.9
+        f, slope = float(law.pdf(r)), float(law.pdf_derivative(np.array(r)))
+        first, second = MOMENTS[name]
+        # f'' = (r^2 - 1) f for the normal; f'' = f (1 - 6 f) for the logistic, from f' = f (1 - 2F).
+        curvature = r * r - 1.0 if name == "gaussian" else 1.0 - 6.0 * f
+        for power in (4, 8) if level.quick else (4, 6, 8, 10):
+            tau = 2.0**-power
+            p1 = float(single.estimate(name, r, (0.0, 0.0, 0.5), oracle.agr(tau)).mean) / f
+            expected = -first * slope / f + tau * second * curvature / 2.0
+            rows.append(
+                equal(
+                    TITLE,
+                    f"{name}, r = 0.9: (p1 - 1/2) / tau at tau = 2^-{power}",
+                    (p1 - 0.5) / tau,
+                    expected,
+                    2.0 * tau**2 + 1e-13 / tau,
+                    "next term of the expansion: below tau^2 (1/6) 5.5 max|f'''|/f < 2 tau^2; rounding of p1 over tau",
+                )
+            )
+    return rows
