@@ -1,6 +1,6 @@
 """The benchmark networks by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refsbnn.layers import (
@@ -78,4 +78,4 @@ def spiking(
     return [*layers, Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
 
 
-MODELS = {"mlp": mlp, "resnet": resnet, "spiking": spiking}
+MODELS: dict[str, Callable[..., list[Layer]]] = {"mlp": mlp, "resnet": resnet, "spiking": spiking}

@@ -10,9 +10,10 @@ of threads, ranks or restarts cannot change it. To reproduce a draw elsewhere:
     normal   Phi^-1((w div 2^8 + 1/2) 2^-24), never infinite
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -106,7 +107,11 @@ class Streams:
             if not 0 <= value < LIMITS[name]:
                 raise InputError(f"{name} is {value}; a draw's {name} lies from 0 to {LIMITS[name] - 1}")
         sample = np.asarray(samples)
-        if sample.ndim != 1 or sample.dtype.kind not in "iu" or (sample.size and not 0 <= sample.min() <= sample.max() < 2**32):
+        if (
+            sample.ndim != 1
+            or sample.dtype.kind not in "iu"
+            or (sample.size and not 0 <= sample.min() <= sample.max() < 2**32)
+        ):
             raise InputError("samples are not a list of integers from 0 to 2^32 - 1")
         if not 0 <= units <= 2**34:
             raise InputError(f"units is {units}; expected 0 to 2^34")
@@ -118,11 +123,11 @@ class Streams:
         counter[..., 3] = step
         return philox(counter, (self.seed % 2**32, self.seed >> 32)).reshape(len(sample), 4 * blocks)[:, :units]
 
-    def uniforms(self, purpose: Purpose, **address) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def uniforms(self, purpose: Purpose, **address: Any) -> np.ndarray:
         """Uniforms in [0, 1) on the 2^-24 grid; address as in `words`. (samples, units) float64."""
         return (self.words(purpose, **address) >> np.uint32(8)) * GRID
 
-    def normals(self, purpose: Purpose, **address) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def normals(self, purpose: Purpose, **address: Any) -> np.ndarray:
         """Standard normals; address as in `words`. (samples, units) float64."""
         return special.ndtri(((self.words(purpose, **address) >> np.uint32(8)) + 0.5) * GRID)
 
@@ -166,7 +171,9 @@ class Draws:
         """One standard normal a unit: (batch, *shape) float64."""
         return self._each(self.streams.normals, layer, shape, None, 0)
 
-    def _each(self, make, layer, shape, steps, draw) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def _each(
+        self, make: Callable[..., np.ndarray], layer: int, shape: tuple[int, ...], steps: int | None, draw: int
+    ) -> np.ndarray:
         units = int(np.prod(shape))
         rows = [
             make(self.purpose, step=self.step, samples=self.samples, layer=layer, time=t, units=(draw + 1) * units)[

@@ -13,6 +13,7 @@ from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
 from refsbnn.models import MODELS
 
 SHIPPED = "validation.benchmarks"
+SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,11 @@ def read_model(given: Any) -> dict[str, Any]:
     check_choice("model.name", given.get("name"), MODELS)
     signature = inspect.signature(MODELS[given["name"]]).parameters
     names = [name for name in signature if name != "classes"]
-    options = {"units": LIF() if given["name"] == "spiking" else Spike(), "readout": LeakyReadout(), "weights": Dense(1)}
+    options = {
+        "units": LIF() if given["name"] == "spiking" else Spike(),
+        "readout": LeakyReadout(),
+        "weights": Dense(1),
+    }
     out = {"name": given["name"]}
     for key, value in given.items():
         accept("model", key, ["name", *names])
@@ -238,4 +243,4 @@ def typed(name: str, value: Any, like: Any) -> Any:
         return float(value)
     if like is None or type(value) is wanted:
         return value
-    raise InputError(f"{name} is {value!r}; expected {dict(int='an integer', float='a number', str='a string', bool='true or false')[wanted.__name__]}")
+    raise InputError(f"{name} is {value!r}; expected {SPOKEN[wanted]}")

@@ -1,0 +1,57 @@
+"""The command line: exit codes, one line for a user's mistake, whole files."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from refsbnn.cli import main
+
+QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
+
+
+def test_help(capsys):
+    assert main([]) == main(["--help"]) == 0
+    assert "refsbnn audit --quick" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["fit"],
+        ["train", "nothing.toml"],
+        ["train", "digits_binary", "training.epoch=1"],
+        ["train", "digits_binary", "seed=-1"],
+        ["train", "digits_binary", "model.hidden=[]"],
+    ],
+)
+def test_a_users_mistake_is_one_line(argv, capsys):
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("refsbnn: error: ")
+
+
+def test_train_writes_its_results(tmp_path, capsys):
+    assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "test" in out
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"result.json", "metrics.csv", "parameters.npz"}
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["test"]["examples"] == 360
+    assert result["config"]["training"]["epochs"] == 1
+    assert len((tmp_path / "run/metrics.csv").read_text().splitlines()) == 2
+
+
+def test_results_cannot_go_into_a_file(tmp_path, capsys):
+    (tmp_path / "run").write_text("mine")
+    assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 2
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_the_installed_command_exits_with_the_code():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from refsbnn.cli import main; sys.exit(main(['nope']))"], check=False
+    )
+    assert done.returncode == 2

@@ -1,0 +1,219 @@
+"""Networks: their backward pass by finite differences end to end, their draws, and what they refuse.
+
+With the relaxed member `gs` and the uniforms fixed, a network is a differentiable function of its parameters and its
+backward pass an ordinary derivative, so central differences check every line of it: layers, stream, reset, readout.
+"""
+
+import numpy as np
+import pytest
+
+from refsbnn.errors import InputError
+from refsbnn.layers import (
+    LIF,
+    AveragePool,
+    Conv2d,
+    Dense,
+    Flatten,
+    LeakyReadout,
+    MaxPool,
+    Residual,
+    SampledReadout,
+    Signal,
+    Spike,
+)
+from refsbnn.network import Network
+from refsbnn.streams import Draws, Purpose, Streams
+from tests.refsbnn.differences import RESOLUTION, derivative
+
+GS = {"member": "gs(tau=0.7)"}
+IMAGE = Signal("values", (6, 5, 2))
+FRAMES = Signal("values", (4,), "binary", 5)
+
+
+def conv_branch(**options):
+    return (Spike(**GS, **options), Conv2d(3, padding=1, zero_mean=True))
+
+
+NETWORKS = {
+    "mlp": (
+        [Dense(4), Spike(**GS), Dense(3), Spike(noise="logistic", **GS), Dense(2), SampledReadout()],
+        Signal("values", (5,)),
+    ),
+    "bipolar": (
+        [Dense(4), Spike(domain="bipolar", **GS), Dense(2, variance="quadratic"), SampledReadout()],
+        Signal("values", (5,)),
+    ),
+    "point": ([Dense(4, posterior="point"), Spike(**GS), Dense(2, posterior="point")], Signal("values", (5,))),
+    "residual": (
+        [
+            Conv2d(3, padding=1),
+            Residual(conv_branch(), scale=0.6),
+            Residual(conv_branch(domain="bipolar") * 2, accumulate=False),
+            Spike(**GS),
+            AveragePool(2),
+            Flatten(),
+            Dense(2),
+        ],
+        IMAGE,
+    ),
+    "max pool": ([Conv2d(3, stride=2), Spike(**GS), MaxPool(2, 1), Flatten(), Dense(2)], IMAGE),
+    "hard": ([Dense(3), LIF(**GS), Dense(2), LeakyReadout()], FRAMES),
+    "recurrent": (
+        [
+            Dense(3),
+            LIF(recurrent=True, variance="quadratic", **GS),
+            Dense(2),
+            LeakyReadout(reduce="last"),
+            SampledReadout(),
+        ],
+        FRAMES,
+    ),
+    "soft": (
+        [Dense(3), LIF(recurrent=True, reset="soft", accumulate=False, **GS), Dense(2), LeakyReadout(reduce="max")],
+        FRAMES,
+    ),
+}
+PENALTY = 0.3
+
+
+def problem(name):
+    layers, signal = NETWORKS[name]
+    network = Network(layers, signal)
+    rng = np.random.default_rng(7)
+    parameters = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in network.initial(Streams(3)).items()}
+    batch = 2
+    leading = () if signal.steps is None else (signal.steps,)
+    x = rng.random((*leading, batch, *signal.shape))
+    if signal.domain == "binary":
+        x = (x < 0.5).astype(float)
+    draws = Draws(Streams(8), Purpose.TRAIN, 0, np.arange(batch))
+    return network, parameters, x, draws, rng
+
+
+def loss(network, parameters, x, draws, g):
+    """sum of g * output plus the weighted bias penalty, the sum of its terms' absolute values, output and tape."""
+    output, tape = network.forward(parameters, x, draws)
+    parts = [g[0] * output] if isinstance(output, np.ndarray) else [g[0] * output.m, g[1] * output.v]
+    parts.append(PENALTY * np.mean([record.penalty for record in network.monitors(tape)]))
+    return sum(np.sum(p) for p in parts), sum(np.abs(p).sum() for p in parts), output, tape
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_backward_is_the_derivative(name):
+    network, parameters, x, draws, rng = problem(name)
+    g = rng.standard_normal((2, 2, 2))
+    *_, output, tape = loss(network, parameters, x, draws, g)
+    cotangent = g[0] if isinstance(output, np.ndarray) else type(output)(g[0], g[1], np.zeros_like(output.norm2))
+    gradients, dx = network.backward(parameters, tape, cotangent, penalty=PENALTY)
+    assert set(gradients) == set(parameters)
+    assert dx.shape == x.shape
+    for key, value in parameters.items():
+        direction = rng.uniform(-0.25, 0.25, value.shape)
+
+        def along(t, key=key, direction=direction):
+            return loss(network, {**parameters, key: parameters[key] + t * direction}, x, draws, g)[:2]
+
+        expected, bound = derivative(along)
+        got = (gradients[key] * direction).sum()
+        assert bound < RESOLUTION * np.abs(gradients[key] * direction).sum() + 1e-9, f"{key}: nothing seen"
+        assert abs(got - expected) <= bound, f"{key}: {got} for {expected}, bound {bound:.1e}"
+
+
+def test_every_unit_layer_draws_its_own_uniforms():
+    network, parameters, x, draws, _ = problem("residual")
+    _, tape = network.forward(parameters, x, draws)
+    twice, _ = network.forward(parameters, x, draws)
+    again, _ = network.forward(parameters, x, draws)
+    np.testing.assert_array_equal(twice.m, again.m)
+    assert len(network.monitors(tape)) == 4
+    indices = [stage.place.index for stage in network.stages]
+    assert indices == [0, 1, 3, 7, 8, 9, 10]  # a block takes one address for each layer of its branch
+
+
+def test_a_batch_is_its_rows():
+    """An example's output depends on its sample address and not on its place in the batch."""
+    network, parameters, x, _, _ = problem("mlp")
+    both, _ = network.forward(parameters, x, Draws(Streams(8), Purpose.TRAIN, 0, np.array([3, 5])))
+    second, _ = network.forward(parameters, x[1:], Draws(Streams(8), Purpose.TRAIN, 0, np.array([5])))
+    # To rounding: a matrix product may add up a row differently in a larger matrix.
+    np.testing.assert_allclose(both[1:], second, rtol=1e-13)
+
+
+def test_kl_gradient_is_the_derivative():
+    network, parameters, _, _, rng = problem("recurrent")
+    _, gradients = network.kl(parameters)
+    for key, gradient in gradients.items():
+        direction = rng.uniform(-1.0, 1.0, gradient.shape)
+
+        def along(t, key=key, direction=direction):
+            value = network.kl({**parameters, key: parameters[key] + t * direction})[0]
+            return value, value  # a sum of terms that are never negative
+
+        expected, bound = derivative(along)
+        assert abs((gradient * direction).sum() - expected) <= bound, key
+
+
+def test_extra_uniforms_reach_the_member():
+    layers = [Dense(4), Spike(member="gr(tau=0.5,K=3)"), Dense(2)]
+    network = Network(layers, Signal("values", (5,)))
+    parameters = network.initial(Streams(0))
+    output, tape = network.forward(parameters, np.ones((2, 5)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2)))
+    gradients, _ = network.backward(parameters, tape, output)
+    assert all(np.isfinite(g).all() for g in gradients.values())
+
+
+@pytest.mark.parametrize(
+    ("layers", "signal", "message"),
+    [
+        ([Dense(3), Dense(2)], Signal("values", (4,)), "layer 1.dense: dense takes values"),
+        ([Spike()], Signal("values", (4,)), "layer 0.spike: spike takes moments"),
+        ([Dense(3), LIF()], Signal("values", (4,)), "layer 1.lif: lif takes moments over time"),
+        ([Dense(3)], IMAGE, "layer 0.dense: dense takes values of shape"),
+        ([Conv2d(3, size=9)], IMAGE, "layer 0.conv2d: conv2d: a filter of 9 does not fit"),
+        ([Dense(3), Spike(), MaxPool(2)], Signal("values", (4,)), "layer 2.max_pool"),
+        (
+            [Dense(3), Residual((Spike(), Dense(4)))],
+            Signal("values", (4,)),
+            "layer 1.residual: residual: the branch gives",
+        ),
+        ([Dense(3), Residual((Dense(3),))], Signal("values", (4,)), "layer 0.dense: dense takes values"),
+        ([], IMAGE, "at least one layer"),
+        (["dense"], IMAGE, "layer 0 is a str"),
+    ],
+)
+def test_layers_that_do_not_fit(layers, signal, message):
+    with pytest.raises(InputError, match=message):
+        Network(layers, signal)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(0), "dense: out is 0"),
+        (lambda: Dense(2, posterior="laplace"), "accepted: 'gaussian', 'point'"),
+        (lambda: Dense(2, spread=-1.0), "dense: spread is -1.0"),
+        (lambda: Spike(member="stt"), "estimator is 'stt'"),
+        (lambda: Spike(noise="cauchy"), "cauchy"),
+        (lambda: Spike(domain="ternary"), "accepted: 'binary', 'bipolar'"),
+        (lambda: LIF(beta=1.5), "lif: beta is 1.5"),
+        (lambda: LIF(reset="none"), "accepted: 'hard', 'soft'"),
+        (lambda: LeakyReadout(reduce="sum"), "accepted: 'mean', 'max', 'last'"),
+        (lambda: MaxPool(0), "max_pool: size is 0"),
+        (lambda: Residual((), scale=np.nan), "residual: scale is nan"),
+    ],
+)
+def test_impossible_layers(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_impossible_batches():
+    network, parameters, x, draws, _ = problem("mlp")
+    with pytest.raises(InputError, match="input has shape"):
+        network.forward(parameters, x[:, :3], draws)
+    with pytest.raises(InputError, match="NaN"):
+        network.forward(parameters, np.where(x == x[0, 0], np.nan, x), draws)
+    with pytest.raises(InputError, match=r"'0\.dense\.mu' is missing"):
+        network.check({k: v for k, v in parameters.items() if k != "0.dense.mu"})
+    with pytest.raises(InputError, match="backend is 'cuda'"):
+        Network([Dense(2)], Signal("values", (4,)), backend="cuda")

@@ -1,0 +1,100 @@
+"""Training on a few digits: it learns, it is reproducible to the bit, and the record says what happened."""
+
+import numpy as np
+import pytest
+
+from refsbnn import elbo
+from refsbnn.streams import Draws, Purpose
+from refsbnn.training.config import load
+from refsbnn.training.evaluate import score
+from refsbnn.training.loop import GradientMoments, estimate, prepare, train
+
+SMALL = ["training.epochs=2", "model.hidden=[16]", "evaluation.samples=2"]
+SPIKING = [*SMALL, "data.steps=4"]
+
+
+@pytest.fixture(
+    scope="module", params=[("digits_binary", SMALL), ("digits_spiking", SPIKING)], ids=["binary", "spiking"]
+)
+def run(request):
+    name, overrides = request.param
+    task = prepare(load(name, overrides))
+    return task, train(task)
+
+
+def test_training_learns(run):
+    # A network that has learnt nothing is right on Binomial(287, 1/10) of the validation digits: P(> 30 %) < 1e-19.
+    _, result = run
+    assert result.history[-1]["loglik"] > result.history[0]["loglik"]
+    assert result.validation.accuracy > 0.3
+
+
+def test_same_seed_same_bits(run):
+    task, result = run
+    again = train(prepare(task.config))
+    for key, value in result.parameters.items():
+        np.testing.assert_array_equal(value, again.parameters[key])
+    for a, b in zip(result.history, again.history, strict=True):
+        assert {k: v for k, v in a.items() if k != "seconds"} == {k: v for k, v in b.items() if k != "seconds"}
+
+
+def test_record(run):
+    task, result = run
+    row = result.history[-1]
+    units = len([key for key in row if key.startswith("rate.")])
+    assert units == len([key for key in row if key.startswith("spread.")]) >= 1
+    assert all(0.0 <= row[f"rate.{i}"] <= 1.0 for i in range(units))
+    assert {key[4:] for key in row if key.startswith("snr.")} == {
+        k for k in result.parameters if k.endswith("mu") and "bias" not in k
+    }
+    assert row["kl_weight"] == elbo.kl_weight(10**6, 1150, temperature=task.config.objective.temperature).value * min(
+        1.0, (2 * 17 - 1) / round(task.config.objective.warmup * 17)
+    )
+    assert result.tempered
+
+
+def test_the_gradient_is_that_of_the_whole_objective(run):
+    """Step = likelihood + weight * KL + lambda * B: each part is scaled as the loss says."""
+    task, result = run
+    index, w = np.arange(8), result.parameters
+    plain = estimate(task, w, index, 0, 0.0).gradients
+    kl = task.network.kl(w)[1]
+    for key, g in estimate(task, w, index, 0, 0.25).gradients.items():
+        np.testing.assert_allclose(g, plain[key] + 0.25 * kl[key], rtol=1e-12, atol=1e-15)
+    draws = Draws(task.streams, Purpose.TRAIN, 0, index)
+    logits, tape = task.network.forward(w, task.inputs(task.splits.train.x[index], draws), draws)
+    _, dlogits = elbo.categorical(logits, task.splits.train.labels[index])
+    by_hand, _ = task.network.backward(w, tape, -dlogits / 8)
+    for key, g in plain.items():
+        np.testing.assert_array_equal(g, by_hand[key])
+
+
+def test_several_samples_are_the_mean_over_their_draws():
+    task = prepare(load("digits_binary", [*SMALL, "training.samples=2"]))
+    w, index = task.network.initial(task.streams), np.array([3, 11])
+    got = estimate(task, w, index, 5, 0.0).gradients
+    total = {key: 0.0 for key in got}
+    for sample in (0, 1):
+        draws = Draws(task.streams, Purpose.TRAIN, 5, 2 * index + sample)
+        logits, tape = task.network.forward(w, task.splits.train.x[index], draws)
+        _, dlogits = elbo.categorical(logits, task.splits.train.labels[index])
+        for key, g in task.network.backward(w, tape, -dlogits / 4)[0].items():
+            total[key] = total[key] + g
+    for key, g in got.items():
+        np.testing.assert_allclose(g, total[key], rtol=1e-9, atol=1e-15)  # sums of four terms in another order
+
+
+def test_signal_to_noise_by_hand():
+    moments = GradientMoments()
+    for value in ([1.0, 0.0], [3.0, 0.0]):
+        moments.add({"w": np.array(value)})
+    assert moments.ratios() == {"w": 4.0}  # mean (2, 0), variance 1
+
+
+def test_scores_by_hand():
+    p = np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3]])
+    got = score(p, np.array([0, 2]))
+    assert got.accuracy == 0.5
+    assert got.nll == pytest.approx(-(np.log(0.7) + np.log(0.3)) / 2)
+    assert got.brier == pytest.approx((0.3**2 + 0.2**2 + 0.1**2 + 0.3**2 + 0.4**2 + 0.7**2) / 2)
+    assert got.calibration_error == pytest.approx((abs(1 - 0.7) + abs(0 - 0.4)) / 2)
