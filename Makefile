@@ -1,0 +1,54 @@
+# The commands people type. Everything happens inside this folder; `make` alone lists the targets.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.demo  ## install, run the quick audit, train on the built-in digits, print a summary
+	"$(BIN)/refsbnn" audit --quick
+	"$(BIN)/refsbnn" train digits_binary
+	"$(BIN)/refsbnn" train digits_spiking
+	@"$(BIN)/python" -c "$$SUMMARY"
+
+test: $(VENV)/.test  ## install and run the whole test suite
+	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto
+
+lint: $(VENV)/.test  ## ruff (lint and format) and mypy
+	"$(BIN)/ruff" check --config .ci/ruff.toml .
+	"$(BIN)/ruff" format --check --config .ci/ruff.toml .
+	"$(BIN)/mypy"
+
+clean:  ## remove the virtual environment, caches and build files; keep runs/ and audit/
+	rm -rf "$(VENV)" build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp for each set of extras: an install happens once, and again when the metadata changes.
+$(VENV)/.demo: EXTRAS = plots
+$(VENV)/.test: EXTRAS = plots,test
+$(VENV)/.demo $(VENV)/.test: $(VENV)/.created setup.cfg pyproject.toml
+	@echo "Installing refsbnn[$(EXTRAS)] into $(VENV), about a minute the first time"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
+	@touch "$@"
+
+$(VENV)/.created:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "refsbnn needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)." \
+	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@"$(PYTHON)" -m venv --clear "$(VENV)"
+	@touch "$@"
+
+define SUMMARY
+import json
+print("\nTrained on the UCI digits, scored once on the 360 test images:")
+for name in ("digits_binary", "digits_spiking"):
+    with open(f"runs/{name}/result.json") as file:
+        run = json.load(file)
+    print(f"  {name:<15} accuracy {run['test']['accuracy']:.1%}, {run['seconds']:.0f} s (runs/{name})")
+print("The audit's report, to open in a browser: audit/report.html")
+endef
+export SUMMARY
+
+.PHONY: help demo test lint clean
+.DELETE_ON_ERROR:

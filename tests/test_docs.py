@@ -1,0 +1,65 @@
+"""The documents keep their promises: every equation that is cited exists, and the README's example runs."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+THEORY = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+SECTIONS = {1: 4, 2: 18, 3: 17, 4: 5, 5: 9, 6: 1}
+# "theory 3.2", "theory 2.13, 2.14", "theory 3.9 to 3.12", "theory 3.1 and 3.6", with line breaks anywhere.
+CITATION = re.compile(r"theory\s+(\d\.\d+(?:(?:\s*,|\s+to|\s+and|\s*,\s+and)\s+\d\.\d+)*)")
+
+
+def labels() -> list[str]:
+    """The labels of the equations, in order: what closes a line of an indented block."""
+    return re.findall(r"^    .*\((\d\.\d+)\)$", THEORY, flags=re.MULTILINE)
+
+
+def cited() -> list[tuple[str, str]]:
+    """Each label that a Python file or document cites, and where."""
+    files = [path for top in ("refsbnn", "oracle", "validation", "tests") for path in (ROOT / top).rglob("*.py")]
+    files += [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    return [
+        (label, str(path.relative_to(ROOT)))
+        for path in files
+        for match in CITATION.findall(path.read_text(encoding="utf-8"))
+        for label in re.findall(r"\d\.\d+", match)
+    ]
+
+
+def test_every_equation_has_its_number_once_and_in_order() -> None:
+    assert labels() == [f"{section}.{i}" for section, last in SECTIONS.items() for i in range(1, last + 1)]
+
+
+def test_every_cited_equation_exists() -> None:
+    known = set(labels())
+    assert not [f"{where} cites theory {label}" for label, where in cited() if label not in known]
+
+
+def test_the_citations_are_found_at_all() -> None:
+    """Guards the pattern above: some of the house's own ways of citing."""
+    samples = ("(theory 3.2)", "theory 2.13, 2.14, 2.15", "theory 3.9 to 3.12", "theory\n3.1 and 3.6")
+    assert [len(re.findall(r"\d\.\d+", CITATION.search(text)[1])) for text in samples] == [1, 3, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_inside_the_house_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    targets = [t.split("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in t]
+    assert not [t for t in targets if t and not ((ROOT / name).parent / t).exists()]
+
+
+def test_the_readme_runs() -> None:
+    result = doctest.testfile(
+        str(ROOT / "README.md"),
+        module_relative=False,
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+        encoding="utf-8",
+    )
+    assert result.attempted
+    assert not result.failed
