@@ -74,9 +74,11 @@ def fold(
 def _index(shape: tuple[int, ...], height: int, width: int, stride: int, padding: int) -> tuple[np.ndarray, np.ndarray]:
     """A matrix of zeros, and the pairs (place in the matrix, place in the weights) of its other entries."""
     out, kernel_height, kernel_width, channels = shape
+    if stride < 1 or padding < 0:
+        raise InputError(f"stride {stride} and padding {padding} were given; expected stride >= 1 and padding >= 0")
     rows = (height + 2 * padding - kernel_height) // stride + 1
     columns = (width + 2 * padding - kernel_width) // stride + 1
-    if stride < 1 or padding < 0 or rows < 1 or columns < 1:
+    if rows < 1 or columns < 1:
         raise InputError(
             f"a kernel of {kernel_height} x {kernel_width} with stride {stride} and padding {padding} "
             f"has no output on an input of {height} x {width}"

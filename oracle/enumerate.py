@@ -30,7 +30,11 @@ def levels(net: Network, x: np.ndarray) -> tuple[list[Law], list[np.ndarray]]:
     laws: list[Law] = []
     reach = [np.ones(1)]
     for t in range(len(units)):
-        laws.append(unit_law(net, x, t, _spikes(net, units, t, np.arange(reach[t].size))))
+
+        def law_at(nodes: np.ndarray, t: int = t) -> Law:
+            return unit_law(net, x, t, _spikes(net, units, t, nodes))
+
+        laws.append(_by_chunks(reach[t].size, law_at))
         reach.append((reach[t][:, None] * joint(laws[t].p0, laws[t].p1)).ravel())
     return laws, reach
 
@@ -44,9 +48,8 @@ def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dic
     laws, reach = levels(net, x)
     gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
     values = np.empty(reach[-1].size)
-    for start in range(0, values.size, CHUNK):
-        part = slice(start, min(start + CHUNK, values.size))
-        history = _spikes(net, units, len(units), np.arange(part.start, part.stop))
+    for part in _chunks(values.size):
+        history = _spikes(net, units, len(units), part)
         value, dm, dv = loss.evaluate(*output(net, x, history))
         values[part] = value
         p = reach[-1][part, None]
@@ -62,9 +65,23 @@ def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dic
         else:
             change, values = differences(values.reshape(nodes, -1), here.p0, here.p1)
             dr = reach[t][:, None] * here.f * change
-        history = _spikes(net, units, t, np.arange(nodes))
-        add_totals(gradient, pull_preactivation(net, x, t, history, dr * here.drdm, dr * here.drdv).terms)
+        dm, dv = dr * here.drdm, dr * here.drdv
+        for chunk in _chunks(nodes):
+            history = _spikes(net, units, t, chunk)
+            add_totals(gradient, pull_preactivation(net, x, t, history, dm[chunk], dv[chunk]).terms)
     return total, gradient, float(reach[-1].sum())
+
+
+def _chunks(count: int, size: int = CHUNK) -> Iterator[np.ndarray]:
+    """The numbers from 0 to count, some at a time."""
+    return (np.arange(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def _by_chunks(count: int, make: Callable[[np.ndarray], Law]) -> Law:
+    """The law at nodes 0 to count, put together from chunks: the arrays behind it stay small."""
+    parts = [make(chunk) for chunk in _chunks(count)]
+    arrays = zip(*(part[1:] for part in parts), strict=True)
+    return Law(parts[0].noise, *(np.concatenate(several) for several in arrays))
 
 
 def _spikes(net: Network, units: tuple[int, ...], t: int, nodes: np.ndarray) -> History:
@@ -88,17 +105,20 @@ def leaves(net: Network, x: np.ndarray, states: Callable[[Law], UnitStates], cas
     check_states(sum(units), cases, "the network")
     tree: list[tuple[Law, UnitStates]] = []
     for t in range(len(units)):
-        nodes = np.arange(cases ** sum(units[:t]))
-        places = _places(units[:t], cases, nodes)
-        history = [_forward(net, here.values[place]) for (_, here), place in zip(tree, places, strict=True)]
-        m, v = preactivation(net, x, t, history)
-        here = law(NOISES[net.noise], *np.broadcast_arrays(m, v, np.empty((nodes.size, 1)))[:2])
+
+        def law_at(nodes: np.ndarray, t: int = t) -> Law:
+            places = _places(units[:t], cases, nodes)
+            history = [_forward(net, here.values[place]) for (_, here), place in zip(tree, places, strict=True)]
+            m, v = preactivation(net, x, t, history)
+            return law(NOISES[net.noise], *np.broadcast_arrays(m, v, np.empty((nodes.size, 1)))[:2])
+
+        here = _by_chunks(cases ** sum(units[:t]), law_at)
         tree.append((here, states(here)))
     count = cases ** sum(units)
     size = sum(value.size for value in parameters(net).values())
     step = max(1, min(CHUNK, CHUNK_NUMBERS // size))
-    for start in range(0, count, step):
-        places = _places(units, cases, np.arange(start, min(start + step, count)))
+    for chunk in _chunks(count, step):
+        places = _places(units, cases, chunk)
         stage = [(here, unit, place, place[0][:, 0]) for (here, unit), place in zip(tree, places, strict=True)]
         yield Leaves(
             p=np.prod([unit.probabilities[place].prod(axis=1) for _, unit, place, _ in stage], axis=0),

@@ -133,11 +133,11 @@ def moments(
         raise InputError(f"the member is a {type(member).__name__}; expected one of oracle.st(), oracle.agr(tau), ...")
     if isinstance(member, Relaxed):
         return _relaxed(net, x, loss, member, method, fold)
-    gradient = _folded(exact(net, x, loss, method=method).gradient, fold)
     if isinstance(net, Layered) and method != "tree" and not fold:
         mean, square, _ = transfer.moments(net, x, loss, member)
     else:
         mean, square, _ = tree.moments(net, x, loss, member.states, 4 if member.random else 2, fold)
+    gradient = _folded(exact(net, x, loss, method=method).gradient, fold)
     return {key: Estimate(gradient[key], mean[key], square[key]) for key in gradient}
 
 

@@ -5,7 +5,7 @@ A complex step has no rounding to speak of, so the two agree to the rounding of 
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import oracle
 from oracle import dynamics
@@ -82,7 +82,7 @@ def test_layered_adjoints(case: tuple) -> None:
     check_every_stage(case)
 
 
-@SETTINGS
+@settings(SETTINGS, max_examples=12)
 @given(residual())
 def test_residual_adjoints(case: tuple) -> None:
     check_every_stage(case)
