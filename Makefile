@@ -7,7 +7,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.demo  ## install, run the quick audit, train on the built-in digits, print a summary
-	"$(BIN)/refsbnn" audit --quick
+	"$(BIN)/refsbnn" audit --quick --json audit/report.json
 	"$(BIN)/refsbnn" train digits_binary
 	"$(BIN)/refsbnn" train digits_spiking
 	@"$(BIN)/python" -c "$$SUMMARY"
@@ -41,12 +41,14 @@ $(VENV)/.created:
 
 define SUMMARY
 import json
-print("\nTrained on the UCI digits, scored once on the 360 test images:")
+from pathlib import Path
+verdicts = json.loads(Path("audit/report.json").read_text())["count"]
+print("\nAudit, quick: " + ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()))
+print("UCI digits, scored once on the test images:")
 for name in ("digits_binary", "digits_spiking"):
-    with open(f"runs/{name}/result.json") as file:
-        run = json.load(file)
-    print(f"  {name:<15} accuracy {run['test']['accuracy']:.1%}, {run['seconds']:.0f} s (runs/{name})")
-print("The audit's report, to open in a browser: audit/report.html")
+    run = json.loads(Path("runs", name, "result.json").read_text())
+    print(f"  {name:<15} accuracy {run['test']['accuracy']:.1%}, trained in {run['seconds']:.0f} s, see runs/{name}")
+print(f"The audit's report, to open in a browser: {Path('audit/report.html').absolute()}")
 endef
 export SUMMARY
 
