@@ -30,7 +30,7 @@ def layered(units: list[int]) -> tuple[oracle.Layered, np.ndarray]:
     for below, here in zip([10, *units], [*units, 3], strict=True):
         mu = rng.normal(size=(here, below)) / np.sqrt(below)
         sigma2 = rng.uniform(0.5, 1.5, (here, below)) / below
-        layers.append((mu, sigma2, rng.normal(size=here), rng.uniform(0.1, 0.2, here)))
+        layers.append(oracle.Layer(mu, sigma2, rng.normal(size=here), rng.uniform(0.1, 0.2, here)))
     return oracle.Layered(layers[:-1], layers[-1]), rng.normal(size=10)
 
 
