@@ -8,6 +8,7 @@ COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
     "train": ("refsbnn.training.command:main", "train a network from a configuration"),
 }
+CONFIGURATIONS = "validation.benchmarks"  # the package whose *.toml files `refsbnn train` knows by name
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

@@ -8,11 +8,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from refsbnn.cli import CONFIGURATIONS
 from refsbnn.errors import InputError, check_choice
 from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
 from refsbnn.models import MODELS
 
-SHIPPED = "validation.benchmarks"
 SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
@@ -124,7 +124,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(name)
     if name in shipped():
-        text = resources.files(SHIPPED).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        text = resources.files(CONFIGURATIONS).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     elif path.is_file():
         try:
             text = path.read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
 
 def shipped() -> list[str]:
     """Names of the configurations that ship with the package."""
-    return sorted(item.name[:-5] for item in resources.files(SHIPPED).iterdir() if item.name.endswith(".toml"))
+    return sorted(item.name[:-5] for item in resources.files(CONFIGURATIONS).iterdir() if item.name.endswith(".toml"))
 
 
 def apply(tree: dict[str, Any], override: str) -> None:

@@ -145,6 +145,7 @@ class GradientMoments:
         self.count, self.total, self.square = 0, {}, {}  # type: ignore[var-annotated]
 
     def add(self, gradients: Parameters) -> None:
+        """Count one step's gradients in."""
         self.count += 1
         for key, g in gradients.items():
             self.total[key] = self.total.get(key, 0.0) + g
