@@ -14,8 +14,8 @@ from oracle.errors import InputError, array, choice, number
 from oracle.members import UnitStates
 from oracle.noise import Law
 
-# Nodes a panel, best first: the first one that keeps nodes^units within bounds is used, the next one tells its error.
-ORDERS = (40, 30, 20, 14, 12, 10, 8, 7, 6, 5, 4, 3)
+# Nodes a panel, best first: the first one that keeps nodes^units within bounds is used.
+ORDERS = (40, 30, 20, 14, 12, 10, 8, 7, 6, 5, 4)
 REACH = {"gaussian": 8.5, "logistic": 33.0}  # mass beyond: 2e-17, 5e-15
 SURROGATES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "fast-sigmoid": lambda r, scale: 1.0 / (1.0 + scale * np.abs(r)) ** 2,
@@ -34,12 +34,21 @@ class Relaxed:
     nodes : callable
         (law, order) -> UnitStates.
     orders : sequence of int
-        Orders to choose from, best first; (1,) where the nodes are exact.
+        Orders to choose from, best first, each >= 4; none where the nodes are exact.
     """
 
     name: str
     nodes: Callable[..., UnitStates]
-    orders: Sequence[int] = (1,)
+    orders: Sequence[int] = ()
+
+
+def coarser(order: int) -> int:
+    """The order of the rule that another is compared with: a quarter fewer nodes, and two at least.
+
+    The error of a Gauss rule falls geometrically with its order, so the change is about the coarser one's error. One
+    order less would not do: in one entry of twenty the two errors nearly cancel.
+    """
+    return order - max(2, order // 4)
 
 
 def uniform() -> Relaxed:

@@ -50,7 +50,7 @@ def _two_scales(noise: Noise, r: np.ndarray, tau: float, power: int) -> np.ndarr
     """Panels that double in width away from a = 0 (scale tau) and from a = r (scale 1), where the structure is."""
     scale = min(1.0, tau)
     peak = np.maximum(r, 0.0)
-    tail = 45.0 * max(1.0, tau)  # beyond the peak the integrand falls at least like exp(-a (1 + power/tau))
+    tail = 45.0  # beyond the peak the integrand falls at least like exp(-a)
     total = np.zeros_like(r)
     for start, stop in ((np.zeros_like(r), 0.5 * peak), (peak, 0.5 * peak), (peak, peak + tail)):
         length = np.abs(stop - start)

@@ -186,7 +186,7 @@ def _average_pairs(table: np.ndarray, matrix: np.ndarray, k1: np.ndarray, k2: np
         i, j = rows[start : start + size], columns[start : start + size]
         for a, b in product((0, 1), repeat=2):
             sums = table @ (sides[a][:, i] * sides[b][:, j] * matrix[:, i, j])
-            result[:, i, j] += np.where(i == j, (a == b) * k2[:, i, a], k1[:, i, a] * k1[:, j, b]) * sums
+            result[:, i, j] += np.where(i == j, k2[:, i, a], k1[:, i, a] * k1[:, j, b]) * sums
     result[:, columns, rows] = result[:, rows, columns]
     return result
 

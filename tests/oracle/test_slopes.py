@@ -54,7 +54,7 @@ def test_logistic_mean_slope_is_the_closed_form_at_tau_one() -> None:
 
 
 @pytest.mark.parametrize("name", list(NOISES))
-@pytest.mark.parametrize("tau", [0.05, 0.4, 2.5])
+@pytest.mark.parametrize("tau", [0.05, 0.4, 2.5, 30.0])
 @pytest.mark.parametrize("power", [1, 2])
 def test_moments_are_the_integrals(name: str, tau: float, power: int) -> None:
     """The defining integral over a > 0 by mpmath, split where its structure is."""
