@@ -151,6 +151,10 @@ def test_saturated_units_give_limits_and_never_nan(noise) -> None:
     limit = 1e4 + 1e-4 if noise is GAUSSIAN else 1.0  # r + 1/r - 2/r^3 ...
     assert abs(noise.pdf_over_cdf(-1e4) / limit - 1.0) < TOLERANCE
     assert abs(noise.pdf_over_sf(1e4) / limit - 1.0) < TOLERANCE
+    with mpmath.workdps(DIGITS):
+        want = references(noise)["log_cdf"](mpmath.mpf(-1e4))
+    assert abs(noise.log_cdf(-1e4) / float(want) - 1.0) < TOLERANCE
+    assert abs(noise.log_sf(1e4) / float(want) - 1.0) < TOLERANCE
     assert noise.cdf(1e6) == 1.0
     assert noise.cdf(-1e6) == 0.0
 

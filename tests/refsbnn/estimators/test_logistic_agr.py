@@ -2,12 +2,13 @@
 
 import mpmath
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from refsbnn.estimators import Agr
 from refsbnn.noise import LOGISTIC
-from tests.refsbnn.estimators.common import ROUNDING
+from tests.refsbnn.estimators.common import ONE, ROUNDING, mass_by_quadrature
 
 
 @given(r=st.floats(-30, 30))
@@ -30,3 +31,15 @@ def test_logistic_agr_does_not_jump_at_tau_one() -> None:
     for tau in (1 - 1e-12, 1 + 1e-12):
         ratio = Agr(tau).masses(r, LOGISTIC)[1] / Agr(1.0).masses(r, LOGISTIC)[1]
         assert (np.abs(ratio - 1) < 1e-12 * (1 + np.abs(r)) + ROUNDING * (1 + np.abs(r))).all()
+
+
+@pytest.mark.parametrize("tau", [0.5, 0.9, 1.0, 1.2, 3.0])
+def test_far_from_threshold(tau) -> None:
+    """Where the integrand is a pure exponential between the ends 0 and r (r > 40 + 40 tau), rising or falling."""
+    r = 200.3
+    with mpmath.workdps(20):
+        want = mass_by_quadrature(LOGISTIC, r, tau)
+        slope = want / (1 + mpmath.exp(mpmath.mpf(r)))
+    # The exponent of order r is rounded: r eps.
+    assert abs(Agr(tau).masses(np.array(r), LOGISTIC)[1] / float(want) - 1) < r * ROUNDING
+    assert abs(Agr(tau).slope(ONE, np.array(r), LOGISTIC) / float(slope) - 1) < r * ROUNDING
