@@ -6,7 +6,7 @@ import numpy as np
 
 from refsbnn.errors import InputError, check_array
 
-# For |d| below this, d - log(1 + d) is summed as a series; above it, the difference itself loses under 4 bits.
+# For |d| below this, d - log(1 + d) is summed as a series; above it, x - 1 - log(x) itself loses under 4 bits.
 NEAR_PRIOR = 0.5
 # Terms of that series: q^2 <= 1/9 for |d| <= 1/2, so the first one left out is below 9^-17 / 37 of the first.
 TERMS = 17
@@ -82,23 +82,23 @@ def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> 
     except ValueError:
         raise InputError(f"prior_sigma2 has shape {prior.shape}; expected one that broadcasts to {mu.shape}") from None
     d = (sigma2 - prior) / prior  # exact difference where it is small
-    value = 0.5 * (mu * mu / prior + minus_log1p(d))  # theory 4.2
+    value = 0.5 * (mu * mu / prior + excess(d, sigma2 / prior))  # theory 4.2
     return KL(float(value.sum()), mu / prior, 0.5 * d / sigma2)  # theory 4.2: (1/prior - 1/sigma2) / 2
 
 
-def minus_log1p(d: np.ndarray) -> np.ndarray:
-    """d - log(1 + d), which is never negative, without cancellation at 0.
+def excess(d: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """x - 1 - log(x) for x = 1 + d, which is never negative, to rounding for x near 1 (from d) and near 0 (from x).
 
     With q = d / (2 + d), log(1 + d) = 2 atanh(q) and d = 2q / (1 - q), so the difference is
     q (d - 2 q^2 (1/3 + q^2/5 + q^4/7 + ...)).
     """
     near = np.abs(d) < NEAR_PRIOR
-    x = np.where(near, d, 0.0)
-    q = x / (2.0 + x)
+    small = np.where(near, d, 0.0)
+    q = small / (2.0 + small)
     series = np.zeros_like(q)
     for n in range(TERMS, 0, -1):
         series = series * q * q + 1.0 / (2 * n + 1)
-    return np.where(near, q * (x - 2.0 * q * q * series), d - np.log1p(d))
+    return np.where(near, q * (small - 2.0 * q * q * series), x - 1.0 - np.log(x))
 
 
 def zero_mean(mu: np.ndarray) -> np.ndarray:

@@ -150,7 +150,7 @@ def test_backward_sends_each_slope_through_time(
     k = estimators.get(member).slope(z, r, noises.get(kinds["noise"]), u=u, extra=extra)
     # The spikes move by k (r - recorded r), which cancels: the rounding is that of r's own terms, a constant output
     # that only counts in the bound.
-    terms = k * (np.abs(tape.M) + kinds["theta"]) / np.sqrt(tape.V)
+    terms = k * (np.abs(tape.M) + abs(kinds["theta"])) / np.sqrt(tape.V)
     check_gradient(
         lambda *a: (moving_spikes(a, z, r, k, kinds, detached), terms),
         arguments,
