@@ -54,6 +54,16 @@ def test_links_inside_the_house_lead_somewhere(name: str) -> None:
     assert not [t for t in targets if t and not ((ROOT / name).parent / t).exists()]
 
 
+@pytest.mark.parametrize("package", ["refsbnn", "oracle", "validation"])
+def test_the_design_lists_the_rooms_of_each_package(package: str) -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## {package}:.*?(?=^## )", design, flags=re.MULTILINE | re.DOTALL)[0]
+    told = {name for row in re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE) for name in row.split("`")[1::2]}
+    rooms = {path.parent.name + "/" for path in (ROOT / package).glob("*/__init__.py")}
+    files = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
+    assert told == rooms | files
+
+
 def test_the_readme_runs() -> None:
     result = doctest.testfile(
         str(ROOT / "README.md"),
