@@ -88,7 +88,8 @@ class Mix(BinaryTarget):
 class Trapezoid(BinaryTarget):
     """`trapezoid`: p0 = p1 = 1/2, unbiased for quadratic losses, error L'''/12 (theory 2.6 with lam = 1).
 
-    Its variance has no bound as pi tends to 0 or 1.
+    Its variance in units of the squared gradient grows without bound as pi tends to 0 or 1, since 1/(4 pi) does; the
+    variance itself vanishes there, as f^2 / (4 pi) (theory 2.4).
     """
 
     spelling: ClassVar[str] = "trapezoid"

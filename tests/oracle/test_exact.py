@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import special, stats
 
 import oracle
@@ -97,10 +98,16 @@ def test_lif_two_ways_agree(case: tuple) -> None:
     check_two_ways(net, x, networks.loss(rng), ("tree",))
 
 
+SMOOTH = st.one_of(networks.layered(depth=2), networks.residual(), lif(reduce="mean"), lif(reduce="last"))
+
+
 @settings(SETTINGS, max_examples=30)
-@given(networks.EVERY)
+@given(SMOOTH)
 def test_gradient_is_the_finite_difference_of_the_loss(case: tuple) -> None:
-    """Fourth-order differences with h = 1e-3: h^4/30 times a fifth derivative below 1e2, and eps/h of the loss."""
+    """A readout by its maximum is left out: where two steps tie its variance jumps, and differences across a jump are
+    no derivatives. `test_lif_adjoints` holds it by complex step.
+
+    Fourth-order differences with h = 1e-3: h^4/30 times a fifth derivative below 1e2, and eps/h of the loss."""
     net, x, rng = case
     loss = networks.loss(rng)
     gradient = oracle.exact(net, x, loss).gradient

@@ -1,0 +1,220 @@
+"""Planted errors: one wrong line each, with the test that must catch it. `tests/test_mutants.py` runs them."""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """An error: in `file`, the text `old`, which stands there once, becomes `new`; `tests` must then fail."""
+
+    error: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+REFERENCE = "tests/refsbnn/reference"
+ESTIMATORS = "tests/refsbnn/estimators"
+
+MUTANTS = (
+    # The estimators
+    Mutant(
+        "swapped inequality of the spike",
+        "refsbnn/estimators/member.py",
+        "return (u < noise.cdf(r)).astype",
+        "return (u > noise.cdf(r)).astype",
+        f"{REFERENCE}/test_unit.py::test_a_spike_is_a_uniform_below_pi",
+    ),
+    Mutant(
+        "unnormalised target of mix",
+        "refsbnn/estimators/binary.py",
+        "half = 0.5 * self.lam",
+        "half = self.lam",
+        f"{ESTIMATORS}/test_binary.py",
+    ),
+    Mutant(
+        "agr: density of the wrong width",
+        "refsbnn/estimators/gumbel.py",
+        "/ (np.sqrt(2.0 * np.pi) * width)",
+        "/ np.sqrt(2.0 * np.pi)",
+        f"{ESTIMATORS}/test_gumbel.py::test_agr_is_the_integral_it_stands_for",
+    ),
+    Mutant(
+        "gr: a sum for a mean over its draws",
+        "refsbnn/estimators/gumbel.py",
+        ".mean(axis=0) / self.tau",
+        ".sum(axis=0) / self.tau",
+        f"{ESTIMATORS}/test_gumbel.py::test_gr_has_agr_as_mean_and_a_kth_of_the_variance",
+    ),
+    Mutant(
+        "identity-st with a slope of zero",
+        "refsbnn/estimators/outside.py",
+        "        return np.ones(np.broadcast_shapes(np.shape(h), np.shape(r)))\n\n    def weight(",
+        "        return np.zeros(np.broadcast_shapes(np.shape(h), np.shape(r)))\n\n    def weight(",
+        f"{ESTIMATORS}/test_outside.py::test_identity_st_passes_the_gradient_unchanged",
+    ),
+    # The reference layers
+    Mutant(
+        "missing factor 1/2 in the gradient of the variance",
+        "refsbnn/reference/unit.py",
+        "dv = -(c * r) / (2.0 * s * s)",
+        "dv = -(c * r) / (s * s)",
+        f"{REFERENCE}/test_unit.py::test_backward_is_the_weight_times_the_derivative_of_pi",
+    ),
+    Mutant(
+        "missing factor 2 of bipolar units",
+        "refsbnn/reference/unit.py",
+        "g, h = 2.0 * g, (h + 1.0) / 2.0",
+        "g, h = g, (h + 1.0) / 2.0",
+        f"{REFERENCE}/test_unit.py::test_backward_is_the_weight_times_the_derivative_of_pi",
+    ),
+    Mutant(
+        "quadratic extension of the variance for the linear one",
+        "refsbnn/reference/moments.py",
+        "return x, np.ones_like(x)",
+        "return x * x, 2.0 * x",
+        f"{REFERENCE}/test_moments.py",
+    ),
+    Mutant(
+        "transposed weight gradient: inputs for cotangents",
+        "refsbnn/reference/dense.py",
+        "sigma2=np.tensordot(dv, x2, (leading, leading))",
+        "sigma2=np.tensordot(dm, x2, (leading, leading))",
+        f"{REFERENCE}/test_dense.py::test_backward",
+    ),
+    Mutant(
+        "convolution: the extension's slope left out of dx",
+        "refsbnn/reference/conv2d.py",
+        "x=dx_mean + dx_variance * dx2",
+        "x=dx_mean + dx_variance",
+        f"{REFERENCE}/test_conv2d.py::test_backward",
+    ),
+    Mutant(
+        "decay applied to the input as well, after the reset",
+        "refsbnn/reference/lif.py",
+        "M[t] = beta * before_M * (1.0 - before_z) + m_t",
+        "M[t] = beta * (before_M * (1.0 - before_z) + m_t)",
+        f"{REFERENCE}/test_lif.py::test_forward_is_each_neuron_written_out",
+    ),
+    Mutant(
+        "reset detached where it should flow, flowing where it should be detached",
+        "refsbnn/reference/lif.py",
+        'if reset_gradient and reset == "hard":',
+        'if not reset_gradient and reset == "hard":',
+        f"{REFERENCE}/test_lif.py::test_backward_sends_each_slope_through_time",
+    ),
+    Mutant(
+        "soft reset's gradient with the wrong sign",
+        "refsbnn/reference/lif.py",
+        "dz = -theta * dM  # theory 3.12",
+        "dz = theta * dM  # theory 3.12",
+        f"{REFERENCE}/test_lif.py::test_backward_sends_each_slope_through_time",
+    ),
+    Mutant(
+        "recurrent gradient from the spikes of the wrong step",
+        "refsbnn/reference/lif.py",
+        "own = dense.backward(dM, dV, z[t - 1],",
+        "own = dense.backward(dM, dV, z[t],",
+        f"{REFERENCE}/test_lif.py::test_backward_sends_each_slope_through_time",
+    ),
+    Mutant(
+        "scale for its square on the residual variance",
+        "refsbnn/reference/residual.py",
+        "return H + scale * m, kept + scale**2 * v",
+        "return H + scale * m, kept + scale * v",
+        f"{REFERENCE}/test_residual.py::test_sum",
+    ),
+    Mutant(
+        "missing factor 1/2 in the sampled readout",
+        "refsbnn/reference/readout.py",
+        "g * eps / (2.0 * s)",
+        "g * eps / s",
+        f"{REFERENCE}/test_readout.py::test_sampled_logits",
+    ),
+    # Loss, divergence, baselines, streams
+    Mutant(
+        "KL gradient without its 1/2",
+        "refsbnn/posterior.py",
+        "mu / prior, 0.5 * d / sigma2)",
+        "mu / prior, d / sigma2)",
+        "tests/refsbnn/test_posterior.py::test_kl_is_nonnegative_sums_and_has_its_gradients",
+    ),
+    Mutant(
+        "KL without 1/N",
+        "refsbnn/elbo.py",
+        "KLWeight(share / examples, share != 1.0)",
+        "KLWeight(share, share != 1.0)",
+        "tests/refsbnn/test_elbo.py::test_kl_weight_rises_to_one_over_n_and_says_when_it_is_not",
+    ),
+    Mutant(
+        "wrong leave-one-out factor",
+        "refsbnn/baselines.py",
+        "(losses - losses.mean(axis=0)) / (len(losses) - 1)",
+        "(losses - losses.mean(axis=0)) / len(losses)",
+        "tests/refsbnn/test_baselines.py::test_reinforce_has_the_exact_gradient_as_mean",
+    ),
+    Mutant(
+        "streams: the key bumped a round early",
+        "refsbnn/streams.py",
+        "key[j] + i * WEYL[j]",
+        "key[j] + (i + 1) * WEYL[j]",
+        "tests/refsbnn/test_streams.py",
+    ),
+    # The oracle
+    Mutant(
+        "oracle: sign of dr/dv",
+        "oracle/noise.py",
+        "drdv=-0.5 * r / v_safe",
+        "drdv=0.5 * r / v_safe",
+        "tests/oracle/test_noise.py",
+    ),
+    Mutant(
+        "oracle: decay of the variance not squared",
+        "oracle/lif.py",
+        "net.beta**2 * spreads[-1] * keep + v",
+        "net.beta * spreads[-1] * keep + v",
+        "tests/oracle/test_dynamics.py::test_lif_is_the_recursion_of_the_theory",
+    ),
+    Mutant(
+        "oracle: scale for its square on the residual variance",
+        "oracle/dynamics.py",
+        "spread = scale**2 * v +",
+        "spread = scale * v +",
+        "tests/oracle/test_dynamics.py::test_the_stream_is_the_sum_of_the_theory",
+    ),
+    Mutant(
+        "oracle: the square of a bipolar slope",
+        "oracle/transfer.py",
+        "gain**2 * k2",
+        "gain * k2",
+        "tests/oracle/test_moments.py::test_transfer_is_brute_force",
+    ),
+    Mutant(
+        "oracle: variance of gr over one draw too many",
+        "oracle/members.py",
+        "(square - mean**2) / draws",
+        "(square - mean**2) / (draws + 1)",
+        "tests/oracle/test_members.py",
+    ),
+    Mutant(
+        "oracle: bias with the wrong sign",
+        "oracle/moments.py",
+        "return self.mean - self.gradient",
+        "return self.gradient - self.mean",
+        "tests/oracle/test_moments.py::test_one_unit_by_hand",
+    ),
+    Mutant(
+        "oracle: a stage's states read from its neighbour's bits",
+        "oracle/enumerate.py",
+        "nodes >> sum(units[s + 1 : t])",
+        "nodes >> sum(units[s + 1 :])",
+        "tests/oracle/test_exact.py::test_loss_is_the_loop_over_joint_spikes",
+    ),
+    Mutant(
+        "oracle: bound without the weight of the divergence",
+        "oracle/elbo.py",
+        "loglik - kl_weight * divergence",
+        "loglik - divergence",
+        "tests/oracle/test_elbo.py",
+    ),
+)

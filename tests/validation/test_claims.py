@@ -1,0 +1,15 @@
+"""Every claim of the audit holds, at its quick level: what `refsbnn audit` prints is tested, row by row."""
+
+import importlib
+
+import pytest
+
+from validation import claims
+from validation.claims.record import Level
+
+
+@pytest.mark.parametrize("name", claims.NAMES)
+def test_no_check_of_the_claim_fails(name: str) -> None:
+    rows = importlib.import_module(f"validation.claims.{name}").check(Level(quick=True))
+    assert rows
+    assert [row for row in rows if row.verdict == "failed"] == []
