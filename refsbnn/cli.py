@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
+    "conformance": ("validation.conformance.command:main", "hold another implementation to exact answers"),
     "train": ("refsbnn.training.command:main", "train a network from a configuration"),
 }
 CONFIGURATIONS = "validation.benchmarks"  # the package whose *.toml files `refsbnn train` knows by name
@@ -20,7 +21,7 @@ def usage() -> str:
     >>> print(usage().splitlines()[0])
     usage: refsbnn COMMAND [options]
     """
-    rows = "\n".join(f"  {name:<8}{what}" for name, (_, what) in COMMANDS.items())
+    rows = "\n".join(f"  {name:<13}{what}" for name, (_, what) in COMMANDS.items())
     return (
         "usage: refsbnn COMMAND [options]\n\n"
         "Stochastic binary and spiking Bayesian neural networks, held to exact gradients.\n\n"

@@ -1,0 +1,94 @@
+"""What the cases promise: exact inputs, margins, random cotangents, distinct dimensions, and full coverage."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from refsbnn import estimators
+from validation.conformance.answers import OPS
+from validation.conformance.cases import all_cases
+from validation.conformance.cases.draw import HELD_TO, MARGIN
+from validation.conformance.schema import Case
+
+CASES = all_cases()
+IDS = [case.id for case in CASES]
+
+
+def test_every_operation_has_cases() -> None:
+    assert {case.op.name for case in CASES} == set(OPS)
+    assert set(HELD_TO) <= set(OPS)
+
+
+def test_every_member_has_a_unit_case_with_every_noise() -> None:
+    seen = {(c.op.options["noise"], c.op.options["member"].split("(")[0]) for c in CASES if c.op.name == "unit"}
+    # `two-point` and `quadrature` take the user's own measure; iwst and simpson are the same code paths.
+    family = set(estimators.NAMES) - {"two-point", "quadrature"}
+    assert seen >= {(noise, name) for noise in ("gaussian", "logistic") for name in family}
+
+
+def test_every_variant_of_a_neuron_has_a_case() -> None:
+    seen = Counter()
+    for case in CASES:
+        if case.op.name == "lif":
+            o = case.op.options
+            seen[o["reset"], o["accumulate"], o["reset_gradient"], "recurrent_mu" in case.arrays["params"]] += 1
+    assert len(seen) == 16
+    variances = {(c.op.options["variance"], c.op.options["domain"]) for c in CASES if c.op.name == "dense"}
+    assert len(variances) == 5
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_case_keeps_its_promises(case: Case) -> None:
+    for name, array in case.given().items():
+        if array.dtype.kind == "f":
+            bits = array.astype(np.float32).view(np.uint32)
+            assert (array == array.astype(np.float32)).all(), name
+            assert not (bits & 0xFFFF).any(), f"{name} is not exact in bfloat16"
+    for array in case.arrays["noise"].values():
+        assert (array == array.astype(np.float32)).all()
+    for name, array in case.arrays["cotangents"].items():
+        assert (array != 0.0).all(), name
+        assert (np.abs(array) != 1.0).all(), name
+    assert set(case.dims) == {*case.given(), *case.arrays["noise"], *case.expected}
+    for name, array in {**case.given(), **case.arrays["noise"], **case.expected}.items():
+        assert len([axis for axis in case.dims[name].split(",") if axis]) == array.ndim, name
+    for name, expected in case.expected.items():
+        if expected.dtype.kind == "f":
+            assert np.isfinite(expected).all(), name
+            assert (case.scale[name] >= 0.0).all(), name
+            assert (case.bound[name] == np.abs(expected) * 2.0**-53).all(), name
+            # A number that is not exact has a scale: otherwise nothing could meet it.
+            stream = case.op.name == "uniforms"
+            exact = (np.abs(expected) * 2.0**24) % 1.0 == 0.0
+            assert stream or ((case.scale[name] > 0.0) | exact).all(), name
+    edge = "edge" in case.flags or case.min_margin == 0.0
+    assert edge or case.min_margin > float(MARGIN) * (1.0 - 1e-9), case.min_margin
+
+
+def test_outside_the_edge_group_units_have_margins() -> None:
+    for case in CASES:
+        if case.arrays["noise"].get("u") is not None and "edge" not in case.flags:
+            free = case.op.options.get("member", "") in ("gs(tau=0.5)", "uniform") or "member" not in case.op.options
+            assert free or case.min_margin > 0.0, case.id
+
+
+def test_dimensions_are_pairwise_different_where_a_transpose_could_hide() -> None:
+    """Weights are not square but for recurrent ones and those on a stream, and batches differ from widths."""
+    for case in CASES:
+        if case.op.name in ("dense", "conv2d", "sampled_dense", "kl", "zero_mean"):
+            mu = case.arrays["params"]["mu"]
+            axes = [mu.shape[0], mu.shape[-1]]
+            axes += [case.arrays["inputs"]["x"].shape[-2]] if mu.ndim == 2 and "x" in case.arrays["inputs"] else []
+            assert len(set(axes)) == len(axes), case.id
+
+
+def test_questions_are_answered() -> None:
+    asked = " ".join(case.question for case in CASES)
+    for words in (
+        "gradient flow through the reset",
+        "noise differentiated",
+        "pi = 0 and 1",
+        "without variance an error",
+    ):
+        assert words in asked

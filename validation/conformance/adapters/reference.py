@@ -1,0 +1,213 @@
+"""The NumPy reference behind the adapter's interface: layer functions here, whole networks in `reference_network`."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import refsbnn.reference
+from refsbnn import baselines, elbo, estimators, optim, posterior, streams
+from refsbnn import noise as noises
+from refsbnn.reference.residual import Linear
+from validation.conformance.adapters import Arrays, Capabilities, Unsupported, reference_network
+from validation.conformance.schema import Op
+
+
+class Reference:
+    """`refsbnn.reference` in float64, or another backend with the same functions."""
+
+    backend: ModuleType = refsbnn.reference
+    backend_name = "numpy"
+
+    def capabilities(self) -> Capabilities:
+        """float64 only."""
+        return Capabilities(("float64",))
+
+    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
+        """Call the method of the operation's name."""
+        method = getattr(self, op.name.replace(".", "_"), None)
+        if method is None:
+            raise Unsupported(op.name)
+        if op.name.startswith(("network.", "reinforce_network")):
+            out = method(op.options, arrays, noise, seed)
+        else:
+            out = method(op.options, {**arrays, **(noise or {})})
+        return {k: np.asarray(v) for k, v in out.items()}
+
+    # Linear maps. A bias that is absent has no gradient.
+
+    def linear(self, module: ModuleType, o: Any, a: Arrays, keywords: dict[str, Any]) -> Arrays:
+        keywords = {"domain": o["domain"], "variance": o["variance"], **keywords}
+        bias = [a[k] for k in ("bias_mu", "bias_sigma2") if k in a]
+        m, v = module.forward(a["x"], a["mu"], a["sigma2"], *bias, **keywords)
+        gradient = module.backward(a["dm"], a["dv"], a["x"], a["mu"], a["sigma2"], **keywords)._asdict()
+        return {"m": m, "v": v, **{f"d{k}": y for k, y in gradient.items() if bias or "bias" not in k}}
+
+    def dense(self, o: Any, a: Arrays) -> Arrays:
+        return self.linear(self.backend.dense, o, a, {})
+
+    def conv2d(self, o: Any, a: Arrays) -> Arrays:
+        return self.linear(self.backend.conv2d, o, a, {"stride": o["stride"], "padding": o["padding"]})
+
+    def sampled_dense(self, o: Any, a: Arrays) -> Arrays:
+        m, v, u = refsbnn.reference.weights.dense(a["x"], a["mu"], a["sigma2"], a["eps"], domain=o["domain"])
+        return {"m": m, "v": v, "u": u}
+
+    def zero_mean(self, o: Any, a: Arrays) -> Arrays:
+        free = posterior.zero_mean_backward(a["dmu_zero_mean"])
+        return {"mu_zero_mean": posterior.zero_mean(a["mu"]), "dmu_free": free}
+
+    def average_pool(self, o: Any, a: Arrays) -> Arrays:
+        pool, window = self.backend.pool, (o["size"], o["stride"])
+        return {
+            "y": pool.average_forward(a["x"], *window),
+            "dx": pool.average_backward(a["dy"], a["x"].shape, *window),
+        }
+
+    def max_pool(self, o: Any, a: Arrays) -> Arrays:
+        y, index = self.backend.pool.max_forward(a["x"], o["size"], o["stride"])
+        return {"y": y, "dx": self.backend.pool.max_backward(a["dy"], index, a["x"].shape, o["size"], o["stride"])}
+
+    # Units.
+
+    def unit(self, o: Any, a: Arrays) -> Arrays:
+        options = {k: o[k] for k in ("noise", "member", "domain")}
+        h = self.backend.unit.forward(a["m"], a["v"], a["u"], **options)
+        used = h if "z" not in a else values(a["z"], o["domain"])
+        dm, dv = self.backend.unit.backward(a["g"], used, a["m"], a["v"], a["u"], extra=a.get("extra"), **options)
+        return {**({"z": state(h, o["domain"])} if "z" in a else {"h": h}), "dm": dm, "dv": dv}
+
+    def weight(self, o: Any, a: Arrays) -> Arrays:
+        member, noise = estimators.get(o["member"]), noises.get(o["noise"])
+        return {"w": member.weight(a["z"].astype(float), a["r"], noise, u=a.get("u"), extra=a.get("extra"))}
+
+    # Streams of mean and variance.
+
+    def residual_add(self, o: Any, a: Arrays) -> Arrays:
+        H, U = self.backend.residual.add_forward(a["H"], a["U"], a["m"], a["v"], **o)
+        names = ("dH_in", "dU_in", "dm", "dv")
+        gradients = self.backend.residual.add_backward(a["dH"], a["dU"], **o)
+        return {"H_out": H, "U_out": U, **dict(zip(names, gradients, strict=True))}
+
+    def residual_block(self, o: Any, a: Arrays) -> Arrays:
+        maps = range(o["maps"])
+        options = {k: o[k] for k in ("noise", "member", "domain", "variance", "scale", "accumulate")}
+        linears = [Linear(a[f"mu{i}"], a[f"sigma2{i}"], a[f"bias_mu{i}"], a[f"bias_sigma2{i}"]) for i in maps]
+        u = [a[f"u{i}"] for i in maps]
+        H, U, tape = self.backend.residual.block_forward(a["H"], a["U"], u, linears, **options)
+        back = self.backend.residual.block_backward(a["dH"], a["dU"], tape, u, linears, **options)
+        out = {"H_out": H, "U_out": U, "dH_in": back.H, "dU_in": back.U}
+        for i in maps:
+            out[f"z{i}"] = state(tape[i].h, o["domain"])
+            out |= {f"d{k}{i}": y for k, y in back.linears[i]._asdict().items() if k != "x"}
+        return out
+
+    def lif(self, o: Any, a: Arrays) -> Arrays:
+        options = {k: o[k] for k in ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")}
+        recurrent = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
+        z, tape = self.backend.lif.forward(a["m"], a["v"], a["u"], recurrent, **options)
+        flows, extra = o["reset_gradient"], a.get("extra")
+        back = self.backend.lif.backward(a["g"], tape, a["u"], recurrent, reset_gradient=flows, extra=extra, **options)
+        out = {"M": tape.M, "V": tape.V, "z": state(z, "binary"), "dm": back.m, "dv": back.v}
+        if recurrent:
+            out |= {"drecurrent_mu": back.recurrent_mu, "drecurrent_sigma2": back.recurrent_sigma2}
+        return out
+
+    def leaky_readout(self, o: Any, a: Arrays) -> Arrays:
+        m, v, tape = self.backend.readout.integrate_forward(a["m"], a["v"], beta=o["beta"], reduce=o["reduce"])
+        dm, dv = self.backend.readout.integrate_backward(a["dm_out"], a["dv_out"], tape)
+        return {"m_out": m, "v_out": v, "dm": dm, "dv": dv}
+
+    def sampled_readout(self, o: Any, a: Arrays) -> Arrays:
+        dm, dv = self.backend.readout.sample_backward(a["g"], a["v"], a["eps"])
+        return {"logits": self.backend.readout.sample_forward(a["m"], a["v"], a["eps"]), "dm": dm, "dv": dv}
+
+    # Objective.
+
+    def categorical(self, o: Any, a: Arrays) -> Arrays:
+        return dict(zip(("loglik", "dlogits"), elbo.categorical(a["logits"], a["labels"]), strict=True))
+
+    def bernoulli(self, o: Any, a: Arrays) -> Arrays:
+        return dict(zip(("loglik", "dlogits"), elbo.bernoulli(a["logits"], a["targets"]), strict=True))
+
+    def gaussian(self, o: Any, a: Arrays) -> Arrays:
+        out = elbo.gaussian(a["m"], a["v"], a["targets"], o["noise_variance"])
+        return dict(zip(("loglik", "dm", "dv"), out, strict=True))
+
+    def kl(self, o: Any, a: Arrays) -> Arrays:
+        sigma2 = posterior.sigma2_of(a["rho"])
+        value, dmu, dsigma2 = posterior.kl(a["mu"], sigma2, o["prior_sigma2"])
+        return {"kl": value, "dmu": dmu, "drho": dsigma2 * sigma2}
+
+    def kl_weight(self, o: Any, a: Arrays) -> Arrays:
+        options = {"warmup": o["warmup"], "temperature": o["temperature"]}
+        return {"weight": np.array([elbo.kl_weight(int(s), o["examples"], **options).value for s in a["steps"]])}
+
+    def bias_penalty(self, o: Any, a: Arrays) -> Arrays:
+        B, dnorm2, dv = elbo.bias_penalty(a["norm2"], a["v"])
+        return {"B": np.array(B), "dnorm2": dnorm2, "dv": dv}
+
+    def adam(self, o: Any, a: Arrays) -> Arrays:
+        fields = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay")}
+        state = {"steps": o["step"] - 1, "mean": {"p": a["mean"]}, "square": {"p": a["square"]}}
+        adam = optim.Adam(**fields, **state)
+        new = adam.step({"p": a["parameter"]}, {"p": a["g"]}, o["rate"])["p"]
+        return {"parameter_out": new, "mean_out": adam.mean["p"], "square_out": adam.square["p"]}
+
+    def sgd(self, o: Any, a: Arrays) -> Arrays:
+        sgd = optim.SGD(o["momentum"], {"p": a["velocity"]})
+        new = sgd.step({"p": a["parameter"]}, {"p": a["g"]}, o["rate"])["p"]
+        return {"parameter_out": new, "velocity_out": sgd.velocity["p"]}
+
+    # Baselines outside the family.
+
+    def reinforce(self, o: Any, a: Arrays) -> Arrays:
+        z = a["z"].astype(float)
+        r = np.broadcast_to(a["r"], z.shape)
+        return {"dr": baselines.reinforce_gradient(a["losses"], z, r, noises.get(o["noise"])).sum(axis=0)}
+
+    def arm(self, o: Any, a: Arrays) -> Arrays:
+        return {"dr": baselines.arm_gradient(a["loss"], a["loss_antithetic"], a["u"], a["r"], noises.get(o["noise"]))}
+
+    def disarm(self, o: Any, a: Arrays) -> Arrays:
+        z, other = a["z"].astype(float), a["z_antithetic"].astype(float)
+        noise = noises.get(o["noise"])
+        return {"dr": baselines.disarm_gradient(a["loss"], a["loss_antithetic"], z, other, a["r"], noise)}
+
+    # Random stream.
+
+    def philox(self, o: Any, a: Arrays) -> Arrays:
+        pairs = zip(a["counter"], a["key"].tolist(), strict=True)
+        return {"words": np.stack([streams.philox(counter, tuple(key)) for counter, key in pairs])}
+
+    def _address(self, o: Any, a: Arrays) -> dict[str, Any]:
+        return {k: o[k] for k in ("step", "layer", "time", "units")} | {"samples": a["samples"]}
+
+    def uniforms(self, o: Any, a: Arrays) -> Arrays:
+        stream = streams.Streams(int(o["seed"]))
+        return {"u": stream.uniforms(streams.Purpose(o["purpose"]), **self._address(o, a))}
+
+    def normals(self, o: Any, a: Arrays) -> Arrays:
+        stream = streams.Streams(int(o["seed"]))
+        return {"normal": stream.normals(streams.Purpose(o["purpose"]), **self._address(o, a))}
+
+    # Networks.
+
+    def network_layered(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
+        return reference_network.run("layered", o, a, noise, seed, self.backend_name)
+
+    def network_residual(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
+        return reference_network.run("residual", o, a, noise, seed, self.backend_name)
+
+    def network_lif(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
+        return reference_network.run("lif", o, a, noise, seed, self.backend_name)
+
+
+def values(z: np.ndarray, domain: str) -> np.ndarray:
+    """Spikes as values of their domain (theory 1.4)."""
+    return z * 2.0 - 1.0 if domain == "bipolar" else z.astype(np.float64)
+
+
+def state(h: np.ndarray, domain: str) -> np.ndarray:
+    """Values of the domain as uint8 spikes."""
+    return (h > (0.0 if domain == "bipolar" else 0.5)).astype(np.uint8)

@@ -1,0 +1,136 @@
+"""Training steps of `refsbnn.network.Network` on the suite's three networks, with given or own draws."""
+
+from typing import Any
+
+import numpy as np
+
+from refsbnn import elbo, estimators, optim, posterior
+from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
+from refsbnn.network import Network
+from refsbnn.streams import Draws, Purpose, Streams
+from validation.conformance.adapters import Arrays
+
+Keys = dict[str, str]  # the suite's name of each parameter: the network's
+
+
+class Given:
+    """Stands in for `refsbnn.streams.Draws`: hands out the case's uniforms layer by layer."""
+
+    def __init__(self, uniforms: dict[int, np.ndarray], eps: np.ndarray | None, batch: int) -> None:
+        self._uniforms, self._eps = uniforms, eps
+        self.samples = np.arange(batch)
+
+    def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
+        """The uniforms of one layer."""
+        return self._uniforms[layer]
+
+    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> np.ndarray:
+        """The same, for a network that asks for draws it need not store."""
+        return self._uniforms[layer]
+
+    def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
+        """The readout's draws."""
+        assert self._eps is not None
+        return self._eps
+
+
+def dense_keys(i: int, prefix: str) -> Keys:
+    """Names of the parameters of map i."""
+    return {f"{k}{i}": f"{prefix}.{k}" for k in ("mu", "rho", "bias_mu", "bias_rho")}
+
+
+def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str) -> tuple[Network, Keys, list[int]]:
+    """The network, the names of its parameters, and the streams' layer numbers of its unit layers."""
+    outs = [a[f"mu{i}"].shape[0] for i in range(o["maps"])]
+    units = {"member": o["member"], "noise": o["noise"]}
+    weights = {"variance": o["variance"]}
+    keys: Keys = {}
+    numbers: list[int] = []
+    layers: list[Any] = []
+    if kind == "layered":
+        for i, out in enumerate(outs):
+            keys |= dense_keys(i, f"{len(layers)}.dense")
+            layers.append(Dense(out, **weights))
+            if i < len(outs) - 1:
+                numbers.append(len(layers))
+                layers.append(Spike(**units, domain=o["domain"]))
+    elif kind == "residual":
+        keys |= dense_keys(0, "0.dense")
+        layers.append(Dense(outs[0], **weights))
+        for i in range(1, len(outs) - 1):
+            keys |= dense_keys(i, f"{i}.residual.1.dense")
+            numbers.append(1 + 2 * (i - 1))
+            branch = (Spike(**units, domain=o["domain"]), Dense(outs[i], **weights))
+            layers.append(Residual(branch, scale=o["scale"], accumulate=o["accumulate"]))
+        numbers.append(1 + 2 * (len(outs) - 2))
+        keys |= dense_keys(len(outs) - 1, f"{len(layers) + 1}.dense")
+        layers += [Spike(**units, domain=o["domain"]), Dense(outs[-1], **weights)]
+    else:
+        recurrent = "recurrent_mu" in a
+        neuron = {k: o[k] for k in ("beta", "theta", "reset", "accumulate", "reset_gradient")}
+        keys |= dense_keys(0, "0.dense") | dense_keys(1, "2.dense")
+        keys |= {k: f"1.lif.{k}" for k in ("recurrent_mu", "recurrent_rho") if recurrent}
+        numbers.append(1)
+        layers += [Dense(outs[0], **weights), LIF(recurrent=recurrent, **neuron, **units, **weights)]
+        layers += [Dense(outs[1], **weights), LeakyReadout(o["readout_beta"], o["reduce"])]
+    if sampled:
+        layers.append(SampledReadout())
+    steps = len(a["x"]) if kind == "lif" else None
+    return Network(layers, Signal("values", a["x"].shape[-1:], "real", steps), backend=backend), keys, numbers
+
+
+def states(network: Network, tape: Any) -> list[np.ndarray]:
+    """The spikes of each unit layer, from the tapes."""
+    found = []
+
+    def walk(layer: Any, tape: Any) -> None:
+        if isinstance(layer, Spike):
+            found.append((tape[2] > (0.0 if layer.domain == "bipolar" else 0.5)).astype(np.uint8))
+        elif isinstance(layer, LIF):
+            found.append(tape[2].z.astype(np.uint8))
+        elif isinstance(layer, Residual):
+            for inner, own in zip(layer.branch, tape, strict=True):
+                walk(inner, own)
+
+    for stage, own in zip(network.stages, tape.stages, strict=True):
+        walk(stage.layer, own)
+    return found
+
+
+def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: str) -> Arrays:
+    """One or more training steps; with own draws the loss takes the mean logits, and there is no optimiser."""
+    assert estimators.get(o["member"]).draws == 0
+    network, keys, numbers = build(kind, o, a, noise is not None, backend)
+    parameters = {inner: a[outer] for outer, inner in keys.items()}
+    batch = len(a["labels"])
+    adam = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay") if k in o}
+    optimiser = optim.Adam(**adam) if o["optimiser"] == "adam" else optim.SGD(o.get("momentum", 0.0))
+    spikes: list[list[np.ndarray]] = []
+    for step in range(o["steps"]):
+        draws: Any = Draws(Streams(seed), Purpose.TRAIN, step, np.arange(batch))
+        if noise is not None:
+            uniforms = {number: noise[f"u{i}"][step] for i, number in enumerate(numbers)}
+            draws = Given(uniforms, noise["eps"][step], batch)
+        output, tape = network.forward(parameters, a["x"], draws)
+        logits = output if noise is not None else output.m
+        loglik, d = elbo.categorical(logits, a["labels"])
+        g: Any = -d / batch
+        if noise is None:
+            g = Moments(g, np.zeros_like(g), np.zeros_like(output.norm2))
+        gradients, _ = network.backward(parameters, tape, g, penalty=o["penalty"])
+        loss = -loglik.mean() + o["penalty"] * np.mean([record.penalty for record in network.monitors(tape)])
+        for outer, rho_key in keys.items():
+            if "rho" in outer:
+                mu_key, sigma2 = keys[outer.replace("rho", "mu")], posterior.sigma2_of(parameters[rho_key])
+                value, dmu, dsigma2 = posterior.kl(parameters[mu_key], sigma2, o["prior_sigma2"])
+                loss += o["kl_weight"] * value
+                gradients[mu_key] = gradients[mu_key] + o["kl_weight"] * dmu
+                gradients[rho_key] = gradients[rho_key] + o["kl_weight"] * dsigma2 * sigma2
+        spikes.append(states(network, tape))
+        if o["optimiser"] != "none":
+            parameters = optimiser.step(parameters, gradients, o["rate"])
+    out = {f"d{outer}": gradients[inner] for outer, inner in keys.items()}
+    if noise is None:
+        return {**out, "loss": loss, **{f"z{i}": z for i, z in enumerate(spikes[0])}}
+    out |= {f"new_{outer}": parameters[inner] for outer, inner in keys.items()}
+    return {**out, "loss": loss, **{f"z{i}": np.stack([s[i] for s in spikes]) for i in range(len(numbers))}}

@@ -1,0 +1,128 @@
+"""`refsbnn conformance`: export the cases, run an adapter, judge a results file."""
+
+import argparse
+import datetime
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import refsbnn
+from refsbnn.errors import InputError
+from validation.conformance import report, vectors, waivers
+from validation.conformance.adapters import DTYPES, REFERENCE, load
+from validation.conformance.cases import all_cases
+from validation.conformance.judge import ROUNDINGS, Outcome, count
+from validation.conformance.run import run_case
+from validation.report import files
+
+PROG = "refsbnn conformance"
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a mistake, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; expected a whole number from 0 to 2^63-1")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROG,
+        description="Hold an implementation of the layers to exact answers. The guide is docs/conformance.md.",
+        epilog=f"example: {PROG} run --adapter {REFERENCE}",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="export|run|judge")
+    export = commands.add_parser("export", help="write the cases as HDF5, for programs in any language")
+    export.add_argument("vectors", type=Path)
+    run = commands.add_parser("run", help="run and judge an adapter")
+    run.add_argument("--adapter", default=REFERENCE, metavar="MODULE:CLASS", help=f"default {REFERENCE}")
+    run.add_argument(
+        "--mode", choices=("given", "own", "both"), default="given", help="given noise (default), or its own"
+    )
+    run.add_argument("--device", help="handed to the adapter, such as cuda")
+    run.add_argument("--dtype", choices=tuple(DTYPES), help="type to compute in; the adapter's first if left out")
+    run.add_argument("--case", default="*", metavar="ID", help="only cases like this; * and ? are wild")
+    run.add_argument("--seed", type=_seed, default=0, help="of the adapter's own noise (default 0)")
+    judge = commands.add_parser("judge", help="judge a results file that a program wrote")
+    judge.add_argument("vectors", type=Path)
+    judge.add_argument("results", type=Path)
+    for one in (run, judge):
+        one.add_argument("--waivers", type=Path, metavar="FILE", help="accepted failures, TOML")
+        one.add_argument("--json", type=Path, metavar="FILE")
+        one.add_argument("--junit", type=Path, metavar="FILE", help="JUnit XML, for CI systems")
+        one.add_argument("--html", type=Path, metavar="FILE")
+        one.add_argument("--all", action="store_true", help="a row for every check, not only for every operation")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; `sys.argv` if left out.
+
+    Returns
+    -------
+    int
+        0: no check failed. 1: a check failed. 2: bad input.
+    """
+    options = _parser().parse_args(argv)
+    if options.command == "export":
+        files.writable(options.vectors)
+        print(f"{options.vectors}: {len(all_cases())} cases, sha256 {vectors.write(options.vectors, all_cases())}")
+        return 0
+    for path in (options.json, options.junit, options.html):
+        if path is not None:
+            files.writable(path)
+    allowed = [] if options.waivers is None else waivers.read(options.waivers)
+    start = time.perf_counter()
+    outcomes, facts = _run(options) if options.command == "run" else _judge(options)
+    outcomes = waivers.apply(outcomes, allowed, datetime.date.today())
+    facts |= {"refsbnn": refsbnn.__version__, "time": f"{time.perf_counter() - start:.0f} s"}
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()), end="\n\n")
+    print(report.table(outcomes, all_rows=options.all), end="\n\n")
+    print(report.summary(outcomes))
+    for path, make in (
+        (options.json, report.to_json),
+        (options.junit, report.to_junit),
+        (options.html, report.to_html),
+    ):
+        if path is not None:
+            files.write(path, make(outcomes, facts))
+    return 1 if count(outcomes)["fail"] else 0
+
+
+def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
+    adapter = load(options.adapter, options.device)
+    dtypes = adapter.capabilities().dtypes
+    dtype = options.dtype or dtypes[0]
+    if dtype not in dtypes:
+        raise InputError(f"adapter {options.adapter} computes in {', '.join(dtypes)}; --dtype is {dtype}")
+    command = [*PROG.split(), "run", "--adapter", options.adapter, "--dtype", dtype]
+    command += [] if options.device is None else ["--device", options.device]
+    facts = {"adapter": options.adapter, "dtype": dtype}
+    outcomes = []
+    if options.mode in ("given", "both"):
+        facts["tolerance"] = f"{ROUNDINGS:g} roundings: {ROUNDINGS:g} eps scale + bound"
+        for case in vectors.matching(all_cases(), options.case):
+            outcome = run_case(adapter, case, dtype, options.seed)
+            outcome.reproduce = shlex.join([*command, "--case", case.id]) if outcome.verdict == "fail" else ""
+            outcomes.append(outcome)
+    return outcomes, facts
+
+
+def _judge(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
+    cases, results = vectors.read(options.vectors), vectors.read_results(options.results)
+    facts = {"implementation": results.implementation, "dtype": results.dtype}
+    facts["vectors"] = f"{options.vectors}, sha256 {results.vectors_sha256}"
+    return vectors.judge_results(cases, results), facts
