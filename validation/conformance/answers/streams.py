@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 
 from validation.conformance.answers.linear import Answers, Arrays, Options
-from validation.conformance.number import array, each, lift
+from validation.conformance.number import ZERO, array, each, function, lift
 from validation.conformance.special import NOISES
 
 WORD = 2**32
@@ -46,5 +46,6 @@ def uniforms(a: Arrays, o: Options) -> Answers:
 
 def normals(a: Arrays, o: Options) -> Answers:
     """Addressed standard normals."""
-    half = each(lambda w: lift((Decimal(int(w)) + Decimal("0.5")) / 2**24), words(a, o) // 256)
+    # w + 1/2 has 25 bits: it rounds once where a float has 24.
+    half = each(lambda w: function(lift(0), (Decimal(int(w)) + Decimal("0.5")) / 2**24, ZERO), words(a, o) // 256)
     return {"normal": each(NOISES["gaussian"].ppf, half)}

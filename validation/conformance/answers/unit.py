@@ -54,7 +54,7 @@ def fire(member: Member, noise: str, m: Real, v: Real, u: Real) -> Real:
         return Real(Decimal(int(m.value > 0)))
     r, _ = standardise(m, v)
     if member.name == "uniform":
-        return u
+        return Real(u.value, abs(float(u.value)))  # a narrow type rounds it
     if member.name in RELAXED[2:]:
         points, probabilities = nodes(member.name)
         edge = Decimal(0)

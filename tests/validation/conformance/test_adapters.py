@@ -1,0 +1,50 @@
+"""The adapters that ship pass; those of frameworks that are not installed are skipped, with the reason."""
+
+import importlib.util
+
+import pytest
+
+from validation.conformance.adapters import load
+from validation.conformance.cases import all_cases
+from validation.conformance.run import run_cases
+
+TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (extra `torch`)")
+JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed (extra `jax`)")
+CASES = all_cases()
+
+
+def check(adapter: str, dtype: str, cases: list, unsupported: int) -> None:
+    outcomes = run_cases(load(adapter), cases, dtype)
+    failed = [f"{outcome.case}: {outcome.message}" for outcome in outcomes if outcome.verdict == "fail"]
+    assert not failed, "\n".join(failed)
+    # What is declared not to be there is known too, so that nothing leaves the suite in silence.
+    assert sum(outcome.verdict == "unsupported" for outcome in outcomes) == unsupported
+
+
+# agr with logistic noise at tau = 1/2 has no closed form; bfloat16 cannot hold uniforms of 24 bits.
+@TORCH
+@pytest.mark.parametrize(("dtype", "unsupported"), [("float32", 3), ("float64", 3), ("bfloat16", 5)])
+def test_pytorch(dtype: str, unsupported: int) -> None:
+    check("validation.conformance.adapters.pytorch:PyTorch", dtype, list(CASES), unsupported)
+
+
+# Compiling takes a quarter of a second a case: one case for each operation and each member here, all in .ci/run.
+@JAX
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_jax(dtype: str) -> None:
+    adapter = "validation.conformance.adapters.jax_jit:Jax"
+    ops = load(adapter).capabilities().ops
+    kinds = {
+        (case.op.name, case.op.options.get("member") if case.op.name == "unit" else None): case
+        for case in CASES
+        if case.op.name in ops and not case.id.startswith(("unit.logistic_agr_tau0.5", "weight.logistic_agr_tau0.5"))
+    }
+    check(adapter, dtype, list(kinds.values()), 0)
+
+
+@TORCH
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    from refsbnn.errors import InputError
+
+    with pytest.raises(InputError, match="cannot be made"):
+        load("validation.conformance.adapters.pytorch:PyTorch", "nowhere")

@@ -1,0 +1,231 @@
+"""The JAX layers behind the adapter's interface: each operation with its backward pass is one `jax.jit`."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from validation.conformance.adapters import Arrays, Capabilities, Unsupported
+from validation.conformance.adapters import jax_layers as layers
+from validation.conformance.schema import Op
+
+Named = dict[str, Any]
+Forward = Callable[[Named, Named], Named]  # (what is differentiated, the rest) -> outputs
+
+# For each differentiable operation: the arrays with a gradient, and its outputs with their cotangents.
+LINEAR = (("x", "mu", "sigma2", "bias_mu", "bias_sigma2"), {"m": "dm", "v": "dv"})
+PULLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "dense": LINEAR,
+    "conv2d": LINEAR,
+    "average_pool": (("x",), {"y": "dy"}),
+    "max_pool": (("x",), {"y": "dy"}),
+    "unit": (("m", "v"), {"h": "g"}),
+    "lif": (("m", "v", "recurrent_mu", "recurrent_sigma2"), {"spikes": "g"}),
+    "leaky_readout": (("m", "v"), {"m_out": "dm_out", "v_out": "dv_out"}),
+    "sampled_readout": (("m", "v"), {"logits": "g"}),
+    "categorical": (("logits",), {"loglik": "1"}),
+    "bernoulli": (("logits",), {"loglik": "1"}),
+    "gaussian": (("m", "v"), {"loglik": "1"}),
+    "kl": (("mu", "rho"), {"kl": "1"}),
+    "bias_penalty": (("norm2", "v"), {"B": "1"}),
+}
+
+
+class Jax:
+    """The layers of `jax_layers` on JAX's default device, or on the first one of a platform ("cpu", "cuda")."""
+
+    def __init__(self, device: str | None = None) -> None:
+        self.device = jax.devices(device)[0]
+
+    def capabilities(self) -> Capabilities:
+        """Layers, objective, baselines and the dense network; no optimiser and no counter-based stream."""
+        others = {"residual_add", "weight", "reinforce", "arm", "disarm", "network.layered"}
+        return Capabilities(("float32", "float64", "bfloat16"), frozenset({*PULLS, *others}))
+
+    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
+        """Compile the operation for its options, run it, and hand back NumPy arrays."""
+        with jax.enable_x64(dtype == "float64"), jax.default_device(self.device):
+            self.dtype = jnp.dtype(dtype)
+            a = {name: self.array(array, self.dtype) for name, array in arrays.items()}
+            a |= {name: self.array(array, jnp.promote_types(dtype, "float32")) for name, array in (noise or {}).items()}
+            if op.name.startswith("network"):
+                key = jax.random.key(seed) if noise is None else None
+                out = self.network_layered(op.options, a, key)
+            elif op.name in PULLS:
+                out = self.pull(op, a)
+            else:
+                out = jax.jit(lambda a: getattr(self, op.name)(op.options, a))(a)
+            return {name: self.back(value) for name, value in out.items()}
+
+    def array(self, array: np.ndarray, dtype: Any) -> Any:
+        return jnp.asarray(array, dtype if array.dtype.kind == "f" else "int32")
+
+    def back(self, value: Any) -> np.ndarray:
+        return np.asarray(value.astype("float32") if value.dtype == jnp.bfloat16 else value)
+
+    def pull(self, op: Op, a: Named) -> Named:
+        """Forward and backward of one operation in one compiled function."""
+        names, cotangents = PULLS[op.name]
+        wrt = {k: a[k] for k in names if k in a}
+        rest = {k: x for k, x in a.items() if k not in wrt}
+        forward = getattr(self, op.name)
+
+        @jax.jit
+        def run(wrt: Named, rest: Named) -> tuple[Named, Named, Named]:
+            def outputs(wrt: Named) -> tuple[Named, Named]:
+                out = forward(op.options, {**wrt, **rest})
+                return {k: out.pop(k) for k in cotangents}, out
+
+            main, vjp, others = jax.vjp(outputs, wrt, has_aux=True)
+            g = {
+                k: jnp.ones_like(main[k]) if name == "1" else rest[name].astype(main[k].dtype)
+                for k, name in cotangents.items()
+            }
+            return main, others, vjp(g)[0]
+
+        main, others, gradients = run(wrt, rest)
+        if op.name == "unit" and "z" in a:
+            others["z"] = self.states(main.pop("h"), op.options["domain"])
+        if op.name == "lif":
+            others["z"] = self.states(main.pop("spikes"))
+        return {**main, **others, **{f"d{k}": g for k, g in gradients.items()}}
+
+    def states(self, h: Any, domain: str = "binary") -> Any:
+        return (h > (0.0 if domain == "bipolar" else 0.5)).astype("uint8")
+
+    # Differentiable operations: forward only.
+
+    def dense(self, o: Any, a: Named) -> Named:
+        bias = (a["bias_mu"], a["bias_sigma2"]) if "bias_mu" in a else None
+        m, v = layers.dense(a["x"], a["mu"], a["sigma2"], bias, o["domain"], o["variance"])
+        return {"m": m, "v": v}
+
+    def conv2d(self, o: Any, a: Named) -> Named:
+        bias = (a["bias_mu"], a["bias_sigma2"]) if "bias_mu" in a else None
+        m, v = layers.conv2d(a["x"], a["mu"], a["sigma2"], bias, o)
+        return {"m": m, "v": v}
+
+    def average_pool(self, o: Any, a: Named) -> Named:
+        return {"y": layers.windows(a["x"], o["size"], o["stride"]).mean(3)}
+
+    def max_pool(self, o: Any, a: Named) -> Named:
+        return {"y": layers.max_pool(a["x"], o["size"], o["stride"])}
+
+    def unit(self, o: Any, a: Named) -> Named:
+        return {"h": layers.spike(a["m"], a["v"], a["u"], o, a.get("extra"), a.get("z"))}
+
+    def lif(self, o: Any, a: Named) -> Named:
+        own = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
+        M, V, z = layers.lif(a["m"], a["v"], a["u"], own, o, a.get("extra"))
+        return {"M": M, "V": V, "spikes": z}
+
+    def leaky_readout(self, o: Any, a: Named) -> Named:
+        m, v = layers.leaky_readout(a["m"], a["v"], o["beta"], o["reduce"])
+        return {"m_out": m, "v_out": v}
+
+    def sampled_readout(self, o: Any, a: Named) -> Named:
+        return {"logits": layers.sampled_logits(a["m"], a["v"], a["eps"].astype(self.dtype))}
+
+    def categorical(self, o: Any, a: Named) -> Named:
+        return {"loglik": layers.loglik(a["logits"], a["labels"])}
+
+    def bernoulli(self, o: Any, a: Named) -> Named:
+        y, x = a["targets"], a["logits"]
+        return {"loglik": (y * jax.nn.log_sigmoid(x) + (1.0 - y) * jax.nn.log_sigmoid(-x)).sum(-1)}
+
+    def gaussian(self, o: Any, a: Named) -> Named:
+        n = o["noise_variance"]
+        each = -0.5 * math.log(2.0 * math.pi * n) - ((a["targets"] - a["m"]) ** 2 + a["v"]) / (2.0 * n)
+        return {"loglik": each.sum(-1)}
+
+    def kl(self, o: Any, a: Named) -> Named:
+        return {"kl": layers.kl(a["mu"], a["rho"], o["prior_sigma2"])}
+
+    def bias_penalty(self, o: Any, a: Named) -> Named:
+        return {"B": layers.bias_penalty(a["norm2"], a["v"])}
+
+    # Operations that are their own backward pass.
+
+    def residual_add(self, o: Any, a: Named) -> Named:
+        def join(H: Any, U: Any, m: Any, v: Any) -> tuple[Any, Any]:
+            added = o["scale"] ** 2 * v
+            return H + o["scale"] * m, U + added if o["accumulate"] else added
+
+        (H, U), vjp = jax.vjp(join, *(a[k] for k in ("H", "U", "m", "v")))
+        return {
+            "H_out": H,
+            "U_out": U,
+            **dict(zip(("dH_in", "dU_in", "dm", "dv"), vjp((a["dH"], a["dU"])), strict=True)),
+        }
+
+    def weight(self, o: Any, a: Named) -> Named:
+        noise, (name, numbers) = layers.NOISES[o["noise"]], layers.parse(o["member"])
+        r = a["r"].astype(jnp.promote_types(self.dtype, jnp.float32))
+        k = layers.slope(a["z"], r, a.get("u"), a.get("extra"), noise, name, numbers)
+        return {"w": (k / noise.pdf(r)).astype(self.dtype)}
+
+    def reinforce(self, o: Any, a: Named) -> Named:
+        noise, losses = layers.NOISES[o["noise"]], a["losses"]
+        draws = len(losses)
+        advantage = losses - (losses.sum(0) - losses) / (draws - 1)
+        r = a["r"].astype(jnp.promote_types(self.dtype, jnp.float32))
+        score = jnp.where(a["z"] > 0, noise.hazard(r), -noise.hazard(-r))
+        return {"dr": (advantage[..., None] * score / draws).sum(0).astype(self.dtype)}
+
+    def arm(self, o: Any, a: Named) -> Named:
+        noise, r = layers.NOISES[o["noise"]], a["r"].astype(a["u"].dtype)
+        change = (a["loss_antithetic"] - a["loss"])[:, None]
+        return {"dr": (change * (a["u"] - 0.5) * (noise.hazard(r) + noise.hazard(-r))).astype(self.dtype)}
+
+    def disarm(self, o: Any, a: Named) -> Named:
+        noise, r = layers.NOISES[o["noise"]], a["r"].astype(jnp.promote_types(self.dtype, jnp.float32))
+        change = (a["loss"] - a["loss_antithetic"])[:, None]
+        pair = (a["z"] - a["z_antithetic"]) / 2
+        return {"dr": (change * pair * jnp.maximum(noise.hazard(r), noise.hazard(-r))).astype(self.dtype)}
+
+    # The dense network, end to end, with given or own noise; its optimiser is SGD or none.
+
+    def network_layered(self, o: Any, a: Named, key: Any) -> Named:
+        if o["optimiser"] == "adam":
+            raise Unsupported("the optimiser Adam")
+        names = [k for k in a if k.startswith(("mu", "rho", "bias"))]
+        depth, wide = o["maps"], jnp.promote_types(self.dtype, jnp.float32)
+
+        def objective(p: Named, x: Any, uniforms: list[Any], eps: Any) -> tuple[Any, Named]:
+            spikes: Named = {}
+            for i in range(depth):
+                domain = "real" if i == 0 else o["domain"]
+                bias = (p[f"bias_mu{i}"], jnp.exp(p[f"bias_rho{i}"]))
+                m, v = layers.dense(x, p[f"mu{i}"], jnp.exp(p[f"rho{i}"]), bias, domain, o["variance"])
+                if i < depth - 1:
+                    x = spikes[f"z{i}"] = layers.spike(m, v, uniforms[i], o)
+            logits = m if eps is None else layers.sampled_logits(m, v, eps)
+            loss = -layers.loglik(logits, a["labels"]).mean()
+            for name in names:
+                if "rho" in name:
+                    loss = loss + o["kl_weight"] * layers.kl(p[name.replace("rho", "mu")], p[name], o["prior_sigma2"])
+            return loss, spikes
+
+        run = jax.jit(jax.value_and_grad(objective, has_aux=True))
+        p, velocity, path = {k: a[k] for k in names}, dict.fromkeys(names, 0.0), []
+        for step in range(o["steps"]):
+            if key is None:
+                uniforms, eps = [a[f"u{i}"][step] for i in range(depth - 1)], a["eps"][step].astype(self.dtype)
+            else:
+                keys, batch = jax.random.split(key, depth - 1), len(a["labels"])
+                shapes = [(batch, a[f"mu{i}"].shape[0]) for i in range(depth - 1)]
+                uniforms = [jax.random.uniform(k, shape, wide) for k, shape in zip(keys, shapes, strict=True)]
+                eps = None
+            (loss, spikes), gradients = run(p, a["x"], uniforms, eps)
+            path.append(spikes)
+            if o["optimiser"] == "sgd":
+                velocity = {k: o["momentum"] * velocity[k] + gradients[k] for k in names}
+                p = {k: p[k] - o["rate"] * velocity[k] for k in names}
+        out = {"loss": loss, **{f"d{k}": gradients[k] for k in names}}
+        if key is not None:
+            return {**out, **{k: self.states(z, o["domain"]) for k, z in path[0].items()}}
+        stacked = {k: self.states(jnp.stack([s[k] for s in path]), o["domain"]) for k in path[0]}
+        return {**out, **stacked, **{f"new_{k}": p[k] for k in names}}
