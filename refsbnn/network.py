@@ -1,20 +1,23 @@
 """A network: layers in a row, their parameters in one flat dictionary, forward and backward without autograd."""
 
+import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-import refsbnn.reference
 from refsbnn import posterior
 from refsbnn.errors import InputError, check_array, check_choice
+from refsbnn.events import Events
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Draws, Streams
 
-BACKENDS = {"numpy": refsbnn.reference}
+# A backend's package, imported when a network asks for it, and the float types it computes in, its own first.
+BACKENDS = {"numpy": "refsbnn.reference", "numba": "refsbnn.kernels"}
+DTYPES = {"numpy": ("float64",), "numba": ("float32", "float64")}
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,11 @@ class Network:
     layers : sequence of Layer
     input : Signal
         Type of the input, for instance ``Signal("values", (64,))``.
-    backend : {"numpy"}
-        Which implementation of the mathematics runs.
+    backend : {"numpy", "numba"}
+        Which implementation of the mathematics runs: the reference, one equation a line, or the compiled kernels.
+    dtype : {"float32", "float64"}, optional
+        Type of the parameters and of all arithmetic: float64 with "numpy"; float32, or float64 on request, with
+        "numba".
 
     Attributes
     ----------
@@ -60,9 +66,13 @@ class Network:
     ((3, 8), (2, 5))
     """
 
-    def __init__(self, layers: Sequence[Layer], input: Signal, *, backend: str = "numpy") -> None:
+    def __init__(
+        self, layers: Sequence[Layer], input: Signal, *, backend: str = "numpy", dtype: str | None = None
+    ) -> None:
         check_choice("backend", backend, BACKENDS)
-        self.backend = BACKENDS[backend]
+        check_choice(f"dtype of the {backend} backend", dtype or DTYPES[backend][0], DTYPES[backend])
+        self.backend = importlib.import_module(BACKENDS[backend])
+        self.dtype = np.dtype(dtype or DTYPES[backend][0])
         self.input = input
         self.stages = chain.connect(layers, input)
         if not self.stages:
@@ -70,16 +80,17 @@ class Network:
         self.output = self.stages[-1].output
 
     def initial(self, streams: Streams) -> Parameters:
-        """Initial parameters: a flat dictionary of float64 arrays, keys such as "2.dense.mu"."""
-        return chain.initial(self.stages, streams)
+        """Initial parameters: a flat dictionary of arrays of the network's type, keys such as "2.dense.mu"."""
+        return {key: value.astype(self.dtype) for key, value in chain.initial(self.stages, streams).items()}
 
-    def forward(self, parameters: Parameters, x: np.ndarray, draws: Draws) -> tuple[Any, Tape]:
+    def forward(self, parameters: Parameters, x: np.ndarray | Events, draws: Draws) -> tuple[Any, Tape]:
         """Run a batch through the network.
 
         Parameters
         ----------
         parameters : dict
-        x : (batch, *input shape) or (steps, batch, *input shape) array
+        x : (batch, *input shape) or (steps, batch, *input shape) array, or Events
+            Spikes may be bytes 0 and 1 where the input's domain is "binary".
         draws : Draws
             Its samples name the rows of the batch.
 
@@ -93,18 +104,32 @@ class Network:
         InputError
             A batch or parameters that do not fit the network, NaN.
         """
-        x = check_array("input", x)
+        x = self._input(x)
         leading = (self.input.steps,) if self.input.steps is not None else ()
         expected = (*leading, len(draws.samples), *self.input.shape)
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
-        run = Pass(self.backend, draws)
+        run = Pass(self.backend, draws, self.dtype)
         output, tapes = chain.forward(self.stages, run, parameters, x)
         return output, Tape(run, tapes)
 
+    def _input(self, x: np.ndarray | Events) -> np.ndarray | Events:
+        """The batch in a form the backend takes: events and bytes as they are, other numbers in the network's type."""
+        if self.dtype == np.float64 and self.backend.__name__ == BACKENDS["numpy"]:
+            return check_array("input", x)
+        if isinstance(x, Events) or (self.input.domain == "binary" and getattr(x, "dtype", None) in (bool, np.uint8)):
+            return x
+        return np.ascontiguousarray(check_array("input", x), self.dtype)
+
     def backward(
-        self, parameters: Parameters, tape: Tape, g: np.ndarray | Moments, *, penalty: float = 0.0
-    ) -> tuple[Parameters, np.ndarray]:
+        self,
+        parameters: Parameters,
+        tape: Tape,
+        g: np.ndarray | Moments,
+        *,
+        penalty: float = 0.0,
+        input_gradient: bool = True,
+    ) -> tuple[Parameters, np.ndarray | None]:
         """The estimator's gradients of a loss.
 
         Parameters
@@ -116,16 +141,23 @@ class Network:
             Gradient of the output.
         penalty : float
             Weight lambda of the bias penalty, the mean of B over the unit layers (theory 4.5).
+        input_gradient : bool
+            Whether dx is wanted; without it a first layer that is linear saves a third of its work. Events have none.
 
         Returns
         -------
         gradients : dict
             One array for every parameter, same keys.
-        dx : array
-            Gradient of the input.
+        dx : array or None
+            Gradient of the input; None where the first linear layer was spared it.
         """
+        run = replace(tape.run, input_gradient=input_gradient)
+        if isinstance(g, Moments):
+            g = Moments(*(np.ascontiguousarray(part, self.dtype) for part in (g.m, g.v, g.norm2)))
+        else:
+            g = np.ascontiguousarray(g, self.dtype)
         layers = len(chain.monitors(self.stages, tape.stages)) if penalty else 1
-        dx, gradients = chain.backward(self.stages, tape.run, parameters, tape.stages, g, penalty / max(layers, 1))
+        dx, gradients = chain.backward(self.stages, run, parameters, tape.stages, g, penalty / max(layers, 1))
         return gradients, dx
 
     def monitors(self, tape: Tape) -> list[Monitor]:
@@ -140,7 +172,8 @@ class Network:
             mu = parameters[f"{name}mu"]
             value, dmu, dsigma2 = posterior.kl(mu, sigma2, prior)
             total += value
-            gradients[f"{name}mu"], gradients[f"{name}rho"] = dmu, dsigma2 * sigma2
+            gradients[f"{name}mu"] = dmu.astype(self.dtype, copy=False)
+            gradients[f"{name}rho"] = (dsigma2 * sigma2).astype(self.dtype, copy=False)
         return total, gradients
 
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:

@@ -167,6 +167,10 @@ class Draws:
         """
         return self._each(self.streams.uniforms, layer, shape, steps, draw)
 
+    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> "Uniforms":
+        """The uniforms that make a layer's spikes, not yet drawn; arguments as in `uniforms`."""
+        return Uniforms(self, layer, shape, steps)
+
     def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
         """One standard normal a unit: (batch, *shape) float64."""
         return self._each(self.streams.normals, layer, shape, None, 0)
@@ -182,3 +186,37 @@ class Draws:
             for t in range(steps or 1)
         ]
         return rows[0] if steps is None else np.stack(rows)
+
+
+@dataclass(frozen=True)
+class Uniforms:
+    """Uniforms by their address: a kernel makes them where it needs them, and nothing stores them.
+
+    ``np.asarray(uniforms)`` draws them, so that every function that takes an array takes an address.
+
+    Examples
+    --------
+    >>> draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
+    >>> bool((np.asarray(draws.address(3, (5,))) == draws.uniforms(3, (5,))).all())
+    True
+    """
+
+    draws: Draws
+    layer: int
+    units: tuple[int, ...]
+    steps: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array: (batch, *units) or (steps, batch, *units)."""
+        return (*(() if self.steps is None else (self.steps,)), len(self.draws.samples), *self.units)
+
+    @property
+    def word(self) -> int:
+        """The counter's third word at time 0; the time is added to it (theory 6.1)."""
+        return (self.layer << 16) + (int(self.draws.purpose) << 28)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The numbers, float64 unless `dtype` says otherwise."""
+        drawn = self.draws.uniforms(self.layer, self.units, steps=self.steps)
+        return drawn if dtype is None else drawn.astype(dtype, copy=False)

@@ -85,8 +85,8 @@ MUTANTS = (
     Mutant(
         "convolution: the extension's slope left out of dx",
         "refsbnn/reference/conv2d.py",
-        "x=dx_mean + dx_variance * dx2",
-        "x=dx_mean + dx_variance",
+        "dx = dx_mean + dx_variance * dx2",
+        "dx = dx_mean + dx_variance",
         f"{REFERENCE}/test_conv2d.py::test_backward",
     ),
     Mutant(

@@ -31,10 +31,16 @@ class Pass:
     backend : module
         `refsbnn.reference`, or a package with the same functions.
     draws : Draws
+    dtype : dtype
+        Of parameters and arithmetic.
+    input_gradient : bool
+        Whether the first layer's backward pass makes the gradient of the network's input.
     """
 
     backend: ModuleType
     draws: Draws
+    dtype: np.dtype
+    input_gradient: bool = True
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,11 @@ class Linear(Layer):
         return {"": variance, "bias_": variance}
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[Moments, Any]:
-        mu = posterior.zero_mean(parameters["mu"]) if self.zero_mean else parameters["mu"]
+        mu = parameters["mu"]
+        if self.zero_mean:
+            mu = posterior.zero_mean(mu).astype(run.dtype, copy=False)
         if self.posterior == "point":
-            sigma2, bias_sigma2 = np.zeros_like(mu), np.ones(self.out)
+            sigma2, bias_sigma2 = np.zeros_like(mu), np.ones(self.out, run.dtype)
         else:
             sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
         module, options = self.operator(run, place)
@@ -86,10 +88,11 @@ class Linear(Layer):
     ) -> tuple[np.ndarray, Parameters]:
         x, mu, sigma2, bias_sigma2 = tape
         module, options = self.operator(run, place)
-        gradient = module.backward(g.m, g.v, x, mu, sigma2, **options)
+        wanted = run.input_gradient or place.index > 0
+        gradient = module.backward(g.m, g.v, x, mu, sigma2, input_gradient=wanted, **options)
         dmu = gradient.mu + 2.0 * mu * g.norm2.reshape(-1, *[1] * (mu.ndim - 1))  # of norm2 = ||mu_i||^2
         out = {
-            "mu": posterior.zero_mean_backward(dmu) if self.zero_mean else dmu,
+            "mu": posterior.zero_mean_backward(dmu).astype(run.dtype, copy=False) if self.zero_mean else dmu,
             "bias_mu": gradient.bias_mu,
         }
         if self.posterior == "gaussian":

@@ -57,7 +57,7 @@ class SampledReadout(Layer):
         return signal.values("real")
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        eps = run.draws.normals(place.index, place.input.shape)
+        eps = run.draws.normals(place.index, place.input.shape).astype(run.dtype, copy=False)
         return run.backend.readout.sample_forward(x.m, x.v, eps), (x.v, eps, x.norm2)
 
     def backward(

@@ -50,7 +50,10 @@ class AveragePool(Pool):
         return signal.values("real", self.pooled(signal))
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
-        return run.backend.pool.average_forward(x, self.size, self.stride), x.shape
+        y = run.backend.pool.average_forward(x, self.size, self.stride).astype(run.dtype, copy=False)
+        if x.dtype == np.uint8 and place.input.domain == "bipolar":
+            y = y + y - 1  # the bytes 0 and 1 stand for -1 and 1
+        return y, x.shape
 
     def backward(
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
@@ -90,6 +93,8 @@ class Flatten(Layer):
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
         axes = len(place.input.shape)
+        if axes == 1:
+            return x, x.shape
         return x.reshape(*x.shape[: x.ndim - axes], -1), x.shape
 
     def backward(

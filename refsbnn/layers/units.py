@@ -31,6 +31,12 @@ def monitor(m: np.ndarray, v: np.ndarray, z: np.ndarray, norm2: np.ndarray) -> M
     return Monitor(float(z.mean()), spread, elbo.bias_penalty(norm2, v)[0])
 
 
+def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of penalty * B with respect to norm2 and v, in v's type (theory 4.5)."""
+    _, dnorm2, dv = elbo.bias_penalty(norm2, v)
+    return (penalty * dnorm2).astype(v.dtype, copy=False), (penalty * dv).astype(v.dtype, copy=False)
+
+
 @dataclass(frozen=True)
 class Spike(Layer):
     """Noisy binary units: moments to spikes.
@@ -61,7 +67,7 @@ class Spike(Layer):
         return {"noise": self.noise, "member": self.member, "domain": self.domain}
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.uniforms(place.index, place.input.shape, steps=place.input.steps)
+        u = run.draws.address(place.index, place.input.shape, steps=place.input.steps)
         h = run.backend.unit.forward(x.m, x.v, u, **self._options())
         return h, (x, u, h)
 
@@ -73,12 +79,13 @@ class Spike(Layer):
         dm, dv = run.backend.unit.backward(g, h, x.m, x.v, u, extra=extra, **self._options())
         if penalty == 0.0:
             return Moments(dm, dv, np.zeros_like(x.norm2)), {}
-        _, dnorm2, dv_penalty = elbo.bias_penalty(x.norm2, x.v)
-        return Moments(dm, dv + penalty * dv_penalty, penalty * dnorm2), {}
+        dnorm2, dv_penalty = weighted_penalty(penalty, x.norm2, x.v)
+        return Moments(dm, dv + dv_penalty, dnorm2), {}
 
     def monitors(self, tape: Any) -> list[Monitor]:
         x, _, h = tape
-        return [monitor(x.m, x.v, h if self.domain == "binary" else (h + 1.0) / 2.0, x.norm2)]
+        upper = h if self.domain == "binary" or h.dtype == np.uint8 else (h + 1.0) / 2.0
+        return [monitor(x.m, x.v, upper, x.norm2)]
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class LIF(Layer):
         return parameters["recurrent_mu"], posterior.sigma2_of(parameters["recurrent_rho"])
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.uniforms(place.index, place.input.shape, steps=place.input.steps)
+        u = run.draws.address(place.index, place.input.shape, steps=place.input.steps)
         weights = self._weights(parameters)
         z, states = run.backend.lif.forward(x.m, x.v, u, weights, **self._options())
         norm2 = x.norm2 if weights is None else x.norm2 + np.square(weights[0]).sum(axis=1)
@@ -168,8 +175,7 @@ class LIF(Layer):
         extra = own_uniforms(run, place, estimators.get(self.member).draws)
         dnorm2, dV = np.zeros_like(norm2), None
         if penalty != 0.0:
-            _, dnorm2, dV = elbo.bias_penalty(norm2, states.V)
-            dnorm2, dV = penalty * dnorm2, penalty * dV
+            dnorm2, dV = weighted_penalty(penalty, norm2, states.V)
         gradient = run.backend.lif.backward(
             g, states, u, weights, dV=dV, reset_gradient=self.reset_gradient, extra=extra, **self._options()
         )

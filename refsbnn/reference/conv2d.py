@@ -73,6 +73,7 @@ def backward(
     padding: int = 0,
     domain: str = "real",
     variance: str = "linear",
+    input_gradient: bool = True,
 ) -> LinearGradients:
     """Gradients of x, the filters and the bias, given those of m and v (theory 3.3 and 3.6).
 
@@ -83,11 +84,13 @@ def backward(
     mu, sigma2 : (out, kh, kw, in) arrays
     stride, padding, domain, variance
         As in `forward`.
+    input_gradient : bool
+        Whether the gradient of x is wanted.
 
     Returns
     -------
     LinearGradients
-        x (..., height, width, in), mu and sigma2 (out, kh, kw, in), bias_mu and bias_sigma2 (out,).
+        x (..., height, width, in) or None, mu and sigma2 (out, kh, kw, in), bias_mu and bias_sigma2 (out,).
 
     Raises
     ------
@@ -99,11 +102,14 @@ def backward(
     dm = check_array("dm", dm, output_shape(x.shape, mu.shape, stride, padding))
     dv = check_array("dv", dv, dm.shape)
     x2, dx2 = square(x, domain, variance)
-    dx_mean = correlate_input_gradient(dm, x.shape, mu, stride, padding)
-    dx_variance = correlate_input_gradient(dv, x.shape, sigma2, stride, padding)
+    dx = None
+    if input_gradient:
+        dx_mean = correlate_input_gradient(dm, x.shape, mu, stride, padding)
+        dx_variance = correlate_input_gradient(dv, x.shape, sigma2, stride, padding)
+        dx = dx_mean + dx_variance * dx2  # theory 3.3
     positions = tuple(range(dm.ndim - 1))
     return LinearGradients(
-        x=dx_mean + dx_variance * dx2,  # theory 3.3
+        x=dx,
         mu=correlate_weight_gradient(dm, x, mu.shape, stride, padding),  # theory 3.3
         sigma2=correlate_weight_gradient(dv, x2, mu.shape, stride, padding),  # theory 3.3
         bias_mu=dm.sum(axis=positions),

@@ -61,6 +61,7 @@ def backward(
     *,
     domain: str = "real",
     variance: str = "linear",
+    input_gradient: bool = True,
 ) -> LinearGradients:
     """Gradients of x, the weights and the bias, given those of m and v (theory 3.3).
 
@@ -71,11 +72,13 @@ def backward(
     mu, sigma2 : (out, in) arrays
     domain, variance
         As in `forward`.
+    input_gradient : bool
+        Whether the gradient of x is wanted.
 
     Returns
     -------
     LinearGradients
-        x (..., in), mu and sigma2 (out, in), bias_mu and bias_sigma2 (out,), summed over the leading axes.
+        x (..., in) or None, mu and sigma2 (out, in), bias_mu and bias_sigma2 (out,), summed over the leading axes.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def backward(
     x2, dx2 = square(x, domain, variance)
     leading = tuple(range(x.ndim - 1))
     return LinearGradients(
-        x=dm @ mu + (dv @ sigma2) * dx2,  # theory 3.3
+        x=dm @ mu + (dv @ sigma2) * dx2 if input_gradient else None,  # theory 3.3
         mu=np.tensordot(dm, x, (leading, leading)),  # theory 3.3: dm^T x
         sigma2=np.tensordot(dv, x2, (leading, leading)),  # theory 3.3: dv^T x2
         bias_mu=dm.sum(axis=leading),

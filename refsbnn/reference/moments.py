@@ -1,6 +1,6 @@
 """What every linear layer shares: the square that carries a value into the variance, and the gradients' names."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,9 @@ LOWEST = {"binary": 0.0, "bipolar": -1.0, "real": -np.inf}
 
 
 class LinearGradients(NamedTuple):
-    """Gradients of a linear layer, each of its argument's shape (theory 3.3)."""
+    """Gradients of a linear layer, each of its argument's shape (theory 3.3); x is None where it was not wanted."""
 
-    x: np.ndarray
+    x: Any
     mu: np.ndarray
     sigma2: np.ndarray
     bias_mu: np.ndarray

@@ -1,0 +1,136 @@
+"""Bit-packed spikes: one bit a unit, in the flat channels-last order of an image, in 64-bit words.
+
+Bit b of word w is unit 64 w + b. A row of words has one spare word at its end, so that 64 bits can be read at any
+offset without a test. Unused bits are zero.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange, uint64
+
+from refsbnn.errors import InputError
+from refsbnn.kernels.simd import address
+
+WORD = 64
+
+
+class Spikes(NamedTuple):
+    """Packed spikes of a batch.
+
+    words : (images, ceil(units / 64) + 1) uint64 array
+    shape : (height, width, channels) of one image
+    """
+
+    words: np.ndarray
+    shape: tuple[int, int, int]
+
+
+def words_for(units: int) -> int:
+    """Words that hold `units` bits and the spare one."""
+    return -(-units // WORD) + 1
+
+
+def pack(spikes: np.ndarray) -> Spikes:
+    """Packed form of spikes (images, height, width, channels): uint8 or bool, 0 or 1.
+
+    Raises
+    ------
+    InputError
+        Another type or number of dimensions, or a value that is not a spike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pack(np.array([[[[1, 0, 1]]]], np.uint8)).words
+    array([[5, 0]], dtype=uint64)
+    """
+    if not isinstance(spikes, np.ndarray) or spikes.dtype not in (np.uint8, np.bool_) or spikes.ndim != 4:
+        given = f"{getattr(spikes, 'dtype', type(spikes).__name__)} {np.shape(spikes)}"
+        raise InputError(f"spikes are {given}; expected uint8 or bool (images, height, width, channels)")
+    if spikes.size and spikes.max() > 1:
+        raise InputError(f"spikes hold the value {spikes.max()}; expected 0 and 1")
+    units = math.prod(spikes.shape[1:])
+    words = np.zeros((len(spikes), words_for(units)), np.uint64)
+    _pack(np.ascontiguousarray(spikes).reshape(len(spikes), units).view(np.uint8), words)
+    return Spikes(words, spikes.shape[1:])
+
+
+def unpack(spikes: Spikes) -> np.ndarray:
+    """The spikes as uint8 (images, height, width, channels)."""
+    units = math.prod(spikes.shape)
+    flat = np.unpackbits(spikes.words.view(np.uint8), axis=1, count=units, bitorder="little")
+    return flat.reshape(len(spikes.words), *spikes.shape)
+
+
+@njit(cache=True, parallel=True)
+def _pack(flat, words):
+    for image in prange(flat.shape[0]):
+        for unit in range(flat.shape[1]):
+            words[image, unit // WORD] |= uint64(flat[image, unit]) << uint64(unit % WORD)
+
+
+@njit(cache=True)
+def read(words, offset, count):
+    """`count` bits (1 to 64) from bit `offset` on, in the low bits of a word; `words` is an array or its address."""
+    index, shift = offset // WORD, uint64(offset % WORD)
+    value = words[index] >> shift
+    if shift > uint64(0):
+        value |= words[index + 1] << (uint64(WORD) - shift)
+    return value & (~uint64(0) >> uint64(WORD - count))
+
+
+@njit(cache=True)
+def patches(words, grid, patch_words):
+    """The bits under the filter at every position: patch_words[q, p] holds bits 64 q .. of the patch at position p.
+
+    The order inside a patch is that of the weights, (kh, kw, in); outside the image bits are zero.
+    patch_words : (ceil(kh kw in / 64), positions) uint64, overwritten.
+    """
+    patch_words[:] = uint64(0)
+    image, positions = address(words), patch_words.shape[1]
+    target = address(patch_words)
+    for k in range(grid.kh):
+        for l in range(grid.kw):
+            tap = (k * grid.kw + l) * grid.channels
+            first, last = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
+                source = (row * grid.stride + k - grid.padding) * grid.width
+                for column in range(first, last):
+                    offset = (source + column * grid.stride + l - grid.padding) * grid.channels
+                    position = row * grid.columns + column
+                    for c in range(0, grid.channels, WORD):
+                        count = min(WORD, grid.channels - c)
+                        value = read(image, offset + c, count)
+                        place, shift = (tap + c) // WORD * positions + position, uint64((tap + c) % WORD)
+                        target[place] |= value << shift
+                        if shift + uint64(count) > uint64(WORD):
+                            target[place + positions] |= value >> (uint64(WORD) - shift)
+
+
+@njit(cache=True)
+def valid(tap, size, positions, stride, padding):
+    """Range (first, past the last) of the positions whose tap falls inside an image axis of `size`."""
+    first = max(0, -((tap - padding) // stride))
+    past = min(positions, (size - 1 + padding - tap) // stride + 1)
+    return first, max(first, past)
+
+
+@njit(cache=True)
+def transpose(block):
+    """Transpose the 64 x 64 bits of 64 words in place: bit j of word i changes places with bit i of word j.
+
+    Swaps off-diagonal half-blocks of 32, 16, .. 1 bits (Warren, Hacker's Delight, section 7-3).
+    """
+    half, mask = 32, uint64(0x00000000FFFFFFFF)
+    while half:
+        shift = uint64(half)
+        for start in range(0, WORD, 2 * half):
+            for i in range(start, start + half):
+                low, high = block[i], block[i + half]
+                swap = ((low >> shift) ^ high) & mask
+                block[i] = low ^ (swap << shift)
+                block[i + half] = high ^ swap
+        half //= 2
+        mask ^= mask << uint64(half)

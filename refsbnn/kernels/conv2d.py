@@ -1,0 +1,189 @@
+"""Two-dimensional convolution with mean-field Gaussian weights (theory 3.6): `reference.conv2d` in Numba.
+
+Spikes go through tables (kernels/lookup.py): one addition for four multiply-adds, in the forward pass and in the
+gradient of the weights. Real inputs, and the gradient of the inputs, are matrix products in registers; a 3x3 filter of
+stride 1 sends gradients back by Winograd's algorithm. The arithmetic is in the type of `mu`, float32 or float64.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from refsbnn.errors import InputError
+from refsbnn.kernels import conv2d_batch as batch
+from refsbnn.kernels import matrix, winograd
+from refsbnn.kernels.bits import Spikes, pack, unpack
+from refsbnn.kernels.check import are_spikes, check_float, check_values, check_weights
+from refsbnn.kernels.conv2d_image import Grid, padded
+from refsbnn.kernels.simd import aligned_zeros
+from refsbnn.reference.conv2d import output_shape
+from refsbnn.reference.moments import LinearGradients, square
+
+
+class Filters(NamedTuple):
+    """The weights laid out for the kernels.
+
+    columns : (patch, 2 half) flat; the means, padded with zeros to `half` columns, then the variances.
+    turned : (kh, kw, 2 half, in padded) flat, for the gradient of the input; where `minimal`, after
+        `winograd.filter_transform`.
+    """
+
+    half: int
+    columns: np.ndarray
+    turned: np.ndarray
+    minimal: bool
+
+
+def filters(mu: np.ndarray, sigma2: np.ndarray, stride: int) -> Filters:
+    """Lay out mu, sigma2 (out, kh, kw, in)."""
+    out, kh, kw, channels = mu.shape
+    half = padded(out)
+    columns = np.zeros((kh * kw * channels, 2 * half), mu.dtype)
+    turned = np.zeros((kh, kw, 2 * half, padded(channels)), mu.dtype)
+    for start, weight in ((0, mu), (half, sigma2)):
+        columns[:, start : start + out] = weight.reshape(out, -1).T
+        turned[:, :, start : start + out, :channels] = weight.transpose(1, 2, 0, 3)
+    minimal = (kh, kw, stride) == (3, 3, 1)
+    return Filters(half, aligned(columns), aligned(winograd.filter_transform(turned) if minimal else turned), minimal)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A flat copy that starts on a cache line."""
+    copy: np.ndarray = aligned_zeros(array.size, array.dtype)
+    copy[:] = array.ravel()
+    return copy
+
+
+def forward(
+    x: np.ndarray,
+    mu: np.ndarray,
+    sigma2: np.ndarray,
+    bias_mu: np.ndarray | None = None,
+    bias_sigma2: np.ndarray | None = None,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    domain: str = "real",
+    variance: str = "linear",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the pre-activations: arguments, results and errors as in `reference.conv2d`.
+
+    Bytes are spikes: 1 is the upper state of the domain "binary" or "bipolar". A float array of those domains may hold
+    relaxed values and is treated like a real one.
+    """
+    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
+    values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
+    layout = filters(mu, sigma2, stride)
+    offset = np.stack([bias_mu, bias_sigma2])[:, None]
+    if not isinstance(values, Spikes):
+        x2, _ = square(values, domain, variance)
+        moments = batch.real_forward(values, x2, layout.columns, grid, offset)
+    else:
+        scale = np.ones(2, mu.dtype)
+        if domain == "bipolar":  # sum of w (2 z - 1) = 2 sum w z - sum w, both over the pixels inside the image
+            inside = sums_inside(layout.columns, grid)
+            offset = offset + np.array([-1, 1], mu.dtype)[:, None, None] * inside
+            scale[:] = 2, 0  # theory 3.4: the square of -1 and 1 is 1
+        moments = batch.spike_forward(values.words, layout.columns, grid, scale, offset)
+    m, v = moments.reshape(2, *leading, grid.rows, grid.columns, grid.out)
+    return m, v
+
+
+def backward(
+    dm: np.ndarray,
+    dv: np.ndarray,
+    x: np.ndarray,
+    mu: np.ndarray,
+    sigma2: np.ndarray,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    domain: str = "real",
+    variance: str = "linear",
+    input_gradient: bool = True,
+) -> LinearGradients:
+    """Gradients of x, the filters and the bias (theory 3.3, 3.6).
+
+    Arguments, results and errors as in `refsbnn.reference.conv2d.backward`, x as in `forward`.
+    """
+    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 4)
+    values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
+    shape = (*leading, grid.rows, grid.columns, grid.out)
+    dm, dv = (
+        check_float(name, g, shape, mu.dtype).reshape(math.prod(leading), grid.rows * grid.columns, grid.out)
+        for name, g in (("dm", dm), ("dv", dv))
+    )
+    if isinstance(values, Spikes):
+        sums = batch.spike_weight_gradients(values.words, dm, dv, grid)
+        if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
+            one = grid._replace(channels=1)
+            ones = np.ones((len(dm), grid.height * grid.width), mu.dtype)
+            inside = batch.real_weight_gradients(ones, ones, dm, dv, one).repeat(grid.channels, axis=1)
+            sums = np.stack([2 * sums[0] - inside[0], inside[1]])
+    else:
+        sums = batch.real_weight_gradients(values, square(values, domain, variance)[0], dm, dv, grid)
+    dx = None
+    if input_gradient:
+        layout = filters(mu, sigma2, stride)
+        dx = input_gradients(dm, dv, values, layout, grid, domain, variance)
+        dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
+    return LinearGradients(
+        dx,
+        *(np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums),
+        *(matrix.column_sums(g.reshape(-1, grid.out)) for g in (dm, dv)),
+    )
+
+
+def input_gradients(
+    dm: np.ndarray,
+    dv: np.ndarray,
+    states: Spikes | np.ndarray,
+    layout: Filters,
+    grid: Grid,
+    domain: str,
+    variance: str,
+) -> np.ndarray:
+    """The gradient of x (theory 3.3): (images, height width in)."""
+
+    def through(begin: int, depth: int) -> np.ndarray:
+        return batch.input_gradients(dm, dv, layout.turned, layout.minimal, grid, begin, depth)
+
+    if (domain, variance) == ("binary", "linear"):  # dx2 = 1: means and variances in one product
+        return through(0, 2 * layout.half)
+    dx = through(0, layout.half)
+    if (domain, variance) == ("bipolar", "linear"):
+        return dx
+    if isinstance(states, Spikes):
+        states = unpack(states).reshape(dx.shape).astype(dx.dtype)
+        states = states + states - 1 if domain == "bipolar" else states
+    return dx + square(states, domain, variance)[1] * through(layout.half, layout.half)
+
+
+def sums_inside(columns: np.ndarray, grid: Grid) -> np.ndarray:
+    """What an image of ones gives: (2, positions, out)."""
+    pixel = aligned(columns.reshape(grid.kh * grid.kw, grid.channels, -1).sum(axis=1))
+    ones = np.ones((1, grid.height * grid.width), columns.dtype)
+    none = np.zeros((2, 1, grid.out), columns.dtype)
+    return batch.real_forward(ones, ones, pixel, grid._replace(channels=1), none)[:, 0]
+
+
+def check_input(
+    x: np.ndarray | Spikes, mu: np.ndarray, stride: int, padding: int, domain: str, variance: str
+) -> tuple[np.ndarray | Spikes, tuple[int, ...], Grid]:
+    """x as packed spikes or as flat images of mu's type, the leading axes, and the grid; raises InputError."""
+    if stride < 1 or padding < 0:
+        raise InputError(f"stride and padding are {stride} and {padding}; accepted: stride >= 1, padding >= 0")
+    x = check_values(x, mu.shape[3], mu.dtype, domain, variance)
+    if not isinstance(x, np.ndarray) or x.ndim < 3:
+        raise InputError(f"x has shape {x.shape}; expected (..., height, width, {mu.shape[3]})")
+    *leading, rows, columns, out = output_shape(x.shape, mu.shape, stride, padding)
+    if rows < 1 or columns < 1:
+        raise InputError(f"filter {mu.shape[1:3]} is larger than the padded input of x {x.shape}, padding {padding}")
+    height, width, channels = x.shape[-3:]
+    kh, kw = mu.shape[1:3]
+    grid = Grid(height, width, channels, kh, kw, stride, padding, rows, columns, out)
+    images = math.prod(leading)
+    if are_spikes(x):
+        return pack(x.reshape(images, *x.shape[-3:])), tuple(leading), grid
+    return x.reshape(images, math.prod(x.shape[-3:])), tuple(leading), grid

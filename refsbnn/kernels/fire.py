@@ -1,0 +1,87 @@
+"""What makes a spike, or a relaxed value, out of r and a uniform: the proposals of the members, one unit at a time.
+
+The float32 Gaussian spike has a vector form beside it; this is every other case.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from refsbnn import estimators
+from refsbnn.errors import InputError
+from refsbnn.estimators import gumbel, member, outside, quadrature
+from refsbnn.noise import Gaussian, Noise
+
+SPIKE, STEP, RELAXED, GIVEN = range(4)
+ROOT_HALF = math.sqrt(0.5)
+
+
+class Proposal(NamedTuple):
+    """How a unit is sampled: the kind, what stands for its uniform, the temperature, whether the noise is Gaussian."""
+
+    kind: int
+    u: np.ndarray
+    tau: float
+    gaussian: bool
+
+    @property
+    def spikes(self) -> bool:
+        """Whether the values are spikes."""
+        return self.kind in (SPIKE, STEP)
+
+
+def kind_of(who: estimators.Member) -> int:
+    """The kind of a member's proposal.
+
+    Raises
+    ------
+    InputError
+        A member of the user's own with a proposal that no kernel knows.
+    """
+    if isinstance(who, outside.Surrogate):
+        return STEP
+    if who.proposal == "bernoulli" and type(who).sample is member.Member.sample:
+        return SPIKE
+    if isinstance(who, gumbel.Gs):
+        return RELAXED
+    if isinstance(who, quadrature.Uniform | quadrature.Rule):
+        return GIVEN
+    raise InputError(f"the numba backend cannot sample {who.name}; accepted: the members of refsbnn.estimators")
+
+
+def proposal(who: estimators.Member, noise: Noise, u: Any) -> Proposal:
+    """What a scalar kernel needs to sample `who` with uniforms u; in float64, so that F^-1(u) keeps its digits."""
+    kind, gaussian = kind_of(who), isinstance(noise, Gaussian)
+    drawn = np.asarray(u, np.float64)
+    if isinstance(who, gumbel.Gs):
+        return Proposal(kind, noise.ppf(drawn), who.tau, gaussian)
+    if kind == GIVEN:
+        return Proposal(kind, who.sample(np.zeros(drawn.shape), drawn, noise), 1.0, gaussian)
+    return Proposal(kind, drawn, 1.0, gaussian)
+
+
+@njit(cache=True, error_model="numpy")
+def cdf(r, gaussian):
+    """F(r)."""
+    if gaussian:
+        return 0.5 * math.erfc(-r * ROOT_HALF)
+    if r >= 0.0:
+        return 1.0 / (1.0 + math.exp(-r))
+    return math.exp(r) / (1.0 + math.exp(r))
+
+
+@njit(cache=True, error_model="numpy")
+def sample(m, v, u, kind, tau, gaussian):
+    """Value of a unit with mean m and variance v; v = 0 is a step (theory 1.1, 3.17)."""
+    if v == 0.0:
+        return 1.0 if m > 0.0 else 0.0
+    r = m / math.sqrt(v)
+    if kind == SPIKE:
+        return 1.0 if u < cdf(r, gaussian) else 0.0
+    if kind == STEP:
+        return 1.0 if r > 0.0 else 0.0
+    if kind == RELAXED:
+        return cdf((r - u) / tau, gaussian)
+    return u

@@ -1,0 +1,228 @@
+"""The loops of `refsbnn.kernels.lif`: all steps of a sample, or of a shard of samples, in one task."""
+
+import numpy as np
+from numba import njit, prange
+
+from refsbnn.kernels import fire, philox
+from refsbnn.kernels.gaussian import probability
+from refsbnn.kernels.simd import (
+    LANES,
+    aligned_zeros,
+    load,
+    matmul_add,
+    select_less,
+    splat,
+    sqrt,
+    store,
+    store_less,
+)
+from refsbnn.kernels.sparse import add_rows
+
+SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def spikes(m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic, M, V, z):
+    """Spikes, float32 and Gaussian, of arrays (T, batch, units); `weights` as `dense.rows_of` lays them, or empty."""
+    for b in prange(m.shape[1]):
+        _spikes_of(
+            m,
+            v,
+            given,
+            key,
+            samples,
+            word,
+            step,
+            weights,
+            half,
+            beta,
+            theta,
+            hard,
+            accumulate,
+            deterministic,
+            M,
+            V,
+            z,
+            b,
+        )
+
+
+@njit(cache=True, error_model="numpy")
+def _spikes_of(
+    m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic, M, V, z, b
+):
+    T, batch, units = m.shape
+    kept_M, kept_V, fired = (
+        aligned_zeros(half, np.float32),
+        aligned_zeros(half, np.float32),
+        aligned_zeros(half, np.float32),
+    )
+    current, u = aligned_zeros(2 * half, np.float32), aligned_zeros(half, np.float32)
+    bytes_, events, count = np.zeros(half, np.uint8), np.zeros(half, np.int32), 0
+    one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
+    for t in range(T):
+        current[:units] = m[t, b]
+        current[half : half + units] = v[t, b]
+        add_rows(weights, 2 * half, events, 0, count, current)  # theory 3.1
+        if len(given) > 0:
+            start = (t * batch + b) * units
+            u[:units] = given[start : start + units]
+        elif not deterministic:
+            philox.uniforms(key, samples[b], word + t, step, 0, u)
+        for j in range(0, half, LANES):
+            z_before = load(fired, j)
+            keep = one - z_before if hard else one
+            mean = decay * load(kept_M, j) * keep + load(current, j)  # theory 3.9
+            if not hard:
+                mean = mean - threshold * z_before  # theory 3.10
+            spread = load(current, half + j)
+            if accumulate:
+                spread = decay * decay * load(kept_V, j) * keep + spread  # theory 3.9, 3.10
+            store(kept_M, j, mean)
+            store(kept_V, j, spread)
+            r = (mean - threshold) / sqrt(spread)
+            if deterministic:
+                store_less(bytes_, j, zero, r)
+            else:
+                store_less(bytes_, j, load(u, j), probability(r))  # theory 3.11
+        M[t, b] = kept_M[:units]
+        V[t, b] = kept_V[:units]
+        z[t, b] = bytes_[:units]
+        count = 0
+        for j in range(units):
+            fired[j] = bytes_[j]
+            events[count] = j
+            count += bytes_[j]
+        if len(weights) == 0:
+            count = 0
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def values(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h):
+    """Values of any member, noise and type of arrays (T, batch, units); `mu` and `sigma2` (units, units) or empty."""
+    for b in prange(m.shape[1]):
+        _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h, b)
+
+
+@njit(cache=True, error_model="numpy")
+def _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h, b):
+    T, _, units = m.shape
+    for t in range(T):
+        for i in range(units):
+            mean, spread = m[t, b, i], v[t, b, i]
+            if t > 0:
+                for j in range(len(mu)):
+                    z = h[t - 1, b, j]
+                    mean += mu[i, j] * z  # theory 3.1
+                    spread += sigma2[i, j] * (z * z if quadratic else z)  # theory 3.1, 3.4
+                keep = 1 - h[t - 1, b, i] if hard else 1
+                mean += beta * M[t - 1, b, i] * keep  # theory 3.9
+                if not hard:
+                    mean -= theta * h[t - 1, b, i]  # theory 3.10
+                if accumulate:
+                    spread += beta * beta * V[t - 1, b, i] * keep  # theory 3.9, 3.10
+            M[t, b, i], V[t, b, i] = mean, spread
+            h[t, b, i] = fire.sample(np.float64(mean - theta), np.float64(spread), u[t, b, i], kind, tau, gaussian)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def gradients(
+    g, M, V, h, k, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate, reset_gradient, gm, gv
+):
+    """Gradients of the currents of arrays (T, batch, units), a shard of samples a task.
+
+    `k` are the slopes, `direct` what else depends on V, or of no steps; `mu` and `sigma2` flat (width, width) or empty.
+    """
+    for shard in prange((g.shape[1] + SHARD - 1) // SHARD):
+        _gradients_of(
+            g, M, V, h, k, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate, reset_gradient,
+            gm, gv, shard * SHARD,
+        )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def _gradients_of(
+    g,
+    M,
+    V,
+    h,
+    k,
+    direct,
+    mu,
+    sigma2,
+    width,
+    quadratic,
+    beta,
+    theta,
+    one,
+    hard,
+    accumulate,
+    reset_gradient,
+    gm,
+    gv,
+    first,
+):
+    T, batch, units = g.shape
+    rows = min(SHARD, batch - first)
+    # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
+    dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
+    dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
+    row = aligned_zeros(6 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct
+    ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
+    decay, threshold = splat(beta), splat(theta)
+    for t in range(T - 1, -1, -1):
+        for s in range(rows):
+            b, at = first + s, s * width
+            row[:units] = g[t, b]
+            row[width : width + units] = k[t, b]
+            row[2 * width : 2 * width + units] = M[t, b]
+            row[3 * width : 3 * width + units] = V[t, b]
+            row[4 * width : 4 * width + units] = h[t, b]
+            if len(direct) > 0:
+                row[5 * width : 5 * width + units] = direct[t, b]
+            for i in range(0, width, LANES):
+                spread = load(row, 3 * width + i)
+                inverse = ones / sqrt(spread)
+                r = (load(row, 2 * width + i) - threshold) * inverse
+                c = (load(row, i) + load(dz, at + i)) * load(row, width + i)
+                mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
+                spread_unit = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
+                keep = decay * (ones - load(row, 4 * width + i)) if hard else decay
+                mean = mean_unit + keep * load(dM, at + i)  # theory 3.12
+                total = spread_unit + load(row, 5 * width + i)
+                if accumulate:
+                    total = total + decay * keep * load(dV, at + i)  # theory 3.12
+                store(dM, at + i, mean)
+                store(dV, at + i, total)
+            gm[t, b] = dM[at : at + units]
+            gv[t, b] = dV[at : at + units]
+        if t > 0:
+            for s in range(rows):
+                b, at = first + s, s * width
+                row[2 * width : 2 * width + units] = M[t - 1, b]
+                row[3 * width : 3 * width + units] = V[t - 1, b]
+                for i in range(0, width, LANES):
+                    back = zero
+                    if reset_gradient and hard:
+                        back = zero - decay * load(row, 2 * width + i) * load(dM, at + i)  # theory 3.12
+                        if accumulate:
+                            back = back - decay * decay * load(row, 3 * width + i) * load(dV, at + i)  # theory 3.12
+                    elif reset_gradient:
+                        back = zero - threshold * load(dM, at + i)  # theory 3.12
+                    store(dz, at + i, back)
+            if len(mu) > 0:
+                _add_recurrent(dM, dV, mu, sigma2, width, rows, units, quadratic, h[t - 1], first, dz, dz2)
+
+
+@njit(cache=True, error_model="numpy")
+def _add_recurrent(dM, dV, mu, sigma2, width, rows, units, quadratic, h, first, dz, dz2):
+    """dz += dM mu + (dV sigma2) dx2 (theory 3.3, 3.4)."""
+    matmul_add(dM, 0, width, 1, mu, 0, width, dz, 0, width, rows, width, units)
+    if not quadratic:
+        matmul_add(dV, 0, width, 1, sigma2, 0, width, dz, 0, width, rows, width, units)
+        return
+    dz2[:] = dz2 * 0
+    matmul_add(dV, 0, width, 1, sigma2, 0, width, dz2, 0, width, rows, width, units)
+    for s in range(rows):
+        for i in range(units):
+            dz[s * width + i] += 2 * h[first + s, i] * dz2[s * width + i]

@@ -1,0 +1,94 @@
+"""Leaky integrator and sampled logits (theory 3.13, 3.14); the functions of `refsbnn.reference.readout`, fast."""
+
+import numpy as np
+from numba import njit, prange
+
+from refsbnn.errors import InputError, check_choice
+from refsbnn.kernels.check import check_float, float_type
+from refsbnn.kernels.unit import check_moments
+from refsbnn.reference.readout import REDUCTIONS
+
+
+def integrate_forward(
+    m: np.ndarray, v: np.ndarray, *, beta: float, reduce: str = "mean"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments of what is read; arguments, results and errors as in `refsbnn.reference.readout.integrate_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> m_out, v_out, _ = integrate_forward(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32), beta=0.5)
+    >>> m_out.tolist(), v_out.tolist()
+    ([1.25], [0.8125])
+    """
+    check_choice("reduce", reduce, REDUCTIONS)
+    m, v = check_moments(m, v)
+    if not 0.0 <= beta <= 1.0:
+        raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
+    if m.ndim == 0 or len(m) == 0:
+        raise InputError(f"m has shape {m.shape}; expected (T, ...) with at least one step")
+    c = np.empty_like(m)
+    m_out, v_out = np.empty_like(m[0]), np.empty_like(m[0])
+    flat = (len(m), -1)
+    one = m.dtype.type(1)
+    _integrate(
+        m.reshape(flat), v.reshape(flat), m.dtype.type(beta), REDUCTIONS.index(reduce), one, c.reshape(flat),
+        m_out.reshape(-1), v_out.reshape(-1),
+    )  # fmt: skip
+    return m_out, v_out, c
+
+
+def integrate_backward(dm: np.ndarray, dv: np.ndarray, tape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of the inputs; as in `refsbnn.reference.readout.integrate_backward`."""
+    dtype = float_type("tape", tape)
+    dm, dv = (check_float(name, g, tape.shape[1:], dtype) for name, g in (("dm", dm), ("dv", dv)))
+    return tape * dm, tape * tape * dv  # theory 3.13
+
+
+def sample_forward(m: np.ndarray, v: np.ndarray, eps: np.ndarray) -> np.ndarray:
+    """Logits m + sqrt(v) eps; as in `refsbnn.reference.readout.sample_forward`."""
+    m, v = check_moments(m, v)
+    return m + np.sqrt(v) * check_float("eps", eps, m.shape, m.dtype)  # theory 3.14
+
+
+def sample_backward(g: np.ndarray, v: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of the logits' moments; as in `refsbnn.reference.readout.sample_backward`."""
+    g = check_float("g", g, np.shape(g), float_type("g", g))
+    v = check_float("v", v, g.shape, g.dtype, nonnegative=True)
+    eps = check_float("eps", eps, g.shape, g.dtype)
+    s = np.sqrt(np.where(v > 0, v, 1))
+    return g, np.where(v > 0, g * eps / (2 * s), 0).astype(g.dtype)  # theory 3.14
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
+    """Coefficients c_t of each column and the moments of sum_t c_t a_t (theory 3.13)."""
+    for i in prange(m.shape[1]):
+        _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i)
+
+
+@njit(cache=True, error_model="numpy")
+def _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i):
+    T = len(m)
+    last = T - 1
+    if reduction == 1:  # the first step of the largest mean membrane
+        membrane = best = m[0, i]
+        last = 0
+        for t in range(1, T):
+            membrane = beta * membrane + m[t, i]
+            if membrane > best:
+                best, last = membrane, t
+    weight = one / T if reduction == 0 else one
+    reach = one * 0
+    for t in range(T - 1, -1, -1):
+        # Read at one step, an input decays since; averaged, it counts once for each later step.
+        if reduction == 0:
+            reach = beta * reach + weight
+        elif t <= last:
+            reach = weight if t == last else beta * reach
+        c[t, i] = reach
+    mean, spread = one * 0, one * 0
+    for t in range(T):
+        mean += c[t, i] * m[t, i]
+        spread += c[t, i] * c[t, i] * v[t, i]
+    m_out[i], v_out[i] = mean, spread

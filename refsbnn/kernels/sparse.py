@@ -1,0 +1,198 @@
+"""Sums over events: a spike of unit j adds row j of a matrix, and its gradient goes back to row j.
+
+Mean and variance lie side by side in one row of `weights`, so that one pass over the events makes both.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from refsbnn.events import Events
+from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, store
+
+ROWS = 64  # rows of sums that a task makes
+CHUNK = 64  # rows of gradients that stay in the first-level cache together, and
+BLOCK = 4 * LANES  # columns of them, which one task sums
+
+
+def events_of(x: Events | np.ndarray) -> Events:
+    """Events of an array of bytes 0 and 1 (..., features)."""
+    if isinstance(x, Events):
+        return x
+    flat = x.reshape(-1, x.shape[-1]).view(np.uint8)
+    offsets = np.zeros(len(flat) + 1, np.int64)
+    _count(flat, offsets)
+    np.cumsum(offsets, out=offsets)
+    columns = np.empty(offsets[-1], np.int32)
+    _fill(flat, offsets, columns)
+    events = object.__new__(Events)  # made here, so there is nothing to check
+    for name, value in (("offsets", offsets), ("columns", columns), ("shape", x.shape)):
+        object.__setattr__(events, name, value)
+    return events
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _count(flat, offsets):
+    for i in prange(len(flat)):
+        total = 0
+        for z in flat[i]:
+            total += z
+        offsets[i + 1] = total
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _fill(flat, offsets, columns):
+    for i in prange(len(flat)):
+        k = offsets[i]
+        for j in range(flat.shape[1]):
+            if flat[i, j] != 0:
+                columns[k] = j
+                k += 1
+
+
+@njit(cache=True, error_model="numpy")
+def add_rows(weights, width, columns, first, last, total):
+    """total += the rows of `weights`, flat, that columns[first:last] name, in their order; width a multiple of 16."""
+    data, into = address(weights), address(total)
+    j = 0
+    while j + 8 * LANES <= width:
+        a0, a1 = load(into, j), load(into, j + LANES)
+        a2, a3 = load(into, j + 2 * LANES), load(into, j + 3 * LANES)
+        a4, a5 = load(into, j + 4 * LANES), load(into, j + 5 * LANES)
+        a6, a7 = load(into, j + 6 * LANES), load(into, j + 7 * LANES)
+        for k in range(first, last):
+            row = np.int64(columns[k]) * width + j
+            a0, a1 = a0 + load(data, row), a1 + load(data, row + LANES)
+            a2, a3 = a2 + load(data, row + 2 * LANES), a3 + load(data, row + 3 * LANES)
+            a4, a5 = a4 + load(data, row + 4 * LANES), a5 + load(data, row + 5 * LANES)
+            a6, a7 = a6 + load(data, row + 6 * LANES), a7 + load(data, row + 7 * LANES)
+        store(into, j, a0)
+        store(into, j + LANES, a1)
+        store(into, j + 2 * LANES, a2)
+        store(into, j + 3 * LANES, a3)
+        store(into, j + 4 * LANES, a4)
+        store(into, j + 5 * LANES, a5)
+        store(into, j + 6 * LANES, a6)
+        store(into, j + 7 * LANES, a7)
+        j += 8 * LANES
+    while j < width:
+        a0 = load(into, j)
+        for k in range(first, last):
+            a0 = a0 + load(data, np.int64(columns[k]) * width + j)
+        store(into, j, a0)
+        j += LANES
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def sums(offsets, columns, weights, start, half, m, v):
+    """m[i] and v[i]: start plus the sum over row i's events of the left and of the right half of their weights' rows.
+
+    Parameters
+    ----------
+    offsets, columns : CSR rows
+    weights : (in * 2 half,) array
+        A row of the weights: mean, padded to `half`, then variance.
+    start : (2 half,) array
+    half : int
+        A multiple of 16.
+    m, v : (rows, out) arrays
+    """
+    rows, out = m.shape
+    for task in prange((rows + ROWS - 1) // ROWS):
+        total = aligned_zeros(2 * half, m.dtype)
+        for i in range(task * ROWS, min((task + 1) * ROWS, rows)):
+            total[:] = start
+            add_rows(weights, 2 * half, columns, offsets[i], offsets[i + 1], total)
+            m[i] = total[:out]
+            v[i] = total[half : half + out]
+
+
+def gradients(events: Events, dm: np.ndarray, dv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over events: row j of the results adds dm[i] and dv[i] for every event j of every row i.
+
+    Rows are taken CHUNK at a time and turned, so that the sum of an input over a chunk stays in registers. A task
+    holds a block of columns and walks all chunks, so every sum has one order whatever the number of threads.
+
+    Parameters
+    ----------
+    events : Events
+    dm, dv : (rows, width) arrays
+        Contiguous; width a multiple of 16.
+
+    Returns
+    -------
+    two (in, width) arrays
+    """
+    rows, width = dm.shape
+    chunks, features = -(-rows // CHUNK), events.shape[-1]
+    turned, starts = np.empty(len(events.columns), np.int32), np.zeros((chunks, features + 1), np.int64)
+    _turn(events.offsets, events.columns, rows, turned, starts)
+    sums = np.zeros((2, features, width), dm.dtype)
+    _sum(turned, starts, rows, width, dm.reshape(-1), dv.reshape(-1), sums[0].reshape(-1), sums[1].reshape(-1))
+    return sums[0], sums[1]
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _turn(offsets, columns, rows, turned, starts):
+    """Sort each chunk's events by input: starts[chunk, j] is where the rows of input j begin in `turned`."""
+    for chunk in prange(len(starts)):
+        _turn_chunk(offsets, columns, chunk * CHUNK, min((chunk + 1) * CHUNK, rows), turned, starts[chunk])
+
+
+@njit(cache=True, error_model="numpy")
+def _turn_chunk(offsets, columns, first, last, turned, start):
+    for k in range(offsets[first], offsets[last]):
+        start[columns[k] + 1] += 1
+    start[0] = offsets[first]
+    for j in range(1, len(start)):
+        start[j] += start[j - 1]
+    place = start.copy()
+    for i in range(first, last):
+        for k in range(offsets[i], offsets[i + 1]):
+            j = columns[k]
+            turned[place[j]] = i - first
+            place[j] += 1
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _sum(turned, starts, rows, width, dm, dv, dmu, dsigma2):
+    blocks = (width + BLOCK - 1) // BLOCK
+    for task in prange(2 * blocks):
+        first = (task % blocks) * BLOCK
+        if task < blocks:
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), dm, dmu)
+        else:
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), dv, dsigma2)
+
+
+@njit(cache=True, error_model="numpy")
+def _sum_block(turned, starts, rows, width, first, last, source, target):
+    """Columns first to last of the sums; the chunk's part of the source is copied to where it stays cached."""
+    near = aligned_zeros(CHUNK * BLOCK, source.dtype)
+    local, into, far = address(near), address(target), address(source)
+    for chunk in range(len(starts)):
+        for i in range(min(CHUNK, rows - chunk * CHUNK)):
+            for j in range(first, last, LANES):
+                store(local, i * BLOCK + j - first, load(far, (chunk * CHUNK + i) * width + j))
+        start = starts[chunk]
+        for unit in range(len(start) - 1):
+            begin, end = start[unit], start[unit + 1]
+            to = unit * width + first
+            if begin == end:
+                continue
+            if last - first == BLOCK:
+                a0, a1 = load(into, to), load(into, to + LANES)
+                a2, a3 = load(into, to + 2 * LANES), load(into, to + 3 * LANES)
+                for k in range(begin, end):
+                    row = np.int64(turned[k]) * BLOCK
+                    a0, a1 = a0 + load(local, row), a1 + load(local, row + LANES)
+                    a2, a3 = a2 + load(local, row + 2 * LANES), a3 + load(local, row + 3 * LANES)
+                store(into, to, a0)
+                store(into, to + LANES, a1)
+                store(into, to + 2 * LANES, a2)
+                store(into, to + 3 * LANES, a3)
+            else:
+                for j in range(0, last - first, LANES):
+                    a0 = load(into, to + j)
+                    for k in range(begin, end):
+                        a0 = a0 + load(local, np.int64(turned[k]) * BLOCK + j)
+                    store(into, to + j, a0)

@@ -1,0 +1,152 @@
+"""Input gradient of a 3x3 convolution of stride 1 by Winograd's minimal filtering F(2x2, 3x3).
+
+Sixteen products for 2x2 outputs in place of 36 (Lavin and Gray 2016, arXiv:1509.09308, section 4.1). With
+B^T d B the transform of a 4x4 tile of the gradient, G g G^T that of the filter and A^T M A that of the products,
+
+    B^T = 1 0 -1 0 / 0 1 1 0 / 0 -1 1 0 / 0 1 0 -1    G = 1 0 0 / 1/2 1/2 1/2 / 1/2 -1/2 1/2 / 0 0 1
+    A^T = 1 1 1 0 / 0 1 -1 -1
+
+The transforms of gradient and products only add and subtract small numbers of terms, so the rounding error stays of
+the order of the direct sum's; the tests bound it.
+"""
+
+import numpy as np
+from numba import njit
+
+from refsbnn.kernels.simd import LANES, address, load, matmul_add, splat, store
+
+POINTS = 16  # products of a tile
+TILES = 32  # tiles at a time: their transforms and the filter's share the second-level cache
+DEPTH = 64  # columns of the gradient at a time, for the same reason
+
+
+def filter_transform(weights: np.ndarray) -> np.ndarray:
+    """G g G^T of the filters (3, 3, width, in), turned by 180 degrees, as (16, width, in)."""
+    half = weights.dtype.type(0.5)
+
+    def along(g: np.ndarray) -> np.ndarray:
+        """G g over the first axis, by sums: a matrix product would wake the BLAS threads, which spin long after."""
+        return np.stack([g[0], half * (g[0] + g[1] + g[2]), half * (g[0] - g[1] + g[2]), g[2]])
+
+    turned = weights[::-1, ::-1]
+    transformed = along(along(turned).swapaxes(0, 1)).swapaxes(0, 1)
+    return np.ascontiguousarray(transformed).reshape(POINTS, *weights.shape[2:])
+
+
+@njit(cache=True)
+def scratch_sizes(inner):
+    """Elements of the scratch arrays for `inner` padded input channels."""
+    return POINTS * _step(DEPTH), POINTS * _step(inner)
+
+
+@njit(cache=True)
+def _step(width):
+    """Distance of a point's matrix (TILES, width) from the next: one vector more, or they share cache sets."""
+    return TILES * width + LANES
+
+
+@njit(cache=True)
+def _transformed_row(gradient, base, width, rows, columns, y, x, zero):
+    """Row of d B: the four sums of the gradient's columns x .. x + 3 in row y, zero outside the image."""
+    d0 = d1 = d2 = d3 = zero
+    at = base + (y * columns + x) * width
+    if 0 <= y < rows and 0 <= x < columns - 3:
+        d0, d1 = load(gradient, at), load(gradient, at + width)
+        d2, d3 = load(gradient, at + 2 * width), load(gradient, at + 3 * width)
+    elif 0 <= y < rows:
+        if 0 <= x < columns:
+            d0 = load(gradient, at)
+        if 0 <= x + 1 < columns:
+            d1 = load(gradient, at + width)
+        if 0 <= x + 2 < columns:
+            d2 = load(gradient, at + 2 * width)
+        if 0 <= x + 3 < columns:
+            d3 = load(gradient, at + 3 * width)
+    return d0 - d2, d1 + d2, d2 - d1, d1 - d3
+
+
+@njit(cache=True)
+def _transformed_column(target, at, step, d0, d1, d2, d3):
+    """Column of B^T d, into four points of the tile."""
+    store(target, at, d0 - d2)
+    store(target, at + 4 * step, d1 + d2)
+    store(target, at + 8 * step, d2 - d1)
+    store(target, at + 12 * step, d1 - d3)
+
+
+@njit(cache=True)
+def _transform_tile(gradient, width, begin, depth, rows, columns, top, left, zero, target, start, step):
+    """B^T d B of the 4x4 tile with its corner at (top, left), for columns begin .. begin + depth of the gradient."""
+    for j in range(0, depth, LANES):
+        base = begin + j
+        a = _transformed_row(gradient, base, width, rows, columns, top, left, zero)
+        b = _transformed_row(gradient, base, width, rows, columns, top + 1, left, zero)
+        c = _transformed_row(gradient, base, width, rows, columns, top + 2, left, zero)
+        d = _transformed_row(gradient, base, width, rows, columns, top + 3, left, zero)
+        at = start + j
+        _transformed_column(target, at, step, a[0], b[0], c[0], d[0])
+        _transformed_column(target, at + step, step, a[1], b[1], c[1], d[1])
+        _transformed_column(target, at + 2 * step, step, a[2], b[2], c[2], d[2])
+        _transformed_column(target, at + 3 * step, step, a[3], b[3], c[3], d[3])
+
+
+@njit(cache=True)
+def _product_column(products, at, step):
+    """Column of A^T M: two sums of the products of four points."""
+    m0, m1 = load(products, at), load(products, at + 4 * step)
+    m2, m3 = load(products, at + 8 * step), load(products, at + 12 * step)
+    return m0 + m1 + m2, m1 - m2 - m3
+
+
+@njit(cache=True)
+def _add(sums, place, value):
+    store(sums, place, load(sums, place) + value)
+
+
+@njit(cache=True)
+def _add_tile(products, start, step, inner, sums, y, x, height, width):
+    """Add A^T M A to the 2x2 pixels from (y, x) on, as far as they lie in the image."""
+    for j in range(0, inner, LANES):
+        at = start + j
+        a = _product_column(products, at, step)
+        b = _product_column(products, at + step, step)
+        c = _product_column(products, at + 2 * step, step)
+        d = _product_column(products, at + 3 * step, step)
+        place = (y * width + x) * inner + j
+        _add(sums, place, a[0] + b[0] + c[0])
+        if x + 1 < width:
+            _add(sums, place + inner, b[0] - c[0] - d[0])
+        if y + 1 < height:
+            _add(sums, place + width * inner, a[1] + b[1] + c[1])
+            if x + 1 < width:
+                _add(sums, place + (width + 1) * inner, b[1] - c[1] - d[1])
+
+
+@njit(cache=True)
+def input_gradient(gradient, width, begin, depth, transformed, grid, tiles, products, sums, inner):
+    """As `conv2d_image.input_gradient` for a 3x3 filter and stride 1.
+
+    transformed : `filter_transform`, flat; tiles, products : scratch, see `scratch_sizes`.
+    """
+    across = (grid.width + 1) // 2
+    count = (grid.height + 1) // 2 * across
+    step = _step(inner)
+    zero = splat(sums.dtype.type(0.0))
+    d, v, m, y = address(gradient), address(tiles), address(products), address(sums)
+    for first in range(begin, begin + depth, DEPTH):
+        deep = min(DEPTH, begin + depth - first)
+        gap = _step(deep)
+        for start in range(0, count, TILES):
+            batch = min(TILES, count - start)
+            for t in range(batch):
+                top, left = (start + t) // across * 2 + grid.padding - 2, (start + t) % across * 2 + grid.padding - 2
+                _transform_tile(d, width, first, deep, grid.rows, grid.columns, top, left, zero, v, t * deep, gap)
+            products[:] = 0.0
+            for point in range(POINTS):
+                matmul_add(
+                    tiles, point * gap, deep, 1, transformed, (point * width + first) * inner, inner,
+                    products, point * step, inner, batch, inner, deep,
+                )  # fmt: skip
+            for t in range(batch):
+                top, left = (start + t) // across * 2, (start + t) % across * 2
+                _add_tile(m, t * inner, step, inner, y, top, left, grid.height, grid.width)

@@ -1,0 +1,88 @@
+"""kernels.conv2d against reference.conv2d on the same inputs."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refsbnn.errors import InputError
+from refsbnn.kernels import conv2d
+from refsbnn.reference import conv2d as reference
+from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, close
+
+# leading axes, height, width, channels, filters, height and width of the filter, stride, padding
+SHAPES = [
+    ((1,), 1, 1, 1, 1, 1, 1, 1, 0),
+    ((3,), 7, 9, 5, 3, 3, 3, 1, 1),
+    ((2, 2), 8, 8, 64, 16, 3, 3, 1, 1),
+    ((1,), 9, 11, 70, 20, 3, 3, 2, 1),
+    ((2,), 6, 5, 3, 17, 2, 4, 1, 2),
+    ((), 5, 5, 16, 4, 1, 1, 2, 0),
+    ((2,), 4, 4, 2, 3, 3, 3, 1, 0),
+    ((18,), 3, 4, 2, 3, 3, 3, 1, 2),
+]
+
+
+@SETTINGS
+@given(
+    seed=SEEDS,
+    shape=st.sampled_from(SHAPES),
+    dtype=DTYPES,
+    density=st.sampled_from([0.0, 0.4, 1.0]),
+    domain=st.sampled_from(["real", "binary", "bipolar"]),
+    variance=st.sampled_from(["linear", "quadratic"]),
+    spikes=st.booleans(),
+)
+def test_agrees_with_the_reference(seed, shape, dtype, density, domain, variance, spikes):
+    leading, height, width, channels, out, kh, kw, stride, padding = shape
+    rng = np.random.default_rng(seed)
+    mu, sigma2 = rng.normal(size=(out, kh, kw, channels)), rng.exponential(size=(out, kh, kw, channels))
+    bias = rng.normal(size=out), rng.exponential(size=out)
+    z = (rng.random((*leading, height, width, channels)) < density).astype(np.uint8)
+    spikes = spikes and domain != "real"
+    if spikes:
+        x, values = z, 2.0 * z - 1.0 if domain == "bipolar" else z.astype(float)
+    else:
+        x = rng.uniform({"real": -3.0, "binary": 0.0, "bipolar": -1.0}[domain], 1.0, z.shape).astype(dtype)
+        values = x.astype(float)
+    cast = [np.ascontiguousarray(a, dtype) for a in (mu, sigma2, *bias)]
+    exact = [a.astype(float) for a in cast]
+    options = {"stride": stride, "padding": padding, "domain": domain, "variance": variance}
+    m, v = conv2d.forward(x, *cast, **options)
+    want = reference.forward(values, *exact, **options)
+    absolute = [np.abs(a) for a in exact]
+    wide = np.full(values.shape, 3.0)  # bipolar spikes are summed as 2 w z - w; squares reach 9
+    geometry = {"stride": stride, "padding": padding}
+    bounds = reference.forward(wide, *absolute, **geometry)
+    inputs = kh * kw * channels + 1
+    for got, truth, bound in zip((m, v), want, bounds, strict=True):
+        close(got, truth, bound, inputs)
+    dm, dv = rng.normal(size=(2, *m.shape)).astype(dtype)
+    got = conv2d.backward(dm, dv, x, *cast[:2], **options)
+    truth = reference.backward(dm.astype(float), dv.astype(float), values, *exact[:2], **options)
+    bounds = reference.backward(np.abs(dm).astype(float), np.abs(dv).astype(float), wide, *absolute[:2], **geometry)
+    positions = int(np.prod(m.shape[:-1]))
+    # Winograd's transforms mix a tile: a sum of 16 entries of size 4 at most, so the local maximum bounds its error.
+    spread = 16.0 * np.abs(bounds.x).max() if (kh, kw, stride) == (3, 3, 1) else bounds.x
+    close(got.x, truth.x, spread, 2 * kh * kw * out)
+    for part, exactly, bound in zip(got[1:], truth[1:], bounds[1:], strict=True):
+        close(part, exactly, bound, positions)
+    assert conv2d.backward(dm, dv, x, *cast[:2], input_gradient=False, **options).x is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": np.zeros((1, 4, 4, 3), np.uint8)}, r"x has shape \(1, 4, 4, 3\); expected \(\.\.\., 2\)"),
+        ({"x": np.full((1, 4, 4, 2), 3, np.uint8)}, "x holds 3; spikes are 0 or 1"),
+        ({"x": np.zeros((1, 4, 4, 2))}, "x is a ndarray of type float64; expected a contiguous array of float32"),
+        ({"x": np.zeros((1, 2, 2, 2), np.uint8)}, "is larger than the padded input"),
+        ({"stride": 0}, "stride and padding are 0 and 0"),
+        ({"sigma2": np.full((5, 3, 3, 2), -1.0, np.float32)}, "sigma2 holds the negative value -1"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(change, message):
+    given = {"x": np.zeros((1, 4, 4, 2), np.uint8), "mu": np.zeros((5, 3, 3, 2), np.float32), "domain": "binary"}
+    given["sigma2"] = given["mu"]
+    with pytest.raises(InputError, match=message):
+        conv2d.forward(**(given | change))

@@ -1,0 +1,110 @@
+"""kernels.lif against reference.lif on the same uniforms: resets, options, members, types."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from refsbnn import estimators, noise
+from refsbnn.errors import InputError
+from refsbnn.kernels import lif
+from refsbnn.reference import lif as reference
+from refsbnn.streams import Draws, Purpose, Streams
+from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS, SPIKING, close, size
+
+
+@st.composite
+def cases(draw):
+    """Arrays and options of a layer of neurons."""
+    rng = np.random.default_rng(draw(SEEDS))
+    dtype, T, batch = draw(DTYPES), draw(st.sampled_from([1, 2, 5])), draw(st.sampled_from([1, 3, 9]))
+    recurrent = draw(st.booleans())
+    units = (draw(st.sampled_from([1, 7, 16, 37])),) if recurrent else draw(st.sampled_from([(1,), (20,), (2, 3, 4)]))
+    shape = (T, batch, *units)
+    drive = draw(st.sampled_from([-30.0, 0.5, 30.0]))  # silent, lively, every neuron at every step
+    arrays = [drive + rng.normal(size=shape), rng.exponential(size=shape) + 0.1, rng.normal(size=shape)]
+    arrays = [a.astype(dtype) for a in arrays]
+    n = units[0]
+    weights = [rng.normal(size=(n, n)) / np.sqrt(n), rng.exponential(size=(n, n)) / n] if recurrent else None
+    weights = weights and tuple(w.astype(dtype) for w in weights)
+    options = {
+        "beta": draw(st.sampled_from([0.0, 0.8, 1.0])),
+        "theta": draw(st.sampled_from([0.0, 1.0])),
+        "noise": draw(st.sampled_from(["gaussian", "logistic"])),
+        "member": draw(st.sampled_from(SPIKING + RELAXED)),
+        "reset": draw(st.sampled_from(["hard", "soft"])),
+        "accumulate": draw(st.booleans()),
+        "variance": draw(st.sampled_from(["linear", "quadratic"])),
+    }
+    return rng, arrays, weights, options, draw(st.booleans())
+
+
+def doubled(weights):
+    return weights and tuple(w.astype(float) for w in weights)
+
+
+@SETTINGS
+@given(cases())
+def test_agrees_with_the_reference(case):
+    rng, (m, v, g), weights, options, reset_gradient = case
+    u = rng.integers(0, 2**24, m.shape) * 2.0**-24
+    want, tape = reference.forward(m.astype(float), v.astype(float), u, doubled(weights), **options)
+    if options["member"] in SPIKING:  # one spike on the brink would send the two apart from there on
+        r = (tape.M - options["theta"]) / np.sqrt(tape.V)
+        assume((np.abs(u - noise.get(options["noise"]).cdf(r)) > SAFE).all())
+    z, own = lif.forward(m, v, u, weights, **options)
+    assert z.dtype == (np.uint8 if options["member"] in SPIKING else m.dtype)
+    steps, inputs = len(m), m.shape[2] + 4
+    terms = 4 * steps * inputs  # roundings that reach one number, each at most eps of the largest intermediate one
+    close(own.M, tape.M, size(tape.M, m, want @ np.abs(weights[0].T) if weights else m), terms)
+    close(own.V, tape.V, size(tape.V, v), terms)
+    if z.dtype == np.uint8:
+        assert (z == want).all()
+    else:
+        close(z, want, 1.0 + size(tape.M / np.sqrt(tape.V)), terms)
+    extra = rng.random((draws, *m.shape)) if (draws := estimators.get(options["member"]).draws) else None
+    words = {**options, "reset_gradient": reset_gradient, "extra": extra}
+    direct = rng.normal(size=m.shape).astype(m.dtype)
+    got = lif.backward(g, own, u, weights, dV=direct, **words)
+    exact = reference.backward(
+        g.astype(float), reference.LIFTape(*(np.asarray(part, float) for part in own)), u, doubled(weights),
+        dV=direct.astype(float), **words,
+    )  # fmt: skip
+    largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, tape.V))
+    for part, truth in zip(got, exact, strict=True):
+        if truth is None:
+            assert part is None
+        else:
+            close(part, truth, largest, terms * (1.0 + m.shape[1]) + 40.0 * (1.0 + size(tape.M / np.sqrt(tape.V)) ** 2))
+
+
+def test_uniforms_by_address_are_the_same_bits():
+    rng = np.random.default_rng(0)
+    m, v = rng.normal(size=(6, 5, 37)).astype(np.float32), rng.exponential(size=(6, 5, 37)).astype(np.float32)
+    weights = rng.normal(size=(37, 37)).astype(np.float32), np.full((37, 37), 0.1, np.float32)
+    address = Draws(Streams(5), Purpose.TRAIN, 3, np.arange(5) + 7).address(2, (37,), steps=6)
+    options = {"beta": 0.9, "theta": 1.0, "noise": "gaussian", "member": "agr(tau=0.5)"}
+    made, drawn = (
+        lif.forward(m, v, address, weights, **options),
+        lif.forward(m, v, np.asarray(address), weights, **options),
+    )
+    assert (made[0] == drawn[0]).all()
+    assert (made[1].M == drawn[1].M).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recurrent": (np.zeros((3, 3)), np.zeros((3, 3)))}, "recurrent mu is a ndarray of type float64"),
+        ({"recurrent": (np.zeros((2, 3), np.float32),) * 2}, r"recurrent mu has shape \(2, 3\); expected \(3, 3\)"),
+        ({"beta": 1.5}, "beta and theta are 1.5"),
+        ({"reset": "none"}, "reset is 'none'; accepted: 'hard', 'soft'"),
+        ({"m": np.full((4, 2, 3), np.inf, np.float32)}, "m holds NaN or infinity"),
+        ({"u": np.zeros((4, 2))}, r"u has shape \(4, 2\)"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(change, message):
+    given = {"m": np.zeros((4, 2, 3), np.float32), "v": np.ones((4, 2, 3), np.float32), "u": np.zeros((4, 2, 3))}
+    options = {"beta": 0.9, "theta": 1.0, "noise": "gaussian", "member": "st"}
+    with pytest.raises(InputError, match=message):
+        lif.forward(**{**given, **options, **change})

@@ -1,0 +1,65 @@
+"""kernels.readout against reference.readout on the same inputs."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from refsbnn.errors import InputError
+from refsbnn.kernels import readout
+from refsbnn.reference import readout as reference
+from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, close, size
+
+
+@SETTINGS
+@given(
+    seed=SEEDS,
+    shape=st.sampled_from([(1, 1, 1), (7, 3, 5), (100, 2, 20)]),
+    beta=st.sampled_from([0.0, 0.7, 1.0]),
+    reduce=st.sampled_from(["mean", "max", "last"]),
+    dtype=DTYPES,
+)
+def test_integrator_agrees_with_the_reference(seed, shape, beta, reduce, dtype):
+    rng = np.random.default_rng(seed)
+    m, v = rng.normal(size=shape).astype(dtype), rng.exponential(size=shape).astype(dtype)
+    if reduce == "max":  # two steps may tie to rounding; the step that is read must be the same in both
+        membrane = [m[0].astype(float)]
+        for row in m[1:]:
+            membrane.append(beta * membrane[-1] + row)
+        ordered = np.sort(np.stack(membrane), axis=0)
+        assume(len(m) == 1 or (ordered[-1] - ordered[-2] > 1e-4).all())
+    *got, c = readout.integrate_forward(m, v, beta=beta, reduce=reduce)
+    *want, exact = reference.integrate_forward(m.astype(float), v.astype(float), beta=beta, reduce=reduce)
+    terms = 3 * len(m)
+    close(c, exact, np.abs(exact).max(), terms)
+    for part, truth, values in zip(got, want, (m, v), strict=True):
+        close(part, truth, len(m) * size(values), terms)
+    dm, dv = rng.normal(size=(2, *shape[1:])).astype(dtype)
+    for part, truth in zip(
+        readout.integrate_backward(dm, dv, c), reference.integrate_backward(dm, dv, exact), strict=True
+    ):
+        close(part, truth, size(dm, dv), 3 * terms)
+
+
+@SETTINGS
+@given(seed=SEEDS, dtype=DTYPES)
+def test_sampled_logits_agree_with_the_reference(seed, dtype):
+    rng = np.random.default_rng(seed)
+    m, eps, g = rng.normal(size=(3, 4, 7)).astype(dtype)
+    v = (rng.exponential(size=m.shape) * (rng.random(m.shape) > 0.2)).astype(dtype)
+    exact = [a.astype(float) for a in (m, v, eps, g)]
+    close(readout.sample_forward(m, v, eps), reference.sample_forward(*exact[:3]), size(m, v, eps) ** 2 + 1.0, 4)
+    dm, dv = readout.sample_backward(g, v, eps)
+    want_m, want_v = reference.sample_backward(exact[3], exact[1], exact[2])
+    close(dm, want_m, 1.0, 1)
+    close(dv, want_v, np.abs(want_v), 6)
+
+
+def test_bad_input_is_refused_in_one_line():
+    m = np.ones((2, 3), np.float32)
+    with pytest.raises(InputError, match="reduce is 'sum'; accepted"):
+        readout.integrate_forward(m, m, beta=0.5, reduce="sum")
+    with pytest.raises(InputError, match="beta is 2"):
+        readout.integrate_forward(m, m, beta=2.0)
+    with pytest.raises(InputError, match="eps has shape"):
+        readout.sample_forward(m, m, np.ones((3, 2), np.float32))
