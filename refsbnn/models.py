@@ -11,6 +11,7 @@ from refsbnn.layers import (
     Flatten,
     Layer,
     LeakyReadout,
+    MaxPool,
     Residual,
     SampledReadout,
     Spike,
@@ -32,6 +33,23 @@ def mlp(hidden: Sequence[int], classes: int, *, units: dict[str, Any], weights: 
     for size in hidden:
         layers += [Dense(size, **weights), Spike(**units)]
     return [*layers, Dense(classes, **weights), SampledReadout()]
+
+
+def convnet(channels: Sequence[int], classes: int, *, units: dict[str, Any], weights: dict[str, Any]) -> list[Layer]:
+    """3x3 convolutions of noisy binary units, the image halved after each, and a sampled readout.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Filters of each convolution.
+    classes : int
+    units, weights : dict
+        Options of `Spike`, and of `Conv2d` and `Dense`.
+    """
+    layers: list[Layer] = []
+    for filters in channels:
+        layers += [Conv2d(filters, padding=1, **weights), Spike(**units), MaxPool(2)]
+    return [*layers, Flatten(), Dense(classes, **weights), SampledReadout()]
 
 
 def resnet(
@@ -78,4 +96,34 @@ def spiking(
     return [*layers, Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
 
 
-MODELS: dict[str, Callable[..., list[Layer]]] = {"mlp": mlp, "resnet": resnet, "spiking": spiking}
+def spiking_convnet(
+    channels: Sequence[int],
+    classes: int,
+    *,
+    readout: dict[str, Any],
+    units: dict[str, Any],
+    weights: dict[str, Any],
+) -> list[Layer]:
+    """3x3 convolutions of LIF neurons over time, the image halved after each, and a leaky readout.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Filters of each convolution.
+    classes : int
+    readout, units, weights : dict
+        Options of `LeakyReadout`, of `LIF`, and of `Conv2d` and `Dense`.
+    """
+    layers: list[Layer] = []
+    for filters in channels:
+        layers += [Conv2d(filters, padding=1, **weights), LIF(**units), MaxPool(2)]
+    return [*layers, Flatten(), Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
+
+
+MODELS: dict[str, Callable[..., list[Layer]]] = {
+    "mlp": mlp,
+    "convnet": convnet,
+    "resnet": resnet,
+    "spiking": spiking,
+    "spiking_convnet": spiking_convnet,
+}

@@ -186,16 +186,16 @@ class Network:
             check_array(f"parameter {key!r}", parameters[key], value.shape)
 
     def summary(self) -> str:
-        """A table of the layers: output shape, parameters, dense multiply-adds per example.
+        """A table of the layers: output shape, parameters, dense synaptic operations per example.
 
         Examples
         --------
         >>> from refsbnn.layers import Dense, Signal, Spike
         >>> print(Network([Dense(4), Spike()], Signal("values", (3,))).summary())
-        layer    output  parameters  multiply-adds
-        0.dense  (4,)            32             12
-        1.spike  (4,)             0              0
-        total                    32             12
+        layer    output  parameters  synaptic operations
+        0.dense  (4,)            32                   12
+        1.spike  (4,)             0                    0
+        total                    32                   12
         """
         rows: list[tuple[str, str, int, int]] = []
         for stage in self.stages:
@@ -204,7 +204,7 @@ class Network:
             steps = "" if stage.output.steps is None else f"{stage.output.steps} x "
             rows.append((stage.name, f"{steps}{stage.output.shape}", count, stage.layer.operations(stage.place)))
         rows.append(("total", "", sum(row[2] for row in rows), sum(row[3] for row in rows)))
-        table = [("layer", "output", "parameters", "multiply-adds")]
+        table = [("layer", "output", "parameters", "synaptic operations")]
         table += [(name, shape, f"{count:,}", f"{operations:,}") for name, shape, count, operations in rows]
         width = [max(len(row[i]) for row in table) for i in range(4)]
         return "\n".join(
