@@ -5,6 +5,7 @@ import datetime
 import shlex
 import time
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,8 @@ from validation.conformance import report, vectors, waivers
 from validation.conformance.adapters import DTYPES, REFERENCE, load
 from validation.conformance.cases import all_cases
 from validation.conformance.judge import ROUNDINGS, Outcome, count
+from validation.conformance.own import cases as own_cases
+from validation.conformance.own import run as own_run
 from validation.conformance.run import run_case
 from validation.report import files
 
@@ -114,10 +117,21 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
     outcomes = []
     if options.mode in ("given", "both"):
         facts["tolerance"] = f"{ROUNDINGS:g} roundings: {ROUNDINGS:g} eps scale + bound"
-        for case in vectors.matching(all_cases(), options.case):
+        known = vectors.matching(all_cases(), options.case) if options.mode == "given" else all_cases()
+        for case in (case for case in known if fnmatchcase(case.id, options.case)):
             outcome = run_case(adapter, case, dtype, options.seed)
             outcome.reproduce = shlex.join([*command, "--case", case.id]) if outcome.verdict == "fail" else ""
             outcomes.append(outcome)
+    if options.mode in ("own", "both"):
+        networks = [case for case in own_cases.make() if fnmatchcase(case.id, options.case)]
+        if not networks and options.mode == "own":
+            raise InputError(f"no case of own noise has an id like {options.case!r}")
+        found, told = own_run.run(adapter, dtype, options.seed, cases=networks)
+        facts |= told
+        for outcome in found:
+            again = [*command, "--mode", "own", "--seed", str(options.seed), "--case", outcome.case]
+            outcome.reproduce = shlex.join(again) if outcome.verdict == "fail" else ""
+        outcomes += found
     return outcomes, facts
 
 

@@ -30,6 +30,8 @@ class Outcome:
         A command that runs this case alone.
     bug_class, question : str
         Of the case, to show beside a failure.
+    detectable : dict
+        Of a case of own noise: the smallest error that is found, the largest over the entries of each tested mean.
     """
 
     case: str
@@ -39,6 +41,7 @@ class Outcome:
     reproduce: str = ""
     bug_class: tuple[str, ...] = ()
     question: str = ""
+    detectable: dict[str, float] = field(default_factory=dict)
 
     @property
     def peak(self) -> float:
@@ -56,6 +59,7 @@ class Outcome:
             "reproduce": self.reproduce,
             "bug_class": list(self.bug_class),
             "question": self.question,
+            "detectable": self.detectable,
         }
 
 

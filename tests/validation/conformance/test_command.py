@@ -43,6 +43,13 @@ def test_a_bug_fails_with_a_command_that_shows_it_alone(tmp_path: Path, capsys: 
     assert "<script" not in paths["html"].read_text()
 
 
+def test_own_noise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["conformance", "run", "--mode", "own", "--case", "own.residual"]) == 0
+    out = capsys.readouterr().out
+    assert "false alarms: at most 1e-06 a run" in out
+    assert "1 checks: 1 pass" in out
+
+
 def test_file_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exported, results = str(tmp_path / "v.h5"), tmp_path / "r.h5"
     assert cli.main(["conformance", "export", exported]) == 0
@@ -65,6 +72,7 @@ def test_file_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["run", "--adapter", f"{HERE}:Absent"],
         ["run", "--dtype", "float32"],
         ["run", "--case", "nothing.*"],
+        ["run", "--mode", "own", "--case", "dense.*"],
         ["run", "--device", "cuda"],
         ["run", "--waivers", "absent.toml"],
         ["judge", "absent.h5", "absent.h5"],

@@ -39,6 +39,7 @@ class Jax:
 
     def __init__(self, device: str | None = None) -> None:
         self.device = jax.devices(device)[0]
+        self.compiled: dict[Any, Any] = {}
 
     def capabilities(self) -> Capabilities:
         """Layers, objective, baselines and the dense network; no optimiser and no counter-based stream."""
@@ -188,13 +189,12 @@ class Jax:
 
     # The dense network, end to end, with given or own noise; its optimiser is SGD or none.
 
-    def network_layered(self, o: Any, a: Named, key: Any) -> Named:
-        if o["optimiser"] == "adam":
-            raise Unsupported("the optimiser Adam")
-        names = [k for k in a if k.startswith(("mu", "rho", "bias"))]
-        depth, wide = o["maps"], jnp.promote_types(self.dtype, jnp.float32)
+    def objective(self, o: Any, names: tuple[str, ...]) -> Any:
+        """The loss of the network with its gradient, compiled once for its options."""
+        key = (repr(sorted(o.items())), self.dtype)
+        depth = o["maps"]
 
-        def objective(p: Named, x: Any, uniforms: list[Any], eps: Any) -> tuple[Any, Named]:
+        def loss_of(p: Named, x: Any, labels: Any, uniforms: list[Any], eps: Any) -> tuple[Any, Named]:
             spikes: Named = {}
             for i in range(depth):
                 domain = "real" if i == 0 else o["domain"]
@@ -203,13 +203,22 @@ class Jax:
                 if i < depth - 1:
                     x = spikes[f"z{i}"] = layers.spike(m, v, uniforms[i], o)
             logits = m if eps is None else layers.sampled_logits(m, v, eps)
-            loss = -layers.loglik(logits, a["labels"]).mean()
+            loss = -layers.loglik(logits, labels).mean()
             for name in names:
                 if "rho" in name:
                     loss = loss + o["kl_weight"] * layers.kl(p[name.replace("rho", "mu")], p[name], o["prior_sigma2"])
             return loss, spikes
 
-        run = jax.jit(jax.value_and_grad(objective, has_aux=True))
+        if key not in self.compiled:
+            self.compiled[key] = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
+        return self.compiled[key]
+
+    def network_layered(self, o: Any, a: Named, key: Any) -> Named:
+        if o["optimiser"] == "adam":
+            raise Unsupported("the optimiser Adam")
+        names = tuple(k for k in a if k.startswith(("mu", "rho", "bias")))
+        depth, wide = o["maps"], jnp.promote_types(self.dtype, jnp.float32)
+        run = self.objective(o, names)
         p, velocity, path = {k: a[k] for k in names}, dict.fromkeys(names, 0.0), []
         for step in range(o["steps"]):
             if key is None:
@@ -219,7 +228,7 @@ class Jax:
                 shapes = [(batch, a[f"mu{i}"].shape[0]) for i in range(depth - 1)]
                 uniforms = [jax.random.uniform(k, shape, wide) for k, shape in zip(keys, shapes, strict=True)]
                 eps = None
-            (loss, spikes), gradients = run(p, a["x"], uniforms, eps)
+            (loss, spikes), gradients = run(p, a["x"], a["labels"], uniforms, eps)
             path.append(spikes)
             if o["optimiser"] == "sgd":
                 velocity = {k: o["momentum"] * velocity[k] + gradients[k] for k in names}

@@ -25,6 +25,7 @@ class Reference:
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """Call the method of the operation's name."""
+        self.dtype = dtype
         method = getattr(self, op.name.replace(".", "_"), None)
         if method is None:
             raise Unsupported(op.name)
@@ -194,13 +195,16 @@ class Reference:
     # Networks.
 
     def network_layered(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
-        return reference_network.run("layered", o, a, noise, seed, self.backend_name)
+        return reference_network.run("layered", o, a, noise, seed, self.backend_name, self.dtype)
 
     def network_residual(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
-        return reference_network.run("residual", o, a, noise, seed, self.backend_name)
+        return reference_network.run("residual", o, a, noise, seed, self.backend_name, self.dtype)
 
     def network_lif(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
-        return reference_network.run("lif", o, a, noise, seed, self.backend_name)
+        return reference_network.run("lif", o, a, noise, seed, self.backend_name, self.dtype)
+
+    def reinforce_network(self, o: Any, a: Arrays, noise: Arrays | None, seed: int) -> Arrays:
+        return reference_network.reinforce(o, a, seed)
 
 
 def values(z: np.ndarray, domain: str) -> np.ndarray:

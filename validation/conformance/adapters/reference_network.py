@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import elbo, estimators, optim, posterior
+from refsbnn import baselines, elbo, estimators, optim, posterior
 from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
 from refsbnn.network import Network
+from refsbnn.reference import dense
 from refsbnn.streams import Draws, Purpose, Streams
 from validation.conformance.adapters import Arrays
 
@@ -39,7 +40,7 @@ def dense_keys(i: int, prefix: str) -> Keys:
     return {f"{k}{i}": f"{prefix}.{k}" for k in ("mu", "rho", "bias_mu", "bias_rho")}
 
 
-def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str) -> tuple[Network, Keys, list[int]]:
+def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str, dtype: str) -> tuple[Network, Keys, list[int]]:
     """The network, the names of its parameters, and the streams' layer numbers of its unit layers."""
     outs = [a[f"mu{i}"].shape[0] for i in range(o["maps"])]
     units = {"member": o["member"], "noise": o["noise"]}
@@ -76,7 +77,11 @@ def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str) -> tuple[Ne
     if sampled:
         layers.append(SampledReadout())
     steps = len(a["x"]) if kind == "lif" else None
-    return Network(layers, Signal("values", a["x"].shape[-1:], "real", steps), backend=backend), keys, numbers
+    return (
+        Network(layers, Signal("values", a["x"].shape[-1:], "real", steps), backend=backend, dtype=dtype),
+        keys,
+        numbers,
+    )
 
 
 def states(network: Network, tape: Any) -> list[np.ndarray]:
@@ -97,10 +102,10 @@ def states(network: Network, tape: Any) -> list[np.ndarray]:
     return found
 
 
-def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: str) -> Arrays:
+def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: str, dtype: str) -> Arrays:
     """One or more training steps; with own draws the loss takes the mean logits, and there is no optimiser."""
-    assert estimators.get(o["member"]).draws == 0
-    network, keys, numbers = build(kind, o, a, noise is not None, backend)
+    assert noise is None or estimators.get(o["member"]).draws == 0
+    network, keys, numbers = build(kind, o, a, noise is not None, backend, dtype)
     parameters = {inner: a[outer] for outer, inner in keys.items()}
     batch = len(a["labels"])
     adam = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay") if k in o}
@@ -134,3 +139,60 @@ def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: 
         return {**out, "loss": loss, **{f"z{i}": z for i, z in enumerate(spikes[0])}}
     out |= {f"new_{outer}": parameters[inner] for outer, inner in keys.items()}
     return {**out, "loss": loss, **{f"z{i}": np.stack([s[i] for s in spikes]) for i in range(len(numbers))}}
+
+
+def reinforce(o: Any, a: Arrays, seed: int) -> Arrays:
+    """One step of a dense network by REINFORCE with leave-one-out (theory 2.13), with own draws."""
+    batch, hidden = len(a["labels"]), o["maps"] - 1
+    layers = []
+    maps = [(a[f"mu{i}"], posterior.sigma2_of(a[f"rho{i}"])) for i in range(o["maps"])]
+    biases = [(a[f"bias_mu{i}"], posterior.sigma2_of(a[f"bias_rho{i}"])) for i in range(o["maps"])]
+    domains = ["real", *[o["domain"]] * hidden]
+    options = [{"domain": domain, "variance": o["variance"]} for domain in domains]
+
+    def moments(i: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return dense.forward(x, *maps[i], *biases[i], **options[i])
+
+    def ratio(i: int) -> Any:
+        def r(states: Any) -> np.ndarray:
+            m, v = moments(i, states[-1])
+            return m / np.sqrt(v)
+
+        return r
+
+    layers = [ratio(i) for i in range(hidden)]
+    streams = Streams(seed)
+    uniforms = []
+    for i in range(hidden):
+        draws = [
+            Draws(streams, Purpose.TRAIN, k, np.arange(batch)).uniforms(i, maps[i][0].shape[:1])
+            for k in range(o["draws"])
+        ]
+        uniforms.append(np.stack(draws))
+
+    def loss(states: Any) -> np.ndarray:
+        return -elbo.categorical(moments(hidden, states[-1])[0], a["labels"])[0]
+
+    estimate = baselines.reinforce(layers, loss, a["x"], uniforms, o["noise"])
+    out: dict[str, np.ndarray] = {}
+
+    def add(i: int, dm: np.ndarray, dv: np.ndarray, x: np.ndarray) -> None:
+        gradient = dense.backward(dm / batch, dv / batch, x, *maps[i], **options[i])
+        for name in ("mu", "sigma2", "bias_mu", "bias_sigma2"):
+            key = f"d{name.replace('sigma2', 'rho')}{i}"
+            out[key] = out.get(key, 0.0) + getattr(gradient, name)
+
+    for k in range(o["draws"]):
+        states = [a["x"], *(z[k] for z in estimate.states)]
+        for i in range(hidden):
+            _, v = moments(i, states[i])
+            dr, r = estimate.gradients[i][k], estimate.r[i][k]
+            add(i, dr / np.sqrt(v), -dr * r / (2.0 * v), states[i])
+        _, d = elbo.categorical(moments(hidden, states[-1])[0], a["labels"])
+        add(hidden, -d / o["draws"], np.zeros_like(d), states[-1])
+    for i in range(o["maps"]):
+        for (mu, sigma2), bias in ((maps[i], ""), (biases[i], "bias_")):
+            kl = posterior.kl(mu, sigma2, o["prior_sigma2"])
+            out[f"d{bias}mu{i}"] = out[f"d{bias}mu{i}"] + o["kl_weight"] * kl.mu
+            out[f"d{bias}rho{i}"] = (out[f"d{bias}rho{i}"] + o["kl_weight"] * kl.sigma2) * sigma2
+    return {**out, **{f"z{i}": z.astype(np.uint8) for i, z in enumerate(estimate.states)}}
