@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
+    "bench": ("validation.benchmarks.bench:main", "time a training step here, beside other libraries"),
     "conformance": ("validation.conformance.command:main", "hold another implementation to exact answers"),
     "train": ("refsbnn.training.command:main", "train a network from a configuration"),
 }

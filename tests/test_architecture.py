@@ -27,8 +27,11 @@ ALLOWED_LATE = {
     "refsbnn": {"tonic", "mpi4py"},
     "validation": {"matplotlib", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
-# An implementation in another framework imports it at the top; `refsbnn conformance` loads it by name.
+# An implementation in another framework imports it at the top; `refsbnn conformance` and `bench` load it by name.
 FRAMEWORKS = {
+    **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("cifar", "compile_cifar")},
+    **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("shd", "compile_shd", "plain_shd")},
+    **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},
     "validation/conformance/adapters/pytorch.py": {"torch"},
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},

@@ -1,0 +1,57 @@
+"""refsbnn: mean and variance weights, local reparameterisation, KL, Adam; float32, `numba` backend."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from refsbnn import elbo, models, optim
+from refsbnn.events import Events
+from refsbnn.layers import LIF, Dense, LeakyReadout, SampledReadout, Signal
+from refsbnn.network import Network
+from refsbnn.streams import Draws, Purpose, Streams
+from validation.benchmarks.peers.cases import Cifar, Shd
+
+
+def network_of(case: Shd | Cifar, backend: str = "numba") -> Network:
+    """The case's network."""
+    if isinstance(case, Shd):
+        hidden = LIF(beta=case.beta, theta=case.theta, recurrent=True, member="st")
+        readout = Dense(case.classes), LeakyReadout(beta=case.readout_beta), SampledReadout()
+        signal = Signal("values", (case.inputs,), "binary", steps=case.steps)
+        return Network([Dense(case.hidden), hidden, *readout], signal, backend=backend)
+    layers = models.resnet(
+        case.layers - 1, case.width, case.classes, pool=case.size, scale=case.scale, units={"member": "st"}, weights={}
+    )
+    return Network(layers, Signal("values", (case.size, case.size, 3)), backend=backend)
+
+
+class Training:
+    """A network in training on one batch."""
+
+    def __init__(self, case: Shd | Cifar, backend: str = "numba") -> None:
+        self.network = network_of(case, backend)
+        x, self.labels = case.batch_of()
+        self.x: np.ndarray | Events = Events.of(x) if isinstance(case, Shd) else x
+        self.case, self.adam, self.number = case, optim.Adam(), 0
+        self.parameters = self.network.initial(Streams(0))
+
+    def step(self) -> float:
+        """One step; returns the loss."""
+        draws = Draws(Streams(0), Purpose.TRAIN, self.number, np.arange(self.case.batch))
+        logits, self.tape = self.network.forward(self.parameters, self.x, draws)
+        loglik, g = elbo.categorical(logits, self.labels)
+        gradients, _ = self.network.backward(self.parameters, self.tape, -g / self.case.batch, input_gradient=False)
+        kl, of_kl = self.network.kl(self.parameters)
+        weight = self.network.dtype.type(1.0 / self.case.examples)
+        total = {key: g + weight * of_kl[key] if key in of_kl else g for key, g in gradients.items()}
+        self.parameters = self.adam.step(self.parameters, total, self.case.rate)
+        self.number += 1
+        return float(weight * kl - loglik.mean())
+
+
+def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    import numba
+
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    return Training(case).step
