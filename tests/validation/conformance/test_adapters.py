@@ -48,3 +48,11 @@ def test_a_device_that_is_not_there_is_one_line() -> None:
 
     with pytest.raises(InputError, match="cannot be made"):
         load("validation.conformance.adapters.pytorch:PyTorch", "nowhere")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_numba_engine(dtype: str) -> None:
+    """Everything it has kernels for; the objective, the optimisers and the random stream are the reference's."""
+    adapter = "validation.conformance.adapters.numba_engine:Engine"
+    ops = load(adapter).capabilities().ops
+    check(adapter, dtype, [case for case in CASES if case.op.name in ops], 0)

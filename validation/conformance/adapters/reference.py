@@ -51,7 +51,7 @@ class Reference:
         return self.linear(self.backend.conv2d, o, a, {"stride": o["stride"], "padding": o["padding"]})
 
     def sampled_dense(self, o: Any, a: Arrays) -> Arrays:
-        m, v, u = refsbnn.reference.weights.dense(a["x"], a["mu"], a["sigma2"], a["eps"], domain=o["domain"])
+        m, v, u = self.backend.weights.dense(a["x"], a["mu"], a["sigma2"], a["eps"], domain=o["domain"])
         return {"m": m, "v": v, "u": u}
 
     def zero_mean(self, o: Any, a: Arrays) -> Arrays:
@@ -74,7 +74,7 @@ class Reference:
     def unit(self, o: Any, a: Arrays) -> Arrays:
         options = {k: o[k] for k in ("noise", "member", "domain")}
         h = self.backend.unit.forward(a["m"], a["v"], a["u"], **options)
-        used = h if "z" not in a else values(a["z"], o["domain"])
+        used = h if "z" not in a else values(a["z"], o["domain"]).astype(self.dtype)
         dm, dv = self.backend.unit.backward(a["g"], used, a["m"], a["v"], a["u"], extra=a.get("extra"), **options)
         return {**({"z": state(h, o["domain"])} if "z" in a else {"h": h}), "dm": dm, "dv": dv}
 

@@ -133,8 +133,10 @@ def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: 
                 gradients[rho_key] = gradients[rho_key] + o["kl_weight"] * dsigma2 * sigma2
         spikes.append(states(network, tape))
         if o["optimiser"] != "none":
-            parameters = optimiser.step(parameters, gradients, o["rate"])
-    out = {f"d{outer}": gradients[inner] for outer, inner in keys.items()}
+            new = optimiser.step(parameters, gradients, o["rate"])
+            parameters = {k: y.astype(dtype) for k, y in new.items()}
+    out = {f"d{outer}": gradients[inner].astype(dtype) for outer, inner in keys.items()}
+    loss = np.asarray(loss, dtype)
     if noise is None:
         return {**out, "loss": loss, **{f"z{i}": z for i, z in enumerate(spikes[0])}}
     out |= {f"new_{outer}": parameters[inner] for outer, inner in keys.items()}

@@ -1,0 +1,28 @@
+"""The Numba engine behind the adapter's interface: the reference's adapter with `refsbnn.kernels` for its layers."""
+
+import refsbnn.kernels
+from validation.conformance.adapters import Arrays, Capabilities
+from validation.conformance.adapters.reference import Reference
+from validation.conformance.schema import Op
+
+OPS = ("dense", "conv2d", "average_pool", "max_pool", "unit", "residual_add", "residual_block", "lif", "leaky_readout")
+NETWORKS = ("network.layered", "network.residual", "network.lif")
+
+
+class Engine(Reference):
+    """What the engine has kernels for; the objective and the streams are the reference's."""
+
+    backend = refsbnn.kernels
+    backend_name = "numba"
+
+    def capabilities(self) -> Capabilities:
+        """float32 and float64."""
+        return Capabilities(("float32", "float64"), frozenset({*OPS, "sampled_readout", *NETWORKS}))
+
+    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
+        """As the reference, on arrays of the type asked for."""
+
+        def cast(given: Arrays) -> Arrays:
+            return {k: y.astype(dtype) if y.dtype.kind == "f" else y for k, y in given.items()}
+
+        return super().run(op, cast(arrays), None if noise is None else cast(noise), dtype, seed)

@@ -1,0 +1,68 @@
+"""One line in another project's test suite:
+
+    test_conformance = suite("my_package.conformance:MyAdapter", dtype="float32")
+
+makes a pytest test for every case, with the case's id; failures show what the judge says, and what the adapter
+declares not to have is skipped.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from validation.conformance.adapters import Adapter, load
+from validation.conformance.cases import all_cases
+from validation.conformance.own import cases as own_cases
+from validation.conformance.own import run as own_run
+from validation.conformance.run import run_case
+from validation.conformance.vectors import matching
+
+
+def suite(
+    adapter: str, *, dtype: str, device: str | None = None, case: str = "*", own_noise: bool = False, seed: int = 0
+) -> Callable[[str], None]:
+    """A pytest test of an adapter.
+
+    Parameters
+    ----------
+    adapter : str
+        "module:Class".
+    dtype : str
+        Type to compute in.
+    device : str, optional
+        Handed to the adapter.
+    case : str
+        Only cases like this; * and ? are wild.
+    own_noise : bool
+        Whether the statistics of its own noise are tested as well.
+    seed : int
+        Of its own noise.
+
+    Returns
+    -------
+    callable
+        To be bound to a name that begins with "test".
+    """
+    import pytest
+
+    given = {one.id: one for one in matching(all_cases(), case)}
+    own = {one.id: one for one in own_cases.make()} if own_noise else {}
+    level = own_run.level_of(own_run.ALPHA, list(own.values())) if own else 0.0
+
+    @lru_cache(maxsize=1)
+    def made() -> Adapter:
+        return load(adapter, device)
+
+    @pytest.mark.parametrize("case_id", [*given, *own])
+    def test(case_id: str) -> None:
+        if case_id in given:
+            outcome = run_case(made(), given[case_id], dtype, seed)
+        else:
+            outcome = own_run.run_case(made(), own[case_id], dtype, seed, level, own_run.EXAMPLES)
+        if outcome.verdict == "unsupported":
+            pytest.skip(outcome.message)
+        if outcome.verdict != "pass":
+            hints = [f"asks: {outcome.question}"] if outcome.question else []
+            hints += [f"catches: {', '.join(outcome.bug_class)}"] if outcome.bug_class else []
+            pytest.fail("\n".join([f"{case_id}: {outcome.message}", *hints]), pytrace=False)
+
+    return test
