@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import posterior
 from refsbnn.errors import InputError, check_array, check_choice
 from refsbnn.events import Events
 from refsbnn.layers import chain
@@ -109,8 +108,11 @@ class Network:
         expected = (*leading, len(draws.samples), *self.input.shape)
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
+        for key, value in parameters.items():
+            finite(f"parameter {key!r}", value)
         run = Pass(self.backend, draws, self.dtype)
-        output, tapes = chain.forward(self.stages, run, parameters, x)
+        with self.backend.checked_once():
+            output, tapes = chain.forward(self.stages, run, parameters, x)
         return output, Tape(run, tapes)
 
     def _input(self, x: np.ndarray | Events) -> np.ndarray | Events:
@@ -156,8 +158,10 @@ class Network:
             g = Moments(*(np.ascontiguousarray(part, self.dtype) for part in (g.m, g.v, g.norm2)))
         else:
             g = np.ascontiguousarray(g, self.dtype)
+            finite("the output's gradient", g)
         layers = len(chain.monitors(self.stages, tape.stages)) if penalty else 1
-        dx, gradients = chain.backward(self.stages, run, parameters, tape.stages, g, penalty / max(layers, 1))
+        with self.backend.checked_once():
+            dx, gradients = chain.backward(self.stages, run, parameters, tape.stages, g, penalty / max(layers, 1))
         return gradients, dx
 
     def monitors(self, tape: Tape) -> list[Monitor]:
@@ -168,12 +172,9 @@ class Network:
         """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2)."""
         total, gradients = 0.0, {}
         for name, prior in chain.priors(self.stages).items():
-            sigma2 = posterior.sigma2_of(parameters[f"{name}rho"])
-            mu = parameters[f"{name}mu"]
-            value, dmu, dsigma2 = posterior.kl(mu, sigma2, prior)
+            mu, rho = parameters[f"{name}mu"], parameters[f"{name}rho"]
+            value, gradients[f"{name}mu"], gradients[f"{name}rho"] = self.backend.posterior.kl_of(mu, rho, prior)
             total += value
-            gradients[f"{name}mu"] = dmu.astype(self.dtype, copy=False)
-            gradients[f"{name}rho"] = (dsigma2 * sigma2).astype(self.dtype, copy=False)
         return total, gradients
 
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:
@@ -210,3 +211,11 @@ class Network:
         return "\n".join(
             f"{row[0]:<{width[0]}}  {row[1]:<{width[1]}}  {row[2]:>{width[2]}}  {row[3]:>{width[3]}}" for row in table
         )
+
+
+def finite(name: str, value: np.ndarray) -> None:
+    """Raise InputError where an entry is NaN or infinite; a finite sum proves in one pass that none is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        fine = np.isfinite(np.sum(value)) or np.isfinite(value).all()
+    if not fine:
+        raise InputError(f"{name} holds NaN or infinity; expected finite numbers")

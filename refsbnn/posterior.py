@@ -86,6 +86,21 @@ def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> 
     return KL(float(value.sum()), mu / prior, 0.5 * d / sigma2)  # theory 4.2: (1/prior - 1/sigma2) / 2
 
 
+def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, np.ndarray, np.ndarray]:
+    """`kl` in the network's own parameter rho = log(sigma2) (theory 3.5): value in nats, gradients of mu and rho.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, dmu, drho = kl_of(np.array([1.0]), np.array([0.0]), 1.0)
+    >>> value, dmu.item(), drho.item()
+    (0.5, 1.0, 0.0)
+    """
+    sigma2 = sigma2_of(rho)
+    value, dmu, dsigma2 = kl(mu, sigma2, prior_sigma2)
+    return value, dmu, dsigma2 * sigma2  # theory 3.5: d sigma2 / d rho = sigma2
+
+
 def excess(d: np.ndarray, x: np.ndarray) -> np.ndarray:
     """x - 1 - log(x) for x = 1 + d, which is never negative, to rounding for x near 1 (from d) and near 0 (from x).
 

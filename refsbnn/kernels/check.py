@@ -1,5 +1,8 @@
 """What reaches a kernel: contiguous arrays of one float type, spikes as events or bytes, and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_les
 from refsbnn.reference.moments import DOMAINS, LOWEST, VARIANCES
 
 CHUNK = 1 << 16  # entries that a task looks at
+_every_entry = ContextVar("whether check_float looks at every entry", default=True)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -33,11 +37,23 @@ def check_float(
     if value.ndim != len(shape) or any(n not in (None, have) for n, have in zip(shape, value.shape, strict=True)):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise InputError(f"{name} has shape {value.shape}; expected ({wanted})")
+    if not _every_entry.get():
+        return value
     if not is_finite(value):
         raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
     if nonnegative and value.size and _least(value.reshape(-1)) < 0:
         raise InputError(f"{name} holds the negative value {value.min():g}; expected numbers >= 0")
     return value
+
+
+@contextmanager
+def checked_once() -> Iterator[None]:
+    """Inside, `check_float` looks at types and shapes, not at every entry: for arrays that kernels have just made."""
+    token = _every_entry.set(False)
+    try:
+        yield
+    finally:
+        _every_entry.reset(token)
 
 
 def is_finite(value: np.ndarray) -> bool:

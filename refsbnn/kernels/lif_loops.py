@@ -16,7 +16,7 @@ from refsbnn.kernels.simd import (
     store,
     store_less,
 )
-from refsbnn.kernels.sparse import add_rows
+from refsbnn.kernels.sparse import WIDE, add_rows
 
 SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
 
@@ -63,7 +63,9 @@ def _spikes_of(
     for t in range(T):
         current[:units] = m[t, b]
         current[half : half + units] = v[t, b]
-        add_rows(weights, 2 * half, events, 0, count, current)  # theory 3.1
+        if count > 0:
+            for j in range(0, 2 * half, WIDE):
+                add_rows(weights, 2 * half, j, min(WIDE, 2 * half - j), events, 0, count, current[j:])  # theory 3.1
         if len(given) > 0:
             start = (t * batch + b) * units
             u[:units] = given[start : start + units]

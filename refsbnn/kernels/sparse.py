@@ -9,7 +9,8 @@ from numba import njit, prange
 from refsbnn.events import Events
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, store
 
-ROWS = 64  # rows of sums that a task makes
+WIDE = 8 * LANES  # columns whose sums stay in registers
+ROWS = 256  # rows of sums that a task makes
 CHUNK = 64  # rows of gradients that stay in the first-level cache together, and
 BLOCK = 4 * LANES  # columns of them, which one task sums
 
@@ -50,36 +51,37 @@ def _fill(flat, offsets, columns):
 
 
 @njit(cache=True, error_model="numpy")
-def add_rows(weights, width, columns, first, last, total):
-    """total += the rows of `weights`, flat, that columns[first:last] name, in their order; width a multiple of 16."""
+def add_rows(weights, width, at, count, columns, first, last, total):
+    """total += columns at to at + count, at most WIDE, of those rows of `weights` that columns[first:last] name.
+
+    `weights` is flat with rows of `width`; all are multiples of sixteen. Rows are added in their order.
+    """
     data, into = address(weights), address(total)
-    j = 0
-    while j + 8 * LANES <= width:
-        a0, a1 = load(into, j), load(into, j + LANES)
-        a2, a3 = load(into, j + 2 * LANES), load(into, j + 3 * LANES)
-        a4, a5 = load(into, j + 4 * LANES), load(into, j + 5 * LANES)
-        a6, a7 = load(into, j + 6 * LANES), load(into, j + 7 * LANES)
+    if count == WIDE:
+        a0, a1 = load(into, 0), load(into, LANES)
+        a2, a3 = load(into, 2 * LANES), load(into, 3 * LANES)
+        a4, a5 = load(into, 4 * LANES), load(into, 5 * LANES)
+        a6, a7 = load(into, 6 * LANES), load(into, 7 * LANES)
         for k in range(first, last):
-            row = np.int64(columns[k]) * width + j
+            row = np.int64(columns[k]) * width + at
             a0, a1 = a0 + load(data, row), a1 + load(data, row + LANES)
             a2, a3 = a2 + load(data, row + 2 * LANES), a3 + load(data, row + 3 * LANES)
             a4, a5 = a4 + load(data, row + 4 * LANES), a5 + load(data, row + 5 * LANES)
             a6, a7 = a6 + load(data, row + 6 * LANES), a7 + load(data, row + 7 * LANES)
-        store(into, j, a0)
-        store(into, j + LANES, a1)
-        store(into, j + 2 * LANES, a2)
-        store(into, j + 3 * LANES, a3)
-        store(into, j + 4 * LANES, a4)
-        store(into, j + 5 * LANES, a5)
-        store(into, j + 6 * LANES, a6)
-        store(into, j + 7 * LANES, a7)
-        j += 8 * LANES
-    while j < width:
-        a0 = load(into, j)
-        for k in range(first, last):
-            a0 = a0 + load(data, np.int64(columns[k]) * width + j)
-        store(into, j, a0)
-        j += LANES
+        store(into, 0, a0)
+        store(into, LANES, a1)
+        store(into, 2 * LANES, a2)
+        store(into, 3 * LANES, a3)
+        store(into, 4 * LANES, a4)
+        store(into, 5 * LANES, a5)
+        store(into, 6 * LANES, a6)
+        store(into, 7 * LANES, a7)
+    else:
+        for j in range(0, count, LANES):
+            a0 = load(into, j)
+            for k in range(first, last):
+                a0 = a0 + load(data, np.int64(columns[k]) * width + at + j)
+            store(into, j, a0)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -96,14 +98,22 @@ def sums(offsets, columns, weights, start, half, m, v):
         A multiple of 16.
     m, v : (rows, out) arrays
     """
-    rows, out = m.shape
-    for task in prange((rows + ROWS - 1) // ROWS):
-        total = aligned_zeros(2 * half, m.dtype)
-        for i in range(task * ROWS, min((task + 1) * ROWS, rows)):
-            total[:] = start
-            add_rows(weights, 2 * half, columns, offsets[i], offsets[i + 1], total)
-            m[i] = total[:out]
-            v[i] = total[half : half + out]
+    for task in prange((len(m) + ROWS - 1) // ROWS):
+        last = min((task + 1) * ROWS, len(m))
+        _sums_of(offsets, columns, weights, start, half, 0, m, task * ROWS, last)
+        _sums_of(offsets, columns, weights, start, half, half, v, task * ROWS, last)
+
+
+@njit(cache=True, error_model="numpy")
+def _sums_of(offsets, columns, weights, start, half, part, out, first, last):
+    """Rows first to last of one half, WIDE columns at a time, so that their weights stay in the second-level cache."""
+    total = aligned_zeros(WIDE, out.dtype)
+    for block in range(0, half, WIDE):
+        count, wanted = min(WIDE, half - block), min(WIDE, out.shape[1] - block)
+        for i in range(first, last):
+            total[:count] = start[part + block : part + block + count]
+            add_rows(weights, 2 * half, part + block, count, columns, offsets[i], offsets[i + 1], total)
+            out[i, block : block + wanted] = total[:wanted]
 
 
 def gradients(events: Events, dm: np.ndarray, dv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -128,6 +128,23 @@ def test_events_are_bytes_without_an_input_gradient():
     assert all((results[0][1][key] == value).all() for key, value in results[1][1].items())
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_nan_anywhere_is_refused_in_one_line(backend):
+    """The kernels look at every entry of what a caller gives them, and inside a network the network does it once."""
+    layers, signal, x = NETWORKS["recurrent neurons"]
+    network = Network(layers, signal, backend=backend)
+    parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    logits, tape = network.forward(parameters, x, draws)
+    with pytest.raises(InputError, match="the output's gradient holds NaN"):
+        network.backward(parameters, tape, np.full_like(logits, np.nan))
+    for key in parameters:
+        bad = {**parameters, key: np.full_like(parameters[key], np.nan)}
+        with pytest.raises(InputError, match=f"parameter '{key}' holds NaN"):
+            network.forward(bad, x, draws)
+    with pytest.raises(InputError, match="input holds NaN"):
+        network.forward(parameters, np.where(x > 0, np.nan, 0.0), draws)
+
+
 def test_float32_is_not_for_numpy():
     with pytest.raises(InputError, match="dtype of the numpy backend is 'float32'; accepted: 'float64'"):
         Network([Dense(2)], Signal("values", (4,)), dtype="float32")
