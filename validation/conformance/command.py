@@ -121,6 +121,7 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
         for case in (case for case in known if fnmatchcase(case.id, options.case)):
             outcome = run_case(adapter, case, dtype, options.seed)
             outcome.reproduce = shlex.join([*command, "--case", case.id]) if outcome.verdict == "fail" else ""
+            outcome.options = case.op.options
             outcomes.append(outcome)
     if options.mode in ("own", "both"):
         networks = [case for case in own_cases.make() if fnmatchcase(case.id, options.case)]

@@ -32,6 +32,8 @@ class Outcome:
         Of the case, to show beside a failure.
     detectable : dict
         Of a case of own noise: the smallest error that is found, the largest over the entries of each tested mean.
+    options : dict
+        Of the case's operation.
     """
 
     case: str
@@ -42,6 +44,7 @@ class Outcome:
     bug_class: tuple[str, ...] = ()
     question: str = ""
     detectable: dict[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def peak(self) -> float:
@@ -60,6 +63,7 @@ class Outcome:
             "bug_class": list(self.bug_class),
             "question": self.question,
             "detectable": self.detectable,
+            "options": dict(self.options),
         }
 
 

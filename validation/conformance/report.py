@@ -43,8 +43,31 @@ def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
             lines += [f"  asks: {outcome.question}"] if outcome.question else []
             lines += [f"  catches: {', '.join(outcome.bug_class)}"] if outcome.bug_class else []
             lines += [f"  alone: {outcome.reproduce}"] if outcome.reproduce else []
+    if hints := separators(outcomes):
+        lines += ["", *hints]
     reasons = sorted({f"unsupported: {o.message}" for o in outcomes if o.verdict == "unsupported"})
     return "\n".join([*lines, "", *reasons] if reasons else lines)
+
+
+def separators(outcomes: Sequence[Outcome]) -> list[str]:
+    """Options that tell an operation's failures from its passes: the first place to look.
+
+    >>> case = {"pass": Outcome("lif.a", "pass", options={"reset": "hard"})}
+    >>> separators([case["pass"], Outcome("lif.b", "fail", options={"reset": "soft"})])
+    ['lif fails where reset is soft, passes where reset is hard']
+    """
+    found = []
+    for name in dict.fromkeys(outcome.case.split(".")[0] for outcome in outcomes):
+        group = [outcome for outcome in outcomes if outcome.case.split(".")[0] == name]
+        for key in dict.fromkeys(key for outcome in group for key in outcome.options):
+            seen = [
+                sorted({str(o.options[key]) for o in group if o.verdict == verdict and key in o.options})
+                for verdict in ("fail", "pass")
+            ]
+            if seen[0] and seen[1] and not set(seen[0]) & set(seen[1]):
+                failing, passing = (", ".join(values) for values in seen)
+                found.append(f"{name} fails where {key} is {failing}, passes where {key} is {passing}")
+    return found
 
 
 def to_json(outcomes: Sequence[Outcome], facts: Facts) -> str:

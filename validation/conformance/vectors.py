@@ -206,6 +206,8 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
             outcomes.append(Outcome(case.id, "fail", "no results for this case", bug_class=case.bug_class))
         else:
             outcomes.append(Outcome(case.id, "unsupported", "not among the cases that the results declare"))
+    for outcome, case in zip(outcomes, cases, strict=True):
+        outcome.options = case.op.options
     strangers = set(results.arrays) - {case.id for case in cases}
     return outcomes + [Outcome(id, "fail", "there is no such case in the vectors") for id in sorted(strangers)]
 
