@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import oracle
-from oracle import lif, terms
+from oracle import dynamics, lif, terms
 from oracle.members import Discrete
 from oracle.noise import NOISES, law
 from validation.conformance.cases import all_cases
@@ -125,6 +125,60 @@ def test_neurons(case: Case) -> None:
         for k in own:
             own[k] += totals[f"layers.0.{k}"]
     held(case, {**out, **{f"d{k}": y for k, y in own.items()}})
+
+
+BLOCKS = [case for case in of("residual_block") if known(case) is not None]
+
+
+@pytest.mark.parametrize("case", BLOCKS, ids=lambda case: case.id)
+def test_residual_blocks(case: Case) -> None:
+    """Each example is a network whose stem gives its stream: an input of 1, weights H and U."""
+    a, o = case.given(), case.op.options
+    batch, width = a["H"].shape
+    maps = [f"{k}{i}" for i in range(o["maps"]) for k in ("mu", "sigma2", "bias_mu", "bias_sigma2")]
+    out = {k: np.zeros((batch, width)) for k in ("H_out", "U_out", "dH_in", "dU_in")}
+    out |= {f"d{k}": np.zeros(a[k].shape) for k in maps}
+    for b in range(batch):
+        stem = (a["H"][b][:, None], a["U"][b][:, None])
+        block = [tuple(a[name] for name in maps[4 * i : 4 * i + 4]) for i in range(o["maps"])]
+        words = {k: o[k] for k in ("noise", "domain", "variance", "accumulate")}
+        net = oracle.Residual(stem, [block], (np.ones((2, width)), np.ones((2, width))), scales=o["scale"], **words)
+        x, last = np.ones(1), o["maps"]
+        spikes = [a[f"z{i}"][b][None].astype(float) for i in range(last)]
+        bipolar = o["domain"] == "bipolar"
+        history = [2.0 * z - 1.0 if bipolar else z for z in spikes]
+        stream = dynamics.preactivation(net, x, last, history)
+        out["H_out"][b], out["U_out"][b] = stream[0][0], stream[1][0]
+        totals = {key: np.zeros(value.shape) for key, value in oracle.parameters(net).items()}
+        pulled = dynamics.pull_preactivation(net, x, last, history, a["dH"][b][None], a["dU"][b][None])
+        terms.add_totals(totals, pulled.terms)
+        cotangents = dict(pulled.history)
+        for t in reversed(range(last)):
+            unit = dynamics.unit_law(net, x, t, history[:t])
+            slope = np.take_along_axis(known(case).states(unit).slopes, spikes[t][..., None].astype(int), axis=-1)[
+                ..., 0
+            ]
+            dr = cotangents[t] * slope * (2.0 if bipolar else 1.0)
+            pulled = dynamics.pull_preactivation(net, x, t, history[:t], dr * unit.drdm, dr * unit.drdv)
+            terms.add_totals(totals, pulled.terms)
+            for s, value in pulled.history.items():
+                cotangents[s] = cotangents.get(s, 0.0) + value
+        out["dH_in"][b], out["dU_in"][b] = totals["stem.mu"][:, 0], totals["stem.sigma2"][:, 0]
+        for i in range(o["maps"]):
+            for k in ("mu", "sigma2", "bias_mu", "bias_sigma2"):
+                out[f"d{k}{i}"] += totals[f"blocks.0.{i}.{k}"]
+    held(case, out)
+
+
+@pytest.mark.parametrize("case", of("sampled_readout"), ids=lambda case: case.id)
+def test_sampled_readouts(case: Case) -> None:
+    a, eps = case.given(), case.arrays["noise"]["eps"]
+    dm, dv = np.zeros(a["m"].shape), np.zeros(a["m"].shape)
+    for b, g in enumerate(a["g"]):
+        loss = oracle.Custom(lambda logits, g=g: (logits @ g, np.broadcast_to(g, logits.shape)), eps=eps[b])
+        _, one, two = loss.evaluate(a["m"][b][None], a["v"][b][None])
+        dm[b], dv[b] = one[0], two[0]
+    held(case, {"dm": dm, "dv": dv})
 
 
 @pytest.mark.parametrize("case", [*of("categorical"), *of("bernoulli"), *of("gaussian")], ids=lambda case: case.id)
