@@ -1,9 +1,14 @@
 """The functions of refsbnn.reference in Numba: same names and signatures, float32 or float64, the weights' type."""
 
-from refsbnn.kernels import conv2d, dense, lif, pool, posterior, readout, residual, unit, weights
-from refsbnn.kernels.check import checked_once
+from refsbnn.kernels import cache
+
+cache.place_cache()  # before the first kernel is declared
+
+from refsbnn.kernels import conv2d, dense, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
+from refsbnn.kernels.check import checked_once  # noqa: E402
 
 __all__ = [
+    "cache",
     "checked_once",
     "conv2d",
     "dense",

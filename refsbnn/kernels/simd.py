@@ -259,7 +259,7 @@ _TILE_82, _TILE_42, _TILE_22, _TILE_12 = (_TILES[rows, 2] for rows in (8, 4, 2, 
 _TILE_81, _TILE_41, _TILE_21, _TILE_11 = (_TILES[rows, 1] for rows in (8, 4, 2, 1))
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def matmul_add(a, a0, a_row, a_step, b, b0, b_step, c, c0, c_row, rows, columns, depth):
     """c[rows, columns] += a[rows, depth] @ b[depth, columns]; columns a multiple of 16, rows and depth any.
 
@@ -291,7 +291,7 @@ def matmul_add(a, a0, a_row, a_step, b, b0, b_step, c, c0, c_row, rows, columns,
             i += 1
 
 
-@njit
+@njit(cache=True)
 def aligned_zeros(size, dtype):
     """Zeroed array that starts on a cache line: a 64-byte load must not straddle two."""
     block = np.zeros(size + LANES, dtype)
