@@ -37,6 +37,7 @@ FRAMEWORKS = {
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},
+    "validation/conformance/adapters/jax_networks.py": {"jax"},
 }
 HEAVY = ("matplotlib", "tonic", "sklearn", "torch", "jax")
 

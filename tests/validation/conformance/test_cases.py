@@ -1,5 +1,7 @@
 """What the cases promise: exact inputs, margins, random cotangents, distinct dimensions, and full coverage."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -92,3 +94,10 @@ def test_questions_are_answered() -> None:
         "without variance an error",
     ):
         assert words in asked
+
+
+def test_the_answers_share_no_code_with_what_they_check() -> None:
+    """Loaded in a fresh interpreter, the cases bring in neither refsbnn's nor oracle's mathematics."""
+    probe = "import validation.conformance.cases.networks, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert not {"refsbnn", "oracle"} & set(done.stdout.split())

@@ -10,6 +10,7 @@ import numpy as np
 
 from validation.conformance.adapters import Arrays, Capabilities, Unsupported
 from validation.conformance.adapters import jax_layers as layers
+from validation.conformance.adapters import jax_networks as networks
 from validation.conformance.schema import Op
 
 Named = dict[str, Any]
@@ -42,9 +43,8 @@ class Jax:
         self.compiled: dict[Any, Any] = {}
 
     def capabilities(self) -> Capabilities:
-        """Layers, objective, baselines and the dense network; no optimiser and no counter-based stream."""
-        others = {"residual_add", "weight", "reinforce", "arm", "disarm", "network.layered"}
-        return Capabilities(("float32", "float64", "bfloat16"), frozenset({*PULLS, *others}))
+        """Every operation."""
+        return Capabilities(("float32", "float64", "bfloat16"))
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """Compile the operation for its options, run it, and hand back NumPy arrays."""
@@ -52,9 +52,11 @@ class Jax:
             self.dtype = jnp.dtype(dtype)
             a = {name: self.array(array, self.dtype) for name, array in arrays.items()}
             a |= {name: self.array(array, jnp.promote_types(dtype, "float32")) for name, array in (noise or {}).items()}
-            if op.name.startswith("network"):
+            if op.name not in PULLS and op.name not in networks.NETWORKS and not hasattr(self, op.name):
+                raise Unsupported(op.name)
+            if op.name in networks.NETWORKS:
                 key = jax.random.key(seed) if noise is None else None
-                out = self.network_layered(op.options, a, key)
+                out = self.network(op, a, key)
             elif op.name in PULLS:
                 out = self.pull(op, a)
             else:
@@ -62,7 +64,9 @@ class Jax:
             return {name: self.back(value) for name, value in out.items()}
 
     def array(self, array: np.ndarray, dtype: Any) -> Any:
-        return jnp.asarray(array, dtype if array.dtype.kind == "f" else "int32")
+        # Counters and samples go up to 2^32 - 1; labels, spikes and steps are small.
+        large = array.dtype.kind in "iu" and array.size and array.max() >= 2**31
+        return jnp.asarray(array, dtype if array.dtype.kind == "f" else "uint32" if large else "int32")
 
     def back(self, value: Any) -> np.ndarray:
         return np.asarray(value.astype("float32") if value.dtype == jnp.bfloat16 else value)
@@ -151,16 +155,27 @@ class Jax:
     # Operations that are their own backward pass.
 
     def residual_add(self, o: Any, a: Named) -> Named:
-        def join(H: Any, U: Any, m: Any, v: Any) -> tuple[Any, Any]:
-            added = o["scale"] ** 2 * v
-            return H + o["scale"] * m, U + added if o["accumulate"] else added
+        names = ("H", "U", "m", "v")
+        (H, U), vjp = jax.vjp(lambda H, U, m, v: networks.join(H, U, m, v, o), *(a[k] for k in names))
+        gradients = zip(("dH_in", "dU_in", "dm", "dv"), vjp((a["dH"], a["dU"])), strict=True)
+        return {"H_out": H, "U_out": U, **dict(gradients)}
 
-        (H, U), vjp = jax.vjp(join, *(a[k] for k in ("H", "U", "m", "v")))
-        return {
-            "H_out": H,
-            "U_out": U,
-            **dict(zip(("dH_in", "dU_in", "dm", "dv"), vjp((a["dH"], a["dU"])), strict=True)),
-        }
+    def residual_block(self, o: Any, a: Named) -> Named:
+        maps = [(f"mu{k}", f"sigma2{k}", f"bias_mu{k}", f"bias_sigma2{k}") for k in range(o["maps"])]
+
+        def block(wrt: Named) -> tuple[Any, Named]:
+            m, v, spikes = wrt["H_in"], wrt["U_in"], {}
+            for k, names in enumerate(maps):
+                h = layers.spike(m, v, a[f"u{k}"], o)
+                spikes[f"z{k}"] = self.states(h, o["domain"])
+                mu, sigma2, *bias = (wrt[name] for name in names)
+                m, v = layers.dense(h, mu, sigma2, bias, o["domain"], o["variance"])
+            return networks.join(wrt["H_in"], wrt["U_in"], m, v, o), spikes
+
+        wrt = {"H_in": a["H"], "U_in": a["U"], **{name: a[name] for names in maps for name in names}}
+        (H, U), vjp, spikes = jax.vjp(block, wrt, has_aux=True)
+        gradients = vjp((a["dH"], a["dU"]))[0]
+        return {"H_out": H, "U_out": U, **spikes, **{f"d{k}": g for k, g in gradients.items()}}
 
     def weight(self, o: Any, a: Named) -> Named:
         noise, (name, numbers) = layers.NOISES[o["noise"]], layers.parse(o["member"])
@@ -187,54 +202,87 @@ class Jax:
         pair = (a["z"] - a["z_antithetic"]) / 2
         return {"dr": (change * pair * jnp.maximum(noise.hazard(r), noise.hazard(-r))).astype(self.dtype)}
 
-    # The dense network, end to end, with given or own noise; its optimiser is SGD or none.
+    def zero_mean(self, o: Any, a: Named) -> Named:
+        def project(mu: Any) -> Any:
+            return mu - mu.mean(tuple(range(1, mu.ndim)), keepdims=True)
 
-    def objective(self, o: Any, names: tuple[str, ...]) -> Any:
-        """The loss of the network with its gradient, compiled once for its options."""
-        key = (repr(sorted(o.items())), self.dtype)
-        depth = o["maps"]
+        projected, vjp = jax.vjp(project, a["mu"])
+        return {"mu_zero_mean": projected, "dmu_free": vjp(a["dmu_zero_mean"])[0]}
 
-        def loss_of(p: Named, x: Any, labels: Any, uniforms: list[Any], eps: Any) -> tuple[Any, Named]:
-            spikes: Named = {}
-            for i in range(depth):
-                domain = "real" if i == 0 else o["domain"]
-                bias = (p[f"bias_mu{i}"], jnp.exp(p[f"bias_rho{i}"]))
-                m, v = layers.dense(x, p[f"mu{i}"], jnp.exp(p[f"rho{i}"]), bias, domain, o["variance"])
-                if i < depth - 1:
-                    x = spikes[f"z{i}"] = layers.spike(m, v, uniforms[i], o)
-            logits = m if eps is None else layers.sampled_logits(m, v, eps)
-            loss = -layers.loglik(logits, labels).mean()
+    def sampled_dense(self, o: Any, a: Named) -> Named:
+        m, v = layers.dense(a["x"], a["mu"], a["sigma2"], None, o["domain"], o["variance"])
+        wide = a["eps"].dtype
+        deviation = jnp.einsum("bi,boi->bo", a["x"].astype(wide), jnp.sqrt(a["sigma2"].astype(wide)) * a["eps"])
+        u = layers.Gaussian.cdf(-deviation / jnp.sqrt(v.astype(wide)))
+        return {"m": m, "v": v, "u": u.astype(self.dtype)}
+
+    def kl_weight(self, o: Any, a: Named) -> Named:
+        steps = a["steps"].astype(jnp.promote_types(self.dtype, jnp.float32))
+        rise = jnp.minimum(steps / o["warmup"], 1.0) if o["warmup"] else jnp.ones_like(steps)
+        return {"weight": (o["temperature"] * rise / o["examples"]).astype(self.dtype)}
+
+    def adam(self, o: Any, a: Named) -> Named:
+        new = networks.adam(a["parameter"], a["g"], a["mean"], a["square"], o["step"], o)
+        return dict(zip(("parameter_out", "mean_out", "square_out"), new, strict=True))
+
+    def sgd(self, o: Any, a: Named) -> Named:
+        velocity = o["momentum"] * a["velocity"] + a["g"]
+        return {"parameter_out": a["parameter"] - o["rate"] * velocity, "velocity_out": velocity}
+
+    def philox(self, o: Any, a: Named) -> Named:
+        return {"words": networks.philox(a["counter"], a["key"])}
+
+    def uniforms(self, o: Any, a: Named) -> Named:
+        if self.dtype == jnp.bfloat16:
+            raise Unsupported("uniforms of 24 bits in bfloat16")
+        return {"u": networks.words(a["samples"], o).astype(self.dtype) * 2.0**-24}
+
+    def normals(self, o: Any, a: Named) -> Named:
+        wide = jnp.promote_types(self.dtype, jnp.float32)
+        u = (networks.words(a["samples"], o).astype(wide) + 0.5) * 2.0**-24
+        return {"normal": layers.Gaussian.ppf(u).astype(self.dtype)}
+
+    # Networks: a training step is one compiled function; the optimiser is outside of it.
+
+    def objective(self, op: Op, names: tuple[str, ...], own: bool) -> Any:
+        """The loss of a network with its gradient, compiled once for its options."""
+        o, wide = op.options, jnp.promote_types(self.dtype, jnp.float32)
+
+        def loss_of(p: Named, x: Any, labels: Any, noise: Any, eps: Any) -> tuple[Any, Named]:
+            uniforms = networks.own_uniforms(noise, wide) if own else (lambda layer, shape: noise[layer])
+            m, v, spikes, B = networks.NETWORKS[op.name](p, x, uniforms, o)
+            logits = m if own else layers.sampled_logits(m, v, eps)
+            loss = -layers.loglik(logits, labels).mean() + o["penalty"] * B
             for name in names:
                 if "rho" in name:
                     loss = loss + o["kl_weight"] * layers.kl(p[name.replace("rho", "mu")], p[name], o["prior_sigma2"])
             return loss, spikes
 
+        key = (op.name, repr(sorted(o.items())), names, self.dtype, own)
         if key not in self.compiled:
             self.compiled[key] = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
         return self.compiled[key]
 
-    def network_layered(self, o: Any, a: Named, key: Any) -> Named:
-        if o["optimiser"] == "adam":
-            raise Unsupported("the optimiser Adam")
-        names = tuple(k for k in a if k.startswith(("mu", "rho", "bias")))
-        depth, wide = o["maps"], jnp.promote_types(self.dtype, jnp.float32)
-        run = self.objective(o, names)
-        p, velocity, path = {k: a[k] for k in names}, dict.fromkeys(names, 0.0), []
+    def network(self, op: Op, a: Named, key: Any) -> Named:
+        o, own = op.options, key is not None
+        names = tuple(k for k in a if k.startswith(("mu", "rho", "bias", "recurrent")))
+        run = self.objective(op, names, own)
+        p, path = {k: a[k] for k in names}, []
+        state = {k: (jnp.zeros_like(y), jnp.zeros_like(y)) for k, y in p.items()}
         for step in range(o["steps"]):
-            if key is None:
-                uniforms, eps = [a[f"u{i}"][step] for i in range(depth - 1)], a["eps"][step].astype(self.dtype)
-            else:
-                keys, batch = jax.random.split(key, depth - 1), len(a["labels"])
-                shapes = [(batch, a[f"mu{i}"].shape[0]) for i in range(depth - 1)]
-                uniforms = [jax.random.uniform(k, shape, wide) for k, shape in zip(keys, shapes, strict=True)]
-                eps = None
-            (loss, spikes), gradients = run(p, a["x"], a["labels"], uniforms, eps)
+            given = {k: y[step] for k, y in a.items() if k.startswith("u")}
+            eps = None if own else a["eps"][step].astype(self.dtype)
+            (loss, spikes), gradients = run(p, a["x"], a["labels"], key if own else given, eps)
             path.append(spikes)
-            if o["optimiser"] == "sgd":
-                velocity = {k: o["momentum"] * velocity[k] + gradients[k] for k in names}
-                p = {k: p[k] - o["rate"] * velocity[k] for k in names}
+            for k, g in gradients.items():
+                if o["optimiser"] == "adam":
+                    p[k], *both = networks.adam(p[k], g, *state[k], step + 1, o)
+                    state[k] = (both[0], both[1])
+                elif o["optimiser"] == "sgd":
+                    state[k] = (o["momentum"] * state[k][0] + g, state[k][1])
+                    p[k] = p[k] - o["rate"] * state[k][0]
         out = {"loss": loss, **{f"d{k}": gradients[k] for k in names}}
-        if key is not None:
+        if own:
             return {**out, **{k: self.states(z, o["domain"]) for k, z in path[0].items()}}
         stacked = {k: self.states(jnp.stack([s[k] for s in path]), o["domain"]) for k in path[0]}
         return {**out, **stacked, **{f"new_{k}": p[k] for k in names}}
