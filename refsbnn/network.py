@@ -121,7 +121,12 @@ class Network:
             return check_array("input", x)
         if isinstance(x, Events) or (self.input.domain == "binary" and getattr(x, "dtype", None) in (bool, np.uint8)):
             return x
-        return np.ascontiguousarray(check_array("input", x), self.dtype)
+        values = check_array("input", x)
+        if self.input.domain == "binary":
+            spikes = values.astype(np.uint8)
+            if (spikes == values).all():  # spikes by value are spikes: bytes, which go event by event
+                return spikes
+        return np.ascontiguousarray(values, self.dtype)
 
     def backward(
         self,

@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
             )
             bar.update()
 
-        result = loop.train(task, report)
+        with compiling(config.training.backend):
+            result = loop.train(task, report)
     test = evaluate(task.network, result.parameters, task.splits.test, task.inputs, task.streams, config.evaluation)
     files.write_text(out / "metrics.csv", metrics(result.history))
     files.write_arrays(out / "parameters.npz", result.parameters)
@@ -57,6 +59,15 @@ def main(argv: Sequence[str]) -> int:
     print(table(config, result, test))
     print(f"results: {out}/result.json, metrics.csv, parameters.npz")
     return 0
+
+
+def compiling(backend: str) -> AbstractContextManager[None]:
+    """Inside, kernels that must be compiled say so."""
+    if backend != "numba":
+        return nullcontext()
+    from refsbnn.kernels import cache
+
+    return cache.told()
 
 
 def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> dict[str, object]:

@@ -12,6 +12,7 @@ from refsbnn.cli import CONFIGURATIONS
 from refsbnn.errors import InputError, check_choice
 from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
 from refsbnn.models import MODELS
+from refsbnn.network import BACKENDS
 
 SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
@@ -45,7 +46,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Training:
-    """Optimisation: `samples` are forward passes per example and step; `warmup` is in epochs."""
+    """Optimisation: `samples` are forward passes per example and step; `warmup` is in epochs.
+
+    `backend` is the reference ("numpy") or the compiled kernels ("numba"), which agree to rounding, not to the bit.
+    """
 
     epochs: int = 20
     batch: int = 64
@@ -55,12 +59,14 @@ class Training:
     schedule: str = "cosine"
     warmup: float = 0.0
     clip: float = 1e9
+    backend: str = "numpy"
 
     def __post_init__(self) -> None:
         at_least("training", self, 1, "epochs", "batch", "samples")
         at_least("training", self, 0.0, "rate", "warmup", "clip")
         check_choice("training.optimiser", self.optimiser, ("adam", "sgd"))
         check_choice("training.schedule", self.schedule, ("constant", "cosine"))
+        check_choice("training.backend", self.backend, BACKENDS)
 
 
 @dataclass(frozen=True)

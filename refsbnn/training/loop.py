@@ -55,7 +55,9 @@ def prepare(config: Config) -> Task:
     else:
         signal = Signal("values", (int(np.prod(x.shape[1:])),), "binary", config.data.steps)
     classes = int(splits.train.labels.max()) + 1
-    return Task(config, Network(config.layers(classes), signal), splits, Streams(config.seed))
+    return Task(
+        config, Network(config.layers(classes), signal, backend=config.training.backend), splits, Streams(config.seed)
+    )
 
 
 @dataclass(frozen=True)
