@@ -37,7 +37,7 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("training.rate=nan", "training.rate is nan"),
         ("training.optimiser=lion", "accepted: 'adam', 'sgd'"),
         ("training=5", r"training is 5; expected a table"),
-        ("model.name=vgg", "accepted: 'mlp', 'resnet', 'spiking'"),
+        ("model.name=vgg", "accepted: 'mlp', 'convnet', 'resnet', 'spiking', 'spiking_convnet'"),
         ("model.depth=3", r"unknown key 'depth' in \[model\]; accepted: name, hidden"),
         ("model.hidden=256", "model.hidden is 256; expected a list of positive integers"),
         ("model.units.membr=st", r"unknown key 'membr' in \[model.units\]; accepted: member"),
