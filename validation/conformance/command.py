@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
     facts = {"adapter": options.adapter, "dtype": dtype}
     outcomes = []
     if options.mode in ("given", "both"):
-        facts["tolerance"] = f"{ROUNDINGS:g} roundings: {ROUNDINGS:g} eps scale + bound"
+        facts["tolerance"] = f"{ROUNDINGS[dtype]:g} roundings: {ROUNDINGS[dtype]:g} eps scale + bound"
         known = vectors.matching(all_cases(), options.case) if options.mode == "given" else all_cases()
         for case in (case for case in known if fnmatchcase(case.id, options.case)):
             outcome = run_case(adapter, case, dtype, options.seed)

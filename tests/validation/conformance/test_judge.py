@@ -10,7 +10,7 @@ from refsbnn.errors import InputError
 from validation.conformance import waivers
 from validation.conformance.adapters import REFERENCE, Capabilities, Unsupported, load
 from validation.conformance.cases import all_cases
-from validation.conformance.judge import ROUNDINGS, Outcome, judge
+from validation.conformance.judge import ROUNDINGS, Outcome, compare, judge
 from validation.conformance.run import run_case
 from validation.conformance.waivers import Waiver
 
@@ -64,7 +64,7 @@ def test_the_tolerance_is_roundings_times_scale(dtype: str) -> None:
     step = np.zeros_like(CASE.expected["m"])
     step[0, 1] = eps * CASE.scale["m"][0, 1]
     # A tenth of a rounding around the limit leaves room for the type's own rounding of the result.
-    for factor, verdict in ((ROUNDINGS - 1.0, "pass"), (ROUNDINGS + 1.0, "fail")):
+    for factor, verdict in ((ROUNDINGS[dtype] - 1.0, "pass"), (ROUNDINGS[dtype] + 1.0, "fail")):
         results = {k: y.astype(dtype) for k, y in given(m=CASE.expected["m"] + factor * step).items()}
         outcome = judge(CASE, results, dtype)
         assert outcome.verdict == verdict
@@ -77,6 +77,19 @@ def test_an_expected_zero_without_scale_has_to_be_zero() -> None:
     assert dm[0, 0] == 0.0
     dm[0, 0] = 1e-300
     assert judge(case, {**case.expected, "dm": dm}, "float64").verdict == "fail"
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-9), ("float32", 1e-3)])
+def test_a_small_relative_error_of_any_output_is_found(dtype: str, error: float) -> None:
+    """Every output of every case that is a number other than 0."""
+    checked = 0
+    for case in CASES.values():
+        for name, expected in case.expected.items():
+            if expected.dtype.kind == "f" and expected.any():
+                wrong, _ = compare(case, name, (expected * (1.0 + error)).astype(dtype), dtype)
+                assert wrong, f"{case.id} {name}"
+                checked += 1
+    assert checked > 600
 
 
 class Broken:
