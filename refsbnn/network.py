@@ -11,6 +11,7 @@ from refsbnn.errors import InputError, check_array, check_choice
 from refsbnn.events import Events
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
+from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Draws, Streams
 
@@ -20,11 +21,20 @@ DTYPES = {"numpy": ("float64",), "numba": ("float32", "float64")}
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A run of layers: what entered it, and its tape; or, where it is to run again, None and what its units saw."""
+
+    x: Any
+    stages: list[Any] | None
+    monitors: list[Monitor]
+
+
+@dataclass(frozen=True)
 class Tape:
     """What `Network.backward` needs of a forward pass."""
 
     run: Pass
-    stages: list[Any]
+    segments: list[Segment]
 
 
 class Network:
@@ -40,6 +50,9 @@ class Network:
     dtype : {"float32", "float64"}, optional
         Type of the parameters and of all arithmetic: float64 with "numpy"; float32, or float64 on request, with
         "numba".
+    recompute : int
+        0 keeps the tape of every layer. n > 0 keeps only what enters each n layers and runs those forward again in the
+        backward pass, from the same counters and so to the same bits: less memory for a third more time.
 
     Attributes
     ----------
@@ -66,8 +79,15 @@ class Network:
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input: Signal, *, backend: str = "numpy", dtype: str | None = None
+        self,
+        layers: Sequence[Layer],
+        input: Signal,
+        *,
+        backend: str = "numpy",
+        dtype: str | None = None,
+        recompute: int = 0,
     ) -> None:
+        check_size("recompute", recompute, 0)
         check_choice("backend", backend, BACKENDS)
         check_choice(f"dtype of the {backend} backend", dtype or DTYPES[backend][0], DTYPES[backend])
         self.backend = importlib.import_module(BACKENDS[backend])
@@ -77,6 +97,9 @@ class Network:
         if not self.stages:
             raise InputError("a network needs at least one layer")
         self.output = self.stages[-1].output
+        self.recompute = recompute
+        size = recompute or len(self.stages)
+        self._segments = [self.stages[i : i + size] for i in range(0, len(self.stages), size)]
 
     def initial(self, streams: Streams) -> Parameters:
         """Initial parameters: a flat dictionary of arrays of the network's type, keys such as "2.dense.mu"."""
@@ -108,12 +131,20 @@ class Network:
         expected = (*leading, len(draws.samples), *self.input.shape)
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
-        for key, value in parameters.items():
-            finite(f"parameter {key!r}", value)
+        for key, parameter in parameters.items():
+            finite(f"parameter {key!r}", parameter)
         run = Pass(self.backend, draws, self.dtype)
+        segments: list[Segment] = []
+        value: Any = x
         with self.backend.checked_once():
-            output, tapes = chain.forward(self.stages, run, parameters, x)
-        return output, Tape(run, tapes)
+            for stages in self._segments:
+                entered = value
+                value, tapes = chain.forward(stages, run, parameters, entered)
+                if self.recompute:
+                    segments.append(Segment(entered, None, chain.monitors(stages, tapes)))
+                else:
+                    segments.append(Segment(entered, tapes, []))
+        return value, Tape(run, segments)
 
     def _input(self, x: np.ndarray | Events) -> np.ndarray | Events:
         """The batch in a form the backend takes: events and bytes as they are, other numbers in the network's type."""
@@ -164,14 +195,24 @@ class Network:
         else:
             g = np.ascontiguousarray(g, self.dtype)
             finite("the output's gradient", g)
-        layers = len(chain.monitors(self.stages, tape.stages)) if penalty else 1
+        each = penalty / max(sum(stage.layer.units for stage in self.stages), 1)
+        gradients: Parameters = {}
+        value: Any = g
         with self.backend.checked_once():
-            dx, gradients = chain.backward(self.stages, run, parameters, tape.stages, g, penalty / max(layers, 1))
-        return gradients, dx
+            for stages, segment in zip(reversed(self._segments), reversed(tape.segments), strict=True):
+                tapes = segment.stages
+                if tapes is None:
+                    _, tapes = chain.forward(stages, run, parameters, segment.x)
+                value, own = chain.backward(stages, run, parameters, tapes, value, each)
+                gradients |= own
+        return gradients, value
 
     def monitors(self, tape: Tape) -> list[Monitor]:
         """Firing rate, spread of r and bias penalty of every unit layer."""
-        return chain.monitors(self.stages, tape.stages)
+        records = []
+        for stages, segment in zip(self._segments, tape.segments, strict=True):
+            records += segment.monitors if segment.stages is None else chain.monitors(stages, segment.stages)
+        return records
 
     def kl(self, parameters: Parameters) -> tuple[float, Parameters]:
         """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2)."""

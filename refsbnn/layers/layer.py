@@ -62,6 +62,11 @@ class Layer(ABC):
         """How many layer numbers of the streams this layer uses."""
         return 1
 
+    @property
+    def units(self) -> int:
+        """How many unit layers this one holds: those that fire and have a bias penalty."""
+        return 0
+
     @abstractmethod
     def connect(self, signal: Signal) -> Signal:
         """Type of the output for an input of type `signal`; raises InputError if it does not fit."""

@@ -39,6 +39,10 @@ class Residual(Layer):
     def addresses(self) -> int:
         return sum(layer.addresses for layer in self.branch)
 
+    @property
+    def units(self) -> int:
+        return sum(layer.units for layer in self.branch)
+
     def _stages(self, place: Place) -> tuple[chain.Stage, ...]:
         return chain.connect(self.branch, place.input, place.index)
 

@@ -59,6 +59,10 @@ class Spike(Layer):
         noises.get(self.noise)
         check_choice("spike: domain", self.domain, ("binary", "bipolar"))
 
+    @property
+    def units(self) -> int:
+        return 1
+
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments")
         return signal.values(self.domain)
@@ -135,6 +139,10 @@ class LIF(Layer):
         for name in ("gain", "spread", "prior"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"lif: {name} is {getattr(self, name)!r}; expected a number > 0")
+
+    @property
+    def units(self) -> int:
+        return 1
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1 if self.recurrent else None, time=True)

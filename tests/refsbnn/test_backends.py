@@ -25,6 +25,7 @@ from refsbnn.layers import (
 )
 from refsbnn.network import Network
 from refsbnn.streams import Draws, Purpose, Streams
+from validation.benchmarks.tape import size_of
 
 BATCH = 9
 RNG = np.random.default_rng(1)
@@ -143,6 +144,24 @@ def test_nan_anywhere_is_refused_in_one_line(backend):
             network.forward(bad, x, draws)
     with pytest.raises(InputError, match="input holds NaN"):
         network.forward(parameters, np.where(x > 0, np.nan, 0.0), draws)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_recomputing_gives_the_same_bits_from_a_smaller_tape(name, backend):
+    layers, signal, x = NETWORKS[name]
+    draws, found, sizes = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)), [], []
+    for recompute in (0, 1, 2, len(layers)):
+        network = Network(layers, signal, backend=backend, recompute=recompute)
+        parameters = network.initial(Streams(1))
+        logits, tape = network.forward(parameters, x, draws)
+        gradients, dx = network.backward(parameters, tape, np.ones_like(logits), penalty=0.1)
+        found.append({"logits": logits, "x": dx, **gradients})
+        sizes.append(size_of(tape.segments))
+        assert len(network.monitors(tape)) == sum(layer.units for layer in layers)
+    for other in found[1:]:
+        assert all((other[key] == value).all() for key, value in found[0].items())
+    assert sizes[3] <= sizes[2] <= sizes[0]
 
 
 def test_float32_is_not_for_numpy():

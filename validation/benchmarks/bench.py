@@ -196,6 +196,6 @@ def analytic(case: str, small: bool) -> dict[str, float]:
     training = Training(case_of(case, small))
     training.step()
     parameters = size_of(training.parameters)
-    tape = size_of(training.tape.stages)
+    tape = size_of(training.tape.segments)
     parts = {"parameters": parameters, "gradients": parameters, "optimiser": 2 * parameters, "tape": tape}
     return {key: value / 2**20 for key, value in {**parts, "sum": sum(parts.values())}.items()}
