@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: no check failed. 1: a check failed. 2: bad input.
+        0: no check failed. 1: a check failed, or none passed. 2: bad input.
     """
     options = _parser().parse_args(argv)
     if options.command == "export":
@@ -102,12 +102,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         if path is not None:
             files.write(path, make(outcomes, facts))
-    return 1 if count(outcomes)["fail"] else 0
+    counted = count(outcomes)
+    if not counted["pass"]:
+        print("no check passed: nothing is known about this implementation")
+    return 1 if counted["fail"] or not counted["pass"] else 0
 
 
 def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
     adapter = load(options.adapter, options.device)
-    dtypes = adapter.capabilities().dtypes
+    try:
+        dtypes = adapter.capabilities().dtypes
+    except Exception as error:
+        raise InputError(f"adapter {options.adapter}: capabilities() raised {type(error).__name__}: {error}") from None
     dtype = options.dtype or dtypes[0]
     if dtype not in dtypes:
         raise InputError(f"adapter {options.adapter} computes in {', '.join(dtypes)}; --dtype is {dtype}")

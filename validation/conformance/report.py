@@ -132,10 +132,11 @@ def to_html(outcomes: Sequence[Outcome], facts: Facts) -> str:
             f'<tr><td>{escape(outcome.case)}</td><td class="{outcome.verdict}">{outcome.verdict}</td>'
             f'<td class="number">{outcome.peak:.2g}</td><td>{"<br>".join(part for part in about if part)}</td></tr>'
         )
+    hints = "".join(f"<p>{escape(hint)}</p>" for hint in separators(outcomes))
     told = "".join(f"<li>{escape(name)}: {escape(value)}</li>" for name, value in facts.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>refsbnn conformance</title>'
-        f"<style>{STYLE}</style></head><body><h1>Conformance</h1><p>{escape(summary(outcomes))}</p><ul>{told}</ul>"
+        f"<style>{STYLE}</style></head><body><h1>Conformance</h1><p>{escape(summary(outcomes))}</p>{hints}<ul>{told}</ul>"
         "<table><thead><tr><th>check</th><th>verdict</th><th>peak error, eps</th><th>what</th></tr></thead><tbody>"
         f"{''.join(rows)}</tbody></table></body></html>\n"
     )

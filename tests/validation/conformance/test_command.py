@@ -8,6 +8,7 @@ import pytest
 
 from refsbnn import cli
 from validation.conformance import vectors
+from validation.conformance.adapters import Capabilities
 from validation.conformance.adapters.reference import Reference
 from validation.conformance.cases import all_cases
 
@@ -43,6 +44,25 @@ def test_a_bug_fails_with_a_command_that_shows_it_alone(tmp_path: Path, capsys: 
     assert "<script" not in paths["html"].read_text()
 
 
+class Mute(Reference):
+    """Declares to have nothing."""
+
+    def capabilities(self):
+        return Capabilities(("float64",), frozenset({"none"}), own_noise=False)
+
+
+class Mistaken(Reference):
+    """Has a bug outside of what is tested."""
+
+    def capabilities(self):
+        return 1 / 0
+
+
+def test_nothing_passed_is_not_a_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["conformance", "run", "--adapter", f"{HERE}:Mute"]) == 1
+    assert "no check passed" in capsys.readouterr().out
+
+
 def test_own_noise(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["conformance", "run", "--mode", "own", "--case", "own.residual"]) == 0
     out = capsys.readouterr().out
@@ -71,6 +91,7 @@ def test_file_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["run", "--adapter", "nowhere"],
         ["run", "--adapter", f"{HERE}:Absent"],
         ["run", "--dtype", "float32"],
+        ["run", "--adapter", f"{HERE}:Mistaken"],
         ["run", "--case", "nothing.*"],
         ["run", "--mode", "own", "--case", "dense.*"],
         ["run", "--device", "cuda"],

@@ -97,7 +97,8 @@ def states(network: Network, tape: Any) -> list[np.ndarray]:
             for inner, own in zip(layer.branch, tape, strict=True):
                 walk(inner, own)
 
-    for stage, own in zip(network.stages, tape.stages, strict=True):
+    tapes = [own for segment in tape.segments for own in segment.stages]
+    for stage, own in zip(network.stages, tapes, strict=True):
         walk(stage.layer, own)
     return found
 
