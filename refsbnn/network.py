@@ -36,6 +36,11 @@ class Tape:
     run: Pass
     segments: list[Segment]
 
+    @property
+    def stages(self) -> list[Any]:
+        """The tape of each layer in order; empty where layers are to run again."""
+        return [tape for segment in self.segments for tape in segment.stages or ()]
+
 
 class Network:
     """Layers in a row.

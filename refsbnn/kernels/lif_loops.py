@@ -7,6 +7,7 @@ from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
 from refsbnn.kernels.simd import (
     LANES,
+    address,
     aligned_zeros,
     load,
     matmul_add,
@@ -172,21 +173,29 @@ def _gradients_of(
     row = aligned_zeros(6 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     decay, threshold = splat(beta), splat(theta)
+    # Rows of whole vectors are read and written where they lie, others through a padded copy.
+    whole = units == width
+    at_g, at_k, at_M, at_V = address(row), address(row), address(row), address(row)
+    if whole:
+        at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
     for t in range(T - 1, -1, -1):
         for s in range(rows):
             b, at = first + s, s * width
-            row[:units] = g[t, b]
-            row[width : width + units] = k[t, b]
-            row[2 * width : 2 * width + units] = M[t, b]
-            row[3 * width : 3 * width + units] = V[t, b]
+            from_g = from_k = from_M = from_V = (t * batch + b) * units
+            if not whole:
+                from_g, from_k, from_M, from_V = 0, width, 2 * width, 3 * width
+                row[:units] = g[t, b]
+                row[width : width + units] = k[t, b]
+                row[2 * width : 2 * width + units] = M[t, b]
+                row[3 * width : 3 * width + units] = V[t, b]
             row[4 * width : 4 * width + units] = h[t, b]
             if len(direct) > 0:
                 row[5 * width : 5 * width + units] = direct[t, b]
             for i in range(0, width, LANES):
-                spread = load(row, 3 * width + i)
+                spread = load(at_V, from_V + i)
                 inverse = ones / sqrt(spread)
-                r = (load(row, 2 * width + i) - threshold) * inverse
-                c = (load(row, i) + load(dz, at + i)) * load(row, width + i)
+                r = (load(at_M, from_M + i) - threshold) * inverse
+                c = (load(at_g, from_g + i) + load(dz, at + i)) * load(at_k, from_k + i)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 spread_unit = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
                 keep = decay * (ones - load(row, 4 * width + i)) if hard else decay
@@ -201,14 +210,17 @@ def _gradients_of(
         if t > 0:
             for s in range(rows):
                 b, at = first + s, s * width
-                row[2 * width : 2 * width + units] = M[t - 1, b]
-                row[3 * width : 3 * width + units] = V[t - 1, b]
+                from_M = from_V = ((t - 1) * batch + b) * units
+                if not whole:
+                    from_M, from_V = 2 * width, 3 * width
+                    row[2 * width : 2 * width + units] = M[t - 1, b]
+                    row[3 * width : 3 * width + units] = V[t - 1, b]
                 for i in range(0, width, LANES):
                     back = zero
                     if reset_gradient and hard:
-                        back = zero - decay * load(row, 2 * width + i) * load(dM, at + i)  # theory 3.12
+                        back = zero - decay * load(at_M, from_M + i) * load(dM, at + i)  # theory 3.12
                         if accumulate:
-                            back = back - decay * decay * load(row, 3 * width + i) * load(dV, at + i)  # theory 3.12
+                            back = back - decay * decay * load(at_V, from_V + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
                         back = zero - threshold * load(dM, at + i)  # theory 3.12
                     store(dz, at + i, back)

@@ -11,7 +11,7 @@ from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, store
 
 WIDE = 8 * LANES  # columns whose sums stay in registers
 ROWS = 256  # rows of sums that a task makes
-CHUNK = 64  # rows of gradients that stay in the first-level cache together, and
+CHUNK = 128  # rows of gradients that fill the first-level cache together, and
 BLOCK = 4 * LANES  # columns of them, which one task sums
 
 

@@ -16,6 +16,7 @@ from refsbnn.errors import InputError
 from refsbnn.training import config as configuration
 from refsbnn.training import files, loop
 from refsbnn.training.evaluate import Scores, evaluate
+from refsbnn.training.task import prepare
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     out = arguments.out or Path("runs") / Path(arguments.config).stem
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-    task = loop.prepare(config)
+    task = prepare(config)
     print(task.network.summary(), flush=True)
     with tqdm(total=config.training.epochs, unit="epoch", disable=None, delay=2.0, file=sys.stderr) as bar:
 

@@ -4,7 +4,7 @@ import pytest
 
 from refsbnn.errors import InputError
 from refsbnn.training.config import load, shipped
-from refsbnn.training.loop import prepare
+from refsbnn.training.task import prepare
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -7,7 +7,10 @@ from refsbnn import elbo
 from refsbnn.streams import Draws, Purpose
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
-from refsbnn.training.loop import GradientMoments, estimate, prepare, train
+from refsbnn.training.loop import train
+from refsbnn.training.record import GradientMoments
+from refsbnn.training.step import estimate
+from refsbnn.training.task import prepare
 
 SMALL = ["training.epochs=2", "model.hidden=[16]", "evaluation.samples=2"]
 SPIKING = [*SMALL, "data.steps=4"]
