@@ -1,0 +1,112 @@
+"""The predictive distribution of a trained network: of its mean weights, or averaged over sampled networks."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import special
+
+from refsbnn.errors import InputError
+from refsbnn.evaluation.operations import Counts
+from refsbnn.network import Network
+from refsbnn.streams import Draws, Purpose, Streams
+
+BATCH = 128  # examples a forward pass; no result depends on it beyond the rounding of NumPy's matrix products
+
+
+class Inputs(Protocol):
+    """Where examples come from: a part of a data set."""
+
+    def batch(self, rows: np.ndarray, draws: Draws) -> Any:
+        """The examples `rows` as `Network.forward` takes them, with what is random in their coding from `draws`."""
+
+
+class MeanDraws(Draws):
+    """Stands for no noise: every uniform is 1/2, so that a unit spikes where m > 0 (theory 1.1), every normal 0.
+
+    In floating point a unit whose F(r) rounds to 1/2 does not spike.
+
+    Examples
+    --------
+    >>> MeanDraws(Streams(1), Purpose.PREDICT, 0, np.arange(2)).uniforms(0, (3,))
+    array([[0.5, 0.5, 0.5],
+           [0.5, 0.5, 0.5]])
+    """
+
+    def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
+        """One half for every unit; shape as in `Draws.uniforms`."""
+        return np.full((*(() if steps is None else (steps,)), len(self.samples), *shape), 0.5)
+
+    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> np.ndarray:  # type: ignore[override]
+        """The same numbers: there is nothing to draw."""
+        return self.uniforms(layer, shape, steps=steps)
+
+    def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Zero for every unit."""
+        return np.zeros((len(self.samples), *shape))
+
+
+def predict(
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    inputs: Inputs,
+    examples: int,
+    streams: Streams,
+    samples: int,
+    *,
+    batch: int = BATCH,
+    counts: Counts | None = None,
+    report: Callable[[int], None] = lambda passes: None,
+) -> np.ndarray:
+    """Class probabilities, the average of softmaxes over forward passes.
+
+    Example i's pass k has the address (seed, PREDICT, step k, sample i), so that predictions are the same for every
+    cut into batches: to the bit with the numba backend and any number of threads, to rounding with NumPy's matrix
+    products.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : dict
+    inputs : Inputs
+    examples : int
+        Rows 0 to examples - 1 of `inputs` are predicted.
+    streams : Streams
+    samples : int
+        Sampled networks to average; 0 runs the mean weights once, without noise. Spikes that code the input are drawn
+        in any case.
+    batch : int
+        Examples a forward pass.
+    counts : Counts, optional
+        Gets every forward pass.
+    report : callable, optional
+        Called after each forward pass with the number of its examples.
+
+    Returns
+    -------
+    (examples, classes) float64 array
+
+    Raises
+    ------
+    InputError
+        Negative numbers, a network that does not end in real values.
+    """
+    for name, value, least in (("samples", samples, 0), ("batch", batch, 1), ("examples", examples, 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name} is {value!r}; expected an integer >= {least}")
+    if network.output.kind != "values" or network.output.steps is not None:
+        raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
+    out = np.empty((examples, network.output.shape[0]))
+    for first in range(0, examples, batch):
+        rows = np.arange(first, min(first + batch, examples))
+        total = np.zeros((len(rows), out.shape[1]))
+        for sample in range(max(samples, 1)):
+            draws = Draws(streams, Purpose.PREDICT, sample, rows)
+            noise = draws if samples else MeanDraws(streams, Purpose.PREDICT, sample, rows)
+            logits, tape = network.forward(parameters, inputs.batch(rows, draws), noise)
+            if counts is not None:
+                counts.add(tape)
+            total += special.softmax(np.asarray(logits, np.float64), axis=-1)
+            report(len(rows))
+        out[rows] = total / max(samples, 1)
+    return out
