@@ -196,7 +196,8 @@ class Network:
         """
         run = replace(tape.run, input_gradient=input_gradient)
         if isinstance(g, Moments):
-            g = Moments(*(np.ascontiguousarray(part, self.dtype) for part in (g.m, g.v, g.norm2)))
+            m, norm2 = (np.ascontiguousarray(part, self.dtype) for part in (g.m, g.norm2))
+            g = Moments(m, None if g.v is None else np.ascontiguousarray(g.v, self.dtype), norm2)
         else:
             g = np.ascontiguousarray(g, self.dtype)
             finite("the output's gradient", g)

@@ -112,13 +112,20 @@ def _least_chunk(flat, first, last):
 
 def check_weights(
     mu: Any, sigma2: Any, bias_mu: Any, bias_sigma2: Any, ndim: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The weights of a linear layer, all of mu's type; an absent bias is zero with variance zero."""
+) -> tuple[np.ndarray, Any, np.ndarray, Any]:
+    """The weights of a linear layer, all of mu's type; an absent bias is zero with variance zero.
+
+    Point weights (theory 3.18) have neither sigma2 nor bias_sigma2.
+    """
     dtype = float_type("mu", mu)
     mu = check_float("mu", mu, (None,) * ndim, dtype)
-    sigma2 = check_float("sigma2", sigma2, mu.shape, dtype, nonnegative=True)
     zero = np.zeros(len(mu), dtype)
     bias_mu = zero if bias_mu is None else check_float("bias_mu", bias_mu, zero.shape, dtype)
+    if sigma2 is None:
+        if bias_sigma2 is not None:
+            raise InputError("bias_sigma2 is given without sigma2; point weights have neither")
+        return mu, None, bias_mu, None
+    sigma2 = check_float("sigma2", sigma2, mu.shape, dtype, nonnegative=True)
     if bias_sigma2 is None:
         return mu, sigma2, bias_mu, zero
     return mu, sigma2, bias_mu, check_float("bias_sigma2", bias_sigma2, zero.shape, dtype, nonnegative=True)

@@ -6,7 +6,7 @@ stride 1 sends gradients back by Winograd's algorithm. The arithmetic is in the 
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def aligned(array: np.ndarray) -> np.ndarray:
 def forward(
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     bias_mu: np.ndarray | None = None,
     bias_sigma2: np.ndarray | None = None,
     *,
@@ -66,13 +66,15 @@ def forward(
     padding: int = 0,
     domain: str = "real",
     variance: str = "linear",
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """Mean and variance of the pre-activations: arguments, results and errors as in `reference.conv2d`.
 
     Bytes are spikes: 1 is the upper state of the domain "binary" or "bipolar". A float array of those domains may hold
     relaxed values and is treated like a real one.
     """
-    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
+    mu, given, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
+    sigma2 = np.zeros_like(mu) if given is None else given  # the kernels make both halves at once
+    bias_sigma2 = np.zeros_like(bias_mu) if bias_sigma2 is None else bias_sigma2
     values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
     layout = filters(mu, sigma2, stride)
     offset = np.stack([bias_mu, bias_sigma2])[:, None]
@@ -87,15 +89,15 @@ def forward(
             scale[:] = 2, 0  # theory 3.4: the square of -1 and 1 is 1
         moments = batch.spike_forward(values.words, layout.columns, grid, scale, offset)
     m, v = moments.reshape(2, *leading, grid.rows, grid.columns, grid.out)
-    return m, v
+    return m, None if given is None else v
 
 
 def backward(
     dm: np.ndarray,
-    dv: np.ndarray,
+    dv: np.ndarray | None,
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     *,
     stride: int = 1,
     padding: int = 0,
@@ -107,7 +109,8 @@ def backward(
 
     Arguments, results and errors as in `refsbnn.reference.conv2d.backward`, x as in `forward`.
     """
-    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 4)
+    mu, given, _, _ = check_weights(mu, sigma2, None, None, 4)
+    sigma2, dv = (np.zeros_like(mu), np.zeros_like(dm)) if given is None else (given, dv)
     values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
     shape = (*leading, grid.rows, grid.columns, grid.out)
     dm, dv = (
@@ -128,11 +131,12 @@ def backward(
         layout = filters(mu, sigma2, stride)
         dx = input_gradients(dm, dv, values, layout, grid, domain, variance)
         dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
-    return LinearGradients(
+    gradients = LinearGradients(
         dx,
         *(np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums),
         *(matrix.column_sums(g.reshape(-1, grid.out)) for g in (dm, dv)),
     )
+    return gradients if given is not None else gradients._replace(sigma2=None, bias_sigma2=None)
 
 
 def input_gradients(

@@ -4,7 +4,7 @@ A sample's neurons run through all steps in one task. Spikes are bytes; those of
 events at once, so that the recurrent current costs one row of weights a spike.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,26 +12,24 @@ from refsbnn import estimators
 from refsbnn import noise as noises
 from refsbnn.errors import InputError, check_array
 from refsbnn.kernels import dense, fire, lif_loops, matrix, philox, slopes, sparse
-from refsbnn.kernels.check import check_float
+from refsbnn.kernels.check import check_float, float_type
 from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
-from refsbnn.reference.lif import LIFGradients, check_options
+from refsbnn.reference.lif import LIFGradients, Recurrent, check_options
 from refsbnn.reference.moments import square
 from refsbnn.streams import Uniforms
 
-Recurrent = tuple[np.ndarray, np.ndarray]
-
 
 class LIFTape(NamedTuple):
-    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance, spikes."""
+    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance or None, spikes."""
 
     M: np.ndarray
-    V: np.ndarray
+    V: Any
     z: np.ndarray
 
 
 def forward(
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray | Uniforms,
     recurrent: Recurrent | None = None,
     *,
@@ -61,29 +59,32 @@ def forward(
     >>> z.ravel().tolist()
     [0, 1, 0]
     """
-    m, v = check_moments(m, v)
-    recurrent = check_neurons(m, recurrent, beta, theta, reset)
+    point = v is None
+    m, v = check_own(m, v)
+    recurrent = check_neurons(m, recurrent, beta, theta, reset, point)
     noise, member = noises.get(noise), estimators.get(member)
     kind = fire.kind_of(member)
     flat = m.reshape(*m.shape[:2], -1)
-    M, V = np.empty_like(flat), np.empty_like(flat)
+    currents = flat, v.reshape(len(v), *flat.shape[1:])
+    M, V = np.empty_like(flat), np.empty_like(currents[1])
     options = (m.dtype.type(beta), m.dtype.type(theta), reset == "hard", accumulate)
-    currents = flat, v.reshape(flat.shape)
     if is_fast(kind, noise, m.dtype):
         z = np.empty(flat.shape, np.uint8)
         source = philox.source(u, m.shape)
         half = matrix.padded(flat.shape[2])
-        weights = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(*recurrent, half)
+        weights = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(dense.present(*recurrent), half)
         lif_loops.spikes(*currents, *source, weights, half, *options, kind == fire.STEP, M, V, z)
     else:
         philox.check_uniforms(u, m.shape)
         proposal = fire.proposal(member, noise, u)
         z = np.empty(flat.shape, np.uint8 if proposal.spikes else m.dtype)
-        mu, sigma2 = (np.zeros((0, 0), m.dtype),) * 2 if recurrent is None else recurrent
+        none = np.zeros((0, 0), m.dtype)
+        mu, sigma2 = (none, none) if recurrent is None else recurrent
         words = (proposal.u.reshape(flat.shape), kind, proposal.tau, proposal.gaussian)
-        lif_loops.values(*currents, *words, mu, sigma2, variance == "quadratic", *options, M, V, z)
+        parts = mu, none if sigma2 is None else sigma2
+        lif_loops.values(*currents, *words, *parts, variance == "quadratic", *options, M, V, z)
     z = z.reshape(m.shape)
-    return z, LIFTape(M.reshape(m.shape), V.reshape(m.shape), z)
+    return z, LIFTape(M.reshape(m.shape), None if point else V.reshape(m.shape), z)
 
 
 def backward(
@@ -107,41 +108,48 @@ def backward(
 
     Arguments, results and errors as in `refsbnn.reference.lif.backward`.
     """
-    M, V = check_moments(tape.M, tape.V)
-    recurrent = check_neurons(M, recurrent, beta, theta, reset)
+    point = tape.V is None
+    M, V = check_own(tape.M, tape.V)
+    recurrent = check_neurons(M, recurrent, beta, theta, reset, point)
     g = check_float("g", g, M.shape, M.dtype)
     h = check_spikes(tape.z, M.shape, M.dtype)
     direct = np.zeros((0, 0, 0), M.dtype)
-    if dV is not None:
+    if dV is not None and not point:
         direct = check_float("dV", dV, M.shape, M.dtype).reshape(*M.shape[:2], -1)
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
-    k = slopes.slopes(h, M, V, theta, estimators.get(member), noises.get(noise), u, draws)
+    rule = slopes.inline_rule(h, M.dtype, estimators.get(member), noises.get(noise))
+    k = np.zeros((0, 0, 0), M.dtype)
+    if rule.kind == slopes.GIVEN:
+        every = np.ones_like(M) if point else V
+        k = slopes.slopes(h, M, every, theta, estimators.get(member), noises.get(noise), u, draws)
+        k = k.reshape(*M.shape[:2], -1)
     flat = (*M.shape[:2], -1)
-    gm, gv = np.empty_like(M).reshape(flat), np.empty_like(M).reshape(flat)
+    gm = np.empty_like(M).reshape(flat)
+    gv = np.empty((len(V), *gm.shape[1:]), M.dtype)
     width = matrix.padded(gm.shape[2])
-    mu_rows, sigma2_rows = (np.zeros(0, M.dtype),) * 2
-    if recurrent is not None:
-        mu_rows, sigma2_rows = (padded_square(part, width) for part in recurrent)
+    weights = () if recurrent is None else tuple(padded_square(part, width) for part in dense.present(*recurrent))
+    mu_rows, sigma2_rows = (*weights, *[np.zeros(0, M.dtype)] * 2)[:2]
     options = (*(M.dtype.type(n) for n in (beta, theta, 1)), reset == "hard", accumulate, reset_gradient)
-    arrays = (part.reshape(flat) for part in (g, M, V, h, k))
-    lif_loops.gradients(*arrays, direct, mu_rows, sigma2_rows, width, variance == "quadratic", *options, gm, gv)
-    d_recurrent: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+    arrays = (g.reshape(flat), M.reshape(flat), V.reshape(gv.shape), h.reshape(flat), k)
+    lif_loops.gradients(*arrays, *rule, direct, mu_rows, sigma2_rows, width, variance == "quadratic", *options, gm, gv)
+    own: list[np.ndarray | None] = [None, None]
     if recurrent is not None:
-        d_recurrent = weight_gradients(gm[1:].reshape(-1, gm.shape[2]), gv[1:].reshape(-1, gm.shape[2]), h, variance)
-    return LIFGradients(gm.reshape(M.shape), gv.reshape(M.shape), *d_recurrent)
+        moments = [part[1:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
+        own = [*weight_gradients(moments, h, variance), None][:2]
+    return LIFGradients(gm.reshape(M.shape), None if point else gv.reshape(M.shape), own[0], own[1])
 
 
-def weight_gradients(dm: np.ndarray, dv: np.ndarray, h: np.ndarray, variance: str) -> tuple[np.ndarray, np.ndarray]:
+def weight_gradients(given: list[np.ndarray], h: np.ndarray, variance: str) -> list[np.ndarray]:
     """Of the recurrent weights: the moments' gradients at each step times the values one step before (theory 3.3)."""
-    if not len(dm):
-        none = np.zeros((2, dm.shape[1], dm.shape[1]), dm.dtype)
-        return none[0], none[1]
+    units = given[0].shape[1]
+    if not len(given[0]):
+        return [np.zeros((units, units), part.dtype) for part in given]
     before = h[:-1]
     if h.dtype == np.uint8:
-        return dense.spike_weight_gradients(sparse.events_of(before), dm, dv)
-    values = before.reshape(dm.shape)
-    x2, _ = square(values, "binary", variance)
-    return matrix.transposed_product(dm, values), matrix.transposed_product(dv, x2)
+        return dense.spike_weight_gradients(sparse.events_of(before), given)
+    values = before.reshape(-1, units)
+    squares = square(values, "binary", variance)[0]
+    return [matrix.transposed_product(part, x) for part, x in zip(given, (values, squares), strict=False)]
 
 
 def padded_square(weight: np.ndarray, width: int) -> np.ndarray:
@@ -151,17 +159,27 @@ def padded_square(weight: np.ndarray, width: int) -> np.ndarray:
     return out
 
 
+def check_own(m: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """m and v; v of no steps beside point weights, whose neurons have V_t = 1 (theory 3.18)."""
+    if v is not None:
+        return check_moments(m, v)
+    m = check_float("m", m, (None,) * np.ndim(m), float_type("m", m))
+    return m, np.zeros((0, *m.shape[1:]), m.dtype)
+
+
 def check_neurons(
-    m: np.ndarray, recurrent: Recurrent | None, beta: float, theta: float, reset: str
+    m: np.ndarray, recurrent: Recurrent | None, beta: float, theta: float, reset: str, point: bool
 ) -> Recurrent | None:
     """The recurrent weights, of m's type, after checking the neuron's numbers."""
-    check_options(m.shape, None, beta, theta, reset)
+    check_options(m.shape, None, beta, theta, reset, point)
     if recurrent is None:
         return None
+    if point != (recurrent[1] is None):
+        raise InputError("one of v and the recurrent sigma2 is None; point weights have neither")
     if m.ndim != 3:
         raise InputError(f"m has shape {m.shape}; expected (T, batch, units) with recurrent weights")
     units = m.shape[2]
     return (
         check_float("recurrent mu", recurrent[0], (units, units), m.dtype),
-        check_float("recurrent sigma2", recurrent[1], (units, units), m.dtype, nonnegative=True),
+        None if point else check_float("recurrent sigma2", recurrent[1], (units, units), m.dtype, nonnegative=True),
     )

@@ -1,4 +1,7 @@
-"""The loops of `refsbnn.kernels.lif`: all steps of a sample, or of a shard of samples, in one task."""
+"""The loops of `refsbnn.kernels.lif`: all steps of a sample, or of a shard of samples, in one task.
+
+Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18).
+"""
 
 import numpy as np
 from numba import njit, prange
@@ -17,6 +20,7 @@ from refsbnn.kernels.simd import (
     store,
     store_less,
 )
+from refsbnn.kernels.slopes import own_slope
 from refsbnn.kernels.sparse import WIDE, add_rows
 
 SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
@@ -53,6 +57,8 @@ def _spikes_of(
     m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic, M, V, z, b
 ):
     T, batch, units = m.shape
+    point = len(v) == 0
+    width = half if point else 2 * half
     kept_M, kept_V, fired = (
         aligned_zeros(half, np.float32),
         aligned_zeros(half, np.float32),
@@ -63,10 +69,11 @@ def _spikes_of(
     one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
     for t in range(T):
         current[:units] = m[t, b]
-        current[half : half + units] = v[t, b]
+        if not point:
+            current[half : half + units] = v[t, b]
         if count > 0:
-            for j in range(0, 2 * half, WIDE):
-                add_rows(weights, 2 * half, j, min(WIDE, 2 * half - j), events, 0, count, current[j:])  # theory 3.1
+            for j in range(0, width, WIDE):
+                add_rows(weights, width, j, min(WIDE, width - j), events, 0, count, current[j:])  # theory 3.1
         if len(given) > 0:
             start = (t * batch + b) * units
             u[:units] = given[start : start + units]
@@ -78,18 +85,21 @@ def _spikes_of(
             mean = decay * load(kept_M, j) * keep + load(current, j)  # theory 3.9
             if not hard:
                 mean = mean - threshold * z_before  # theory 3.10
-            spread = load(current, half + j)
-            if accumulate:
-                spread = decay * decay * load(kept_V, j) * keep + spread  # theory 3.9, 3.10
             store(kept_M, j, mean)
-            store(kept_V, j, spread)
-            r = (mean - threshold) / sqrt(spread)
+            r = mean - threshold
+            if not point:
+                spread = load(current, half + j)
+                if accumulate:
+                    spread = decay * decay * load(kept_V, j) * keep + spread  # theory 3.9, 3.10
+                store(kept_V, j, spread)
+                r = r / sqrt(spread)
             if deterministic:
                 store_less(bytes_, j, zero, r)
             else:
                 store_less(bytes_, j, load(u, j), probability(r))  # theory 3.11
         M[t, b] = kept_M[:units]
-        V[t, b] = kept_V[:units]
+        if not point:
+            V[t, b] = kept_V[:units]
         z[t, b] = bytes_[:units]
         count = 0
         for j in range(units):
@@ -110,63 +120,54 @@ def values(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, har
 @njit(cache=True, error_model="numpy")
 def _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h, b):
     T, _, units = m.shape
+    point, one = len(v) == 0, beta - beta + 1
     for t in range(T):
         for i in range(units):
-            mean, spread = m[t, b, i], v[t, b, i]
+            mean = m[t, b, i]
+            spread = one if point else v[t, b, i]
             if t > 0:
                 for j in range(len(mu)):
                     z = h[t - 1, b, j]
                     mean += mu[i, j] * z  # theory 3.1
-                    spread += sigma2[i, j] * (z * z if quadratic else z)  # theory 3.1, 3.4
+                    if not point:
+                        spread += sigma2[i, j] * (z * z if quadratic else z)  # theory 3.1, 3.4
                 keep = 1 - h[t - 1, b, i] if hard else 1
                 mean += beta * M[t - 1, b, i] * keep  # theory 3.9
                 if not hard:
                     mean -= theta * h[t - 1, b, i]  # theory 3.10
-                if accumulate:
+                if accumulate and not point:
                     spread += beta * beta * V[t - 1, b, i] * keep  # theory 3.9, 3.10
-            M[t, b, i], V[t, b, i] = mean, spread
+            M[t, b, i] = mean
+            if not point:
+                V[t, b, i] = spread
             h[t, b, i] = fire.sample(np.float64(mean - theta), np.float64(spread), u[t, b, i], kind, tau, gaussian)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def gradients(
-    g, M, V, h, k, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate, reset_gradient, gm, gv
-):
+    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+    reset_gradient, gm, gv,
+):  # fmt: skip
     """Gradients of the currents of arrays (T, batch, units), a shard of samples a task.
 
-    `k` are the slopes, `direct` what else depends on V, or of no steps; `mu` and `sigma2` flat (width, width) or empty.
+    The slopes follow a rule (kind, a, b0, b1) or are given as `k`; `direct` is what else depends on V, or of no steps;
+    `mu` and `sigma2` are flat (width, width), or empty.
     """
     for shard in prange((g.shape[1] + SHARD - 1) // SHARD):
         _gradients_of(
-            g, M, V, h, k, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate, reset_gradient,
-            gm, gv, shard * SHARD,
+            g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+            reset_gradient, gm, gv, shard * SHARD,
         )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
 def _gradients_of(
-    g,
-    M,
-    V,
-    h,
-    k,
-    direct,
-    mu,
-    sigma2,
-    width,
-    quadratic,
-    beta,
-    theta,
-    one,
-    hard,
-    accumulate,
-    reset_gradient,
-    gm,
-    gv,
-    first,
-):
+    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+    reset_gradient, gm, gv, first,
+):  # fmt: skip
     T, batch, units = g.shape
     rows = min(SHARD, batch - first)
+    point = len(V) == 0
     # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
     dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
     dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
@@ -185,28 +186,35 @@ def _gradients_of(
             if not whole:
                 from_g, from_k, from_M, from_V = 0, width, 2 * width, 3 * width
                 row[:units] = g[t, b]
-                row[width : width + units] = k[t, b]
+                if len(k) > 0:
+                    row[width : width + units] = k[t, b]
                 row[2 * width : 2 * width + units] = M[t, b]
-                row[3 * width : 3 * width + units] = V[t, b]
+                if not point:
+                    row[3 * width : 3 * width + units] = V[t, b]
             row[4 * width : 4 * width + units] = h[t, b]
             if len(direct) > 0:
                 row[5 * width : 5 * width + units] = direct[t, b]
             for i in range(0, width, LANES):
-                spread = load(at_V, from_V + i)
-                inverse = ones / sqrt(spread)
-                r = (load(at_M, from_M + i) - threshold) * inverse
-                c = (load(at_g, from_g + i) + load(dz, at + i)) * load(at_k, from_k + i)
+                z = load(row, 4 * width + i)
+                r = load(at_M, from_M + i) - threshold
+                spread = inverse = ones
+                if not point:
+                    spread = load(at_V, from_V + i)
+                    inverse = ones / sqrt(spread)
+                    r = r * inverse
+                c = (load(at_g, from_g + i) + load(dz, at + i)) * own_slope(at_k, from_k + i, z, r, kind, a, b0, b1)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
-                spread_unit = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
-                keep = decay * (ones - load(row, 4 * width + i)) if hard else decay
-                mean = mean_unit + keep * load(dM, at + i)  # theory 3.12
-                total = spread_unit + load(row, 5 * width + i)
-                if accumulate:
-                    total = total + decay * keep * load(dV, at + i)  # theory 3.12
-                store(dM, at + i, mean)
-                store(dV, at + i, total)
+                keep = decay * (ones - z) if hard else decay
+                store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12
+                if not point:
+                    total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
+                    total = total + load(row, 5 * width + i)
+                    if accumulate:
+                        total = total + decay * keep * load(dV, at + i)  # theory 3.12
+                    store(dV, at + i, total)
             gm[t, b] = dM[at : at + units]
-            gv[t, b] = dV[at : at + units]
+            if not point:
+                gv[t, b] = dV[at : at + units]
         if t > 0:
             for s in range(rows):
                 b, at = first + s, s * width
@@ -214,12 +222,13 @@ def _gradients_of(
                 if not whole:
                     from_M, from_V = 2 * width, 3 * width
                     row[2 * width : 2 * width + units] = M[t - 1, b]
-                    row[3 * width : 3 * width + units] = V[t - 1, b]
+                    if not point:
+                        row[3 * width : 3 * width + units] = V[t - 1, b]
                 for i in range(0, width, LANES):
                     back = zero
                     if reset_gradient and hard:
                         back = zero - decay * load(at_M, from_M + i) * load(dM, at + i)  # theory 3.12
-                        if accumulate:
+                        if accumulate and not point:
                             back = back - decay * decay * load(at_V, from_V + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
                         back = zero - threshold * load(dM, at + i)  # theory 3.12
@@ -232,6 +241,8 @@ def _gradients_of(
 def _add_recurrent(dM, dV, mu, sigma2, width, rows, units, quadratic, h, first, dz, dz2):
     """dz += dM mu + (dV sigma2) dx2 (theory 3.3, 3.4)."""
     matmul_add(dM, 0, width, 1, mu, 0, width, dz, 0, width, rows, width, units)
+    if len(sigma2) == 0:
+        return
     if not quadratic:
         matmul_add(dV, 0, width, 1, sigma2, 0, width, dz, 0, width, rows, width, units)
         return

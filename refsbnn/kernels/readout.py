@@ -1,5 +1,7 @@
 """Leaky integrator and sampled logits (theory 3.13, 3.14); the functions of `refsbnn.reference.readout`, fast."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 
@@ -10,8 +12,8 @@ from refsbnn.reference.readout import REDUCTIONS
 
 
 def integrate_forward(
-    m: np.ndarray, v: np.ndarray, *, beta: float, reduce: str = "mean"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    m: np.ndarray, v: np.ndarray | None, *, beta: float, reduce: str = "mean"
+) -> tuple[np.ndarray, Any, np.ndarray]:
     """Moments of what is read; arguments, results and errors as in `refsbnn.reference.readout.integrate_forward`.
 
     Examples
@@ -22,7 +24,8 @@ def integrate_forward(
     ([1.25], [0.8125])
     """
     check_choice("reduce", reduce, REDUCTIONS)
-    m, v = check_moments(m, v)
+    point = v is None
+    m, v = check_moments(m, np.zeros_like(m) if v is None else v)
     if not 0.0 <= beta <= 1.0:
         raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
     if m.ndim == 0 or len(m) == 0:
@@ -35,14 +38,16 @@ def integrate_forward(
         m.reshape(flat), v.reshape(flat), m.dtype.type(beta), REDUCTIONS.index(reduce), one, c.reshape(flat),
         m_out.reshape(-1), v_out.reshape(-1),
     )  # fmt: skip
-    return m_out, v_out, c
+    return m_out, None if point else v_out, c
 
 
-def integrate_backward(dm: np.ndarray, dv: np.ndarray, tape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def integrate_backward(dm: np.ndarray, dv: np.ndarray | None, tape: np.ndarray) -> tuple[np.ndarray, Any]:
     """Gradients of the inputs; as in `refsbnn.reference.readout.integrate_backward`."""
     dtype = float_type("tape", tape)
-    dm, dv = (check_float(name, g, tape.shape[1:], dtype) for name, g in (("dm", dm), ("dv", dv)))
-    return tape * dm, tape * tape * dv  # theory 3.13
+    dm = check_float("dm", dm, tape.shape[1:], dtype)
+    if dv is None:
+        return tape * dm, None
+    return tape * dm, tape * tape * check_float("dv", dv, tape.shape[1:], dtype)  # theory 3.13
 
 
 def sample_forward(m: np.ndarray, v: np.ndarray, eps: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.extending import overload
 
 from refsbnn import estimators
 from refsbnn.estimators import binary, gumbel, outside
@@ -16,7 +17,7 @@ from refsbnn.kernels.gaussian import DENSITY, HALF, ONE, ZERO, absolute, bell, d
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
-AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR = range(6)
+AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, GIVEN = range(7)
 SURROGATES = {"fast-sigmoid": FAST_SIGMOID, "arctan": ARCTAN, "triangular": TRIANGULAR}
 
 CHUNK = 4096  # units that a task takes
@@ -64,6 +65,12 @@ def make(kind: int, a: float = 0.0, b0: float = 0.0, b1: float = 0.0) -> Rule:
     return Rule(kind, np.float32(a), np.float32(b0), np.float32(b1))
 
 
+def inline_rule(h: np.ndarray, dtype: np.dtype, member: estimators.Member, noise: Noise) -> Rule:
+    """The rule that a float32 kernel evaluates for spikes h as it goes; kind GIVEN where it needs `slopes` instead."""
+    found = rule(member, noise) if dtype == np.float32 and h.dtype == np.uint8 else None
+    return make(GIVEN) if found is None else found
+
+
 def slopes(
     h: np.ndarray,
     m: np.ndarray,
@@ -91,9 +98,9 @@ def slopes(
     -------
     (...) array of m's type
     """
-    found = rule(member, noise)
+    found = inline_rule(h, m.dtype, member, noise)
     k = np.empty_like(m)
-    if found is not None and m.dtype == np.float32 and h.dtype == np.uint8:
+    if found.kind != GIVEN:
         _fill(h.reshape(-1), m.reshape(-1), v.reshape(-1), np.float32(theta), *found, k.reshape(-1))
         return k
     live = np.where(v > 0.0, v, 1.0).astype(np.float64)
@@ -130,6 +137,24 @@ def slope(z, r, kind, a, b0, b1):
     if kind == ARCTAN:
         return splat(b1) / fma(t, t, one)
     return select_less(t, one, one - t, splat(ZERO))
+
+
+def own_slope(k, at, z, r, kind, a, b0, b1):
+    """Sixteen slopes inside a kernel of either type: `slope`'s, or those at k[at] where the kind is GIVEN."""
+    raise NotImplementedError  # compiled code only
+
+
+@overload(own_slope)
+def _own_slope(k, at, z, r, kind, a, b0, b1):
+    if r.scalar == types.float64:
+        return lambda k, at, z, r, kind, a, b0, b1: load(k, at)
+
+    def either(k, at, z, r, kind, a, b0, b1):
+        if kind == GIVEN:
+            return load(k, at)
+        return slope(z, r, kind, a, b0, b1)
+
+    return either
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

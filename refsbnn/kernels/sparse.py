@@ -85,39 +85,41 @@ def add_rows(weights, width, at, count, columns, first, last, total):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def sums(offsets, columns, weights, start, half, m, v):
-    """m[i] and v[i]: start plus the sum over row i's events of the left and of the right half of their weights' rows.
+def sums(offsets, columns, weights, start, half, out):
+    """out[part, i]: start plus the sum over row i's events of that part of their weights' rows.
 
     Parameters
     ----------
     offsets, columns : CSR rows
-    weights : (in * 2 half,) array
-        A row of the weights: mean, padded to `half`, then variance.
-    start : (2 half,) array
+    weights : (in * parts * half,) array
+        A row of the weights: each part padded to `half`.
+    start : (parts * half,) array
     half : int
         A multiple of 16.
-    m, v : (rows, out) arrays
+    out : (parts, rows, out) array
+        Means, and variances where there are any.
     """
-    for task in prange((len(m) + ROWS - 1) // ROWS):
-        last = min((task + 1) * ROWS, len(m))
-        _sums_of(offsets, columns, weights, start, half, 0, m, task * ROWS, last)
-        _sums_of(offsets, columns, weights, start, half, half, v, task * ROWS, last)
+    parts, rows = out.shape[:2]
+    for task in prange((rows + ROWS - 1) // ROWS):
+        for part in range(parts):
+            last = min((task + 1) * ROWS, rows)
+            _sums_of(offsets, columns, weights, parts * half, start, half, part * half, out[part], task * ROWS, last)
 
 
 @njit(cache=True, error_model="numpy")
-def _sums_of(offsets, columns, weights, start, half, part, out, first, last):
-    """Rows first to last of one half, WIDE columns at a time, so that their weights stay in the second-level cache."""
+def _sums_of(offsets, columns, weights, width, start, half, part, out, first, last):
+    """Rows first to last of one part, WIDE columns at a time, so that their weights stay in the second-level cache."""
     total = aligned_zeros(WIDE, out.dtype)
     for block in range(0, half, WIDE):
         count, wanted = min(WIDE, half - block), min(WIDE, out.shape[1] - block)
         for i in range(first, last):
             total[:count] = start[part + block : part + block + count]
-            add_rows(weights, 2 * half, part + block, count, columns, offsets[i], offsets[i + 1], total)
+            add_rows(weights, width, part + block, count, columns, offsets[i], offsets[i + 1], total)
             out[i, block : block + wanted] = total[:wanted]
 
 
-def gradients(events: Events, dm: np.ndarray, dv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over events: row j of the results adds dm[i] and dv[i] for every event j of every row i.
+def gradients(events: Events, *given: np.ndarray) -> np.ndarray:
+    """Sums over events: row j of each result adds row i of what is given for every event j of every row i.
 
     Rows are taken CHUNK at a time and turned, so that the sum of an input over a chunk stays in registers. A task
     holds a block of columns and walks all chunks, so every sum has one order whatever the number of threads.
@@ -125,20 +127,21 @@ def gradients(events: Events, dm: np.ndarray, dv: np.ndarray) -> tuple[np.ndarra
     Parameters
     ----------
     events : Events
-    dm, dv : (rows, width) arrays
-        Contiguous; width a multiple of 16.
+    *given : (rows, width) arrays
+        One or two, of one type, contiguous; width a multiple of 16.
 
     Returns
     -------
-    two (in, width) arrays
+    (given, in, width) array
     """
-    rows, width = dm.shape
+    rows, width = given[0].shape
     chunks, features = -(-rows // CHUNK), events.shape[-1]
     turned, starts = np.empty(len(events.columns), np.int32), np.zeros((chunks, features + 1), np.int64)
     _turn(events.offsets, events.columns, rows, turned, starts)
-    sums = np.zeros((2, features, width), dm.dtype)
-    _sum(turned, starts, rows, width, dm.reshape(-1), dv.reshape(-1), sums[0].reshape(-1), sums[1].reshape(-1))
-    return sums[0], sums[1]
+    sums = np.zeros((len(given), features, width), given[0].dtype)
+    flat = [part.reshape(-1) for part in given]
+    _sum(turned, starts, rows, width, flat[0], flat[-1], sums.reshape(len(given), -1))
+    return sums
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -164,14 +167,15 @@ def _turn_chunk(offsets, columns, first, last, turned, start):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _sum(turned, starts, rows, width, dm, dv, dmu, dsigma2):
+def _sum(turned, starts, rows, width, a, b, sums):
+    """sums[0] of a, and sums[1] of b where there is one."""
     blocks = (width + BLOCK - 1) // BLOCK
-    for task in prange(2 * blocks):
+    for task in prange(len(sums) * blocks):
         first = (task % blocks) * BLOCK
         if task < blocks:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), dm, dmu)
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), a, sums[0])
         else:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), dv, dsigma2)
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), b, sums[1])
 
 
 @njit(cache=True, error_model="numpy")

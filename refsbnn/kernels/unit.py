@@ -3,6 +3,8 @@
 Spikes are bytes: 1 is the upper state of the domain. Relaxed values are floats of m's type.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 
@@ -22,7 +24,7 @@ CHUNK = 1024  # units whose uniforms are made at a time; they stay in the first-
 
 def forward(
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray | Uniforms,
     *,
     noise: noises.Noise | str,
@@ -47,7 +49,7 @@ def forward(
     """
     check_choice("domain", domain, DOMAINS)
     noise, member = noises.get(noise), estimators.get(member)
-    m, v = check_moments(m, v)
+    m, v = check_moments(m, np.ones_like(m) if v is None else v)  # theory 3.18
     kind = fire.kind_of(member)
     if is_fast(kind, noise, m.dtype):
         source = philox.source(u, m.shape)
@@ -67,20 +69,21 @@ def backward(
     g: np.ndarray,
     h: np.ndarray,
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray | Uniforms,
     *,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     domain: str = "binary",
     extra: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """The estimator's gradients of m and v (theory 3.2).
 
     Arguments, results and errors as in `refsbnn.reference.unit.backward`; h is what `forward` returned.
     """
     check_choice("domain", domain, DOMAINS)
-    m, v = check_moments(m, v)
+    point = v is None
+    m, v = check_moments(m, np.ones_like(m) if v is None else v)  # theory 3.18
     g = check_float("g", g, m.shape, m.dtype)
     h = check_spikes(h, m.shape, m.dtype)
     if h.dtype != np.uint8 and domain == "bipolar":
@@ -89,7 +92,7 @@ def backward(
     dm, dv = np.empty_like(m), np.empty_like(m)
     gain = m.dtype.type(2 if domain == "bipolar" else 1)  # theory 1.4: dy = 2 dz
     _chain(g.reshape(-1), k.reshape(-1), m.reshape(-1), v.reshape(-1), gain, dm.reshape(-1), dv.reshape(-1))
-    return dm, dv
+    return dm, None if point else dv
 
 
 def is_fast(kind: int, noise: Noise, dtype: np.dtype) -> bool:

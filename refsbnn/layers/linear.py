@@ -25,7 +25,8 @@ class Linear(Layer):
     zero_mean : bool
         Filters without their mean (theory 3.7).
     posterior : {"gaussian", "point"}
-        "point" has no rho: each unit has noise of variance 1 of its own, and no KL term.
+        "point" weights have no rho and no KL term; the units that they feed have noise of variance 1 of their own
+        (theory 3.18).
     gain, spread : float
         Initial variance of mu over the weights, and initial sigma2, both times fan_in.
     prior : float
@@ -74,9 +75,8 @@ class Linear(Layer):
         mu = parameters["mu"]
         if self.zero_mean:
             mu = posterior.zero_mean(mu).astype(run.dtype, copy=False)
-        if self.posterior == "point":
-            sigma2, bias_sigma2 = np.zeros_like(mu), np.ones(self.out, run.dtype)
-        else:
+        sigma2, bias_sigma2 = None, None
+        if self.posterior == "gaussian":
             sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
         module, options = self.operator(run, place)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
@@ -109,7 +109,7 @@ class Dense(Linear):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "values", 1)
-        return signal.moments((self.out,))
+        return signal.moments((self.out,), point=self.posterior == "point")
 
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         return self.out, signal.shape[0]
@@ -148,7 +148,7 @@ class Conv2d(Linear):
         rows, columns = self._positions(signal)
         if min(rows, columns) < 1:
             raise InputError(f"conv2d: a filter of {self.size} does not fit on {signal} with padding {self.padding}")
-        return signal.moments((rows, columns, self.out))
+        return signal.moments((rows, columns, self.out), point=self.posterior == "point")
 
     def _positions(self, signal: Signal) -> tuple[int, int]:
         height, width = ((n + 2 * self.padding - self.size) // self.stride + 1 for n in signal.shape[:2])

@@ -33,7 +33,7 @@ class LeakyReadout(Layer):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1, time=True)
-        return Signal("moments", signal.shape)
+        return Signal("moments", signal.shape, point=signal.point)
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[Moments, Any]:
         m, v, tape = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
@@ -48,7 +48,10 @@ class LeakyReadout(Layer):
 
 @dataclass(frozen=True)
 class SampledReadout(Layer):
-    """One sample of the outputs under the readout's own posterior: moments to real values."""
+    """One sample of the outputs under the readout's own posterior: moments to real values.
+
+    Beside point weights the outputs are the means (theory 3.18).
+    """
 
     kind: ClassVar[str] = "sampled_readout"
 
@@ -57,6 +60,8 @@ class SampledReadout(Layer):
         return signal.values("real")
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
+        if x.v is None:
+            return x.m, (None, None, x.norm2)
         eps = run.draws.normals(place.index, place.input.shape).astype(run.dtype, copy=False)
         return run.backend.readout.sample_forward(x.m, x.v, eps), (x.v, eps, x.norm2)
 
@@ -64,5 +69,7 @@ class SampledReadout(Layer):
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
         v, eps, norm2 = tape
+        if v is None:
+            return Moments(g, None, np.zeros_like(norm2)), {}
         dm, dv = run.backend.readout.sample_backward(g, v, eps)
         return Moments(dm, dv, np.zeros_like(norm2)), {}

@@ -65,17 +65,24 @@ class Residual(Layer):
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[Moments, Any]:
         y, tapes = chain.forward(self._stages(place), run, parameters, x)
+        norm2 = x.norm2 + self.scale**2 * y.norm2
+        if x.v is None:
+            return Moments(x.m + self.scale * y.m, None, norm2), tapes  # theory 3.8, 3.18
         H, U = run.backend.residual.add_forward(x.m, x.v, y.m, y.v, scale=self.scale, accumulate=self.accumulate)
-        return Moments(H, U, x.norm2 + self.scale**2 * y.norm2), tapes
+        return Moments(H, U, norm2), tapes
 
     def backward(
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
     ) -> tuple[Moments, Parameters]:
         options = {"scale": self.scale, "accumulate": self.accumulate}
-        dH, dU, dm, dv = run.backend.residual.add_backward(g.m, g.v, **options)
+        if g.v is None:
+            dH, dU, dm, dv = g.m, None, self.scale * g.m, None
+        else:
+            dH, dU, dm, dv = run.backend.residual.add_backward(g.m, g.v, **options)
         into = Moments(dm, dv, self.scale**2 * g.norm2)
         dx, gradients = chain.backward(self._stages(place), run, parameters, tape, into, penalty)
-        return Moments(dH + dx.m, dU + dx.v, g.norm2 + dx.norm2), gradients
+        dU = None if dU is None else dU + dx.v
+        return Moments(dH + dx.m, dU, g.norm2 + dx.norm2), gradients
 
     def monitors(self, tape: Any) -> list[Monitor]:
         return [record for layer, own in zip(self.branch, tape, strict=True) for record in layer.monitors(own)]

@@ -23,16 +23,20 @@ def own_uniforms(run: Pass, place: Place, draws: int) -> np.ndarray | None:
     return np.stack(each)
 
 
-def monitor(m: np.ndarray, v: np.ndarray, z: np.ndarray, norm2: np.ndarray) -> Monitor:
+def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarray) -> Monitor:
     """The record of one layer of units with pre-activation moments m, v and spikes z in {0, 1}."""
+    if v is None:
+        return Monitor(float(z.mean()), float(m.std()), elbo.bias_penalty(norm2, np.ones_like(norm2))[0])
     noisy = v > 0.0
     r = m[noisy] / np.sqrt(v[noisy])
     spread = float(r.std()) if r.size else 0.0
     return Monitor(float(z.mean()), spread, elbo.bias_penalty(norm2, v)[0])
 
 
-def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients of penalty * B with respect to norm2 and v, in v's type (theory 4.5)."""
+def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Gradients of penalty * B with respect to norm2 and v, in norm2's type (theory 4.5)."""
+    if v is None:
+        return (penalty * elbo.bias_penalty(norm2, np.ones_like(norm2))[1]).astype(norm2.dtype, copy=False), None
     _, dnorm2, dv = elbo.bias_penalty(norm2, v)
     return (penalty * dnorm2).astype(v.dtype, copy=False), (penalty * dv).astype(v.dtype, copy=False)
 
@@ -84,7 +88,7 @@ class Spike(Layer):
         if penalty == 0.0:
             return Moments(dm, dv, np.zeros_like(x.norm2)), {}
         dnorm2, dv_penalty = weighted_penalty(penalty, x.norm2, x.v)
-        return Moments(dm, dv + dv_penalty, dnorm2), {}
+        return Moments(dm, None if dv is None else dv + dv_penalty, dnorm2), {}
 
     def monitors(self, tape: Any) -> list[Monitor]:
         x, _, h = tape
@@ -103,7 +107,8 @@ class LIF(Layer):
     theta : float
         Threshold.
     recurrent : bool
-        Whether the neurons feed one another; needs moments of shape (features,).
+        Whether the neurons feed one another; needs moments of shape (features,). The recurrent weights are points where
+        those that feed the layer are.
     member, noise
         As in `Spike`.
     reset : {"hard", "soft"}
@@ -152,10 +157,15 @@ class LIF(Layer):
         if not self.recurrent:
             return {}
         units = place.input.shape[0]
-        return initial_weights(streams, place.index, (units, units), self.gain, self.spread, "recurrent_")
+        weights = initial_weights(streams, place.index, (units, units), self.gain, self.spread, "recurrent_")
+        if place.input.point:
+            del weights["recurrent_rho"]
+        return weights
 
     def priors(self, place: Place) -> dict[str, float]:
-        return {"recurrent_": self.prior / place.input.shape[0]} if self.recurrent else {}
+        if not self.recurrent or place.input.point:
+            return {}
+        return {"recurrent_": self.prior / place.input.shape[0]}
 
     def operations(self, place: Place) -> int:
         return place.input.shape[0] ** 2 * (place.input.steps or 1) if self.recurrent else 0
@@ -164,10 +174,11 @@ class LIF(Layer):
         names = ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")
         return {name: getattr(self, name) for name in names}
 
-    def _weights(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray] | None:
+    def _weights(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray | None] | None:
         if not self.recurrent:
             return None
-        return parameters["recurrent_mu"], posterior.sigma2_of(parameters["recurrent_rho"])
+        rho = parameters.get("recurrent_rho")
+        return parameters["recurrent_mu"], None if rho is None else posterior.sigma2_of(rho)
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
         u = run.draws.address(place.index, place.input.shape, steps=place.input.steps)
@@ -190,7 +201,8 @@ class LIF(Layer):
         own = {}
         if weights is not None:
             own["recurrent_mu"] = gradient.recurrent_mu + 2.0 * weights[0] * dnorm2[:, None]
-            own["recurrent_rho"] = gradient.recurrent_sigma2 * weights[1]  # theory 3.5
+            if weights[1] is not None:
+                own["recurrent_rho"] = gradient.recurrent_sigma2 * weights[1]  # theory 3.5
         return Moments(gradient.m, gradient.v, dnorm2), own
 
     def monitors(self, tape: Any) -> list[Monitor]:

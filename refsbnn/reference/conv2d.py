@@ -4,6 +4,8 @@ Weights are shared over positions; local reparameterisation treats the positions
 are the same linear map with two sets of weights. Padding is with zeros that carry neither mean nor variance.
 """
 
+from typing import Any
+
 import numpy as np
 
 from refsbnn.errors import InputError, check_array
@@ -13,7 +15,7 @@ from refsbnn.reference.moments import LinearGradients, check_weights, square
 def forward(
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     bias_mu: np.ndarray | None = None,
     bias_sigma2: np.ndarray | None = None,
     *,
@@ -21,14 +23,14 @@ def forward(
     padding: int = 0,
     domain: str = "real",
     variance: str = "linear",
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """Mean and variance of the pre-activations (theory 3.1 and 3.6).
 
     Parameters
     ----------
     x : (..., height, width, in) array
     mu, sigma2 : (out, kh, kw, in) arrays
-        Posterior mean and variance of the filters.
+        Posterior mean and variance of the filters; sigma2 None for point weights (theory 3.18).
     bias_mu, bias_sigma2 : (out,) arrays, optional
     stride : int
         Step between positions, at least 1.
@@ -40,7 +42,7 @@ def forward(
     Returns
     -------
     m, v : (..., rows, columns, out) float64 arrays
-        rows = (height + 2 padding - kh) // stride + 1, columns likewise.
+        rows = (height + 2 padding - kh) // stride + 1, columns likewise; v None for point weights.
 
     Raises
     ------
@@ -58,16 +60,16 @@ def forward(
     x = check_input(x, mu, stride, padding)
     x2, _ = square(x, domain, variance)
     m = correlate(x, mu, stride, padding) + bias_mu  # theory 3.6
-    v = correlate(x2, sigma2, stride, padding) + bias_sigma2  # theory 3.6
+    v = None if sigma2 is None else correlate(x2, sigma2, stride, padding) + bias_sigma2  # theory 3.6
     return m, v
 
 
 def backward(
     dm: np.ndarray,
-    dv: np.ndarray,
+    dv: np.ndarray | None,
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     *,
     stride: int = 1,
     padding: int = 0,
@@ -80,6 +82,7 @@ def backward(
     Parameters
     ----------
     dm, dv : (..., rows, columns, out) arrays
+        dv None where sigma2 is None.
     x : (..., height, width, in) array
     mu, sigma2 : (out, kh, kw, in) arrays
     stride, padding, domain, variance
@@ -91,6 +94,7 @@ def backward(
     -------
     LinearGradients
         x (..., height, width, in) or None, mu and sigma2 (out, kh, kw, in), bias_mu and bias_sigma2 (out,).
+        Those of variances are None for point weights.
 
     Raises
     ------
@@ -100,17 +104,19 @@ def backward(
     mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, ndim=4)
     x = check_input(x, mu, stride, padding)
     dm = check_array("dm", dm, output_shape(x.shape, mu.shape, stride, padding))
-    dv = check_array("dv", dv, dm.shape)
     x2, dx2 = square(x, domain, variance)
-    dx = None
-    if input_gradient:
-        dx_mean = correlate_input_gradient(dm, x.shape, mu, stride, padding)
-        dx_variance = correlate_input_gradient(dv, x.shape, sigma2, stride, padding)
-        dx = dx_mean + dx_variance * dx2  # theory 3.3
     positions = tuple(range(dm.ndim - 1))
+    dx = correlate_input_gradient(dm, x.shape, mu, stride, padding) if input_gradient else None
+    dmu = correlate_weight_gradient(dm, x, mu.shape, stride, padding)  # theory 3.3
+    if sigma2 is None:
+        return LinearGradients(dx, dmu, None, dm.sum(axis=positions), None)  # theory 3.18
+    dv = check_array("dv", dv, dm.shape)
+    if input_gradient:
+        dx_variance = correlate_input_gradient(dv, x.shape, sigma2, stride, padding)
+        dx = dx + dx_variance * dx2  # theory 3.3
     return LinearGradients(
         x=dx,
-        mu=correlate_weight_gradient(dm, x, mu.shape, stride, padding),  # theory 3.3
+        mu=dmu,
         sigma2=correlate_weight_gradient(dv, x2, mu.shape, stride, padding),  # theory 3.3
         bias_mu=dm.sum(axis=positions),
         bias_sigma2=dv.sum(axis=positions),

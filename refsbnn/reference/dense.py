@@ -1,5 +1,7 @@
 """Dense layer with mean-field Gaussian weights under local reparameterisation (theory 3.1 to 3.4)."""
 
+from typing import Any
+
 import numpy as np
 
 from refsbnn.errors import check_array
@@ -9,20 +11,20 @@ from refsbnn.reference.moments import LinearGradients, check_weights, square
 def forward(
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     bias_mu: np.ndarray | None = None,
     bias_sigma2: np.ndarray | None = None,
     *,
     domain: str = "real",
     variance: str = "linear",
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """Mean and variance of the pre-activations (theory 3.1).
 
     Parameters
     ----------
     x : (..., in) array
     mu, sigma2 : (out, in) arrays
-        Posterior mean and variance of the weights.
+        Posterior mean and variance of the weights; sigma2 None for point weights (theory 3.18).
     bias_mu, bias_sigma2 : (out,) arrays, optional
     domain : {"real", "binary", "bipolar"}
         What x holds.
@@ -32,6 +34,7 @@ def forward(
     Returns
     -------
     m, v : (..., out) float64 arrays
+        v None for point weights.
 
     Raises
     ------
@@ -48,16 +51,16 @@ def forward(
     x = check_array("x", x, (*np.shape(x)[:-1], mu.shape[1]))
     x2, _ = square(x, domain, variance)
     m = x @ mu.T + bias_mu  # theory 3.1
-    v = x2 @ sigma2.T + bias_sigma2  # theory 3.1
+    v = None if sigma2 is None else x2 @ sigma2.T + bias_sigma2  # theory 3.1
     return m, v
 
 
 def backward(
     dm: np.ndarray,
-    dv: np.ndarray,
+    dv: np.ndarray | None,
     x: np.ndarray,
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     *,
     domain: str = "real",
     variance: str = "linear",
@@ -68,6 +71,7 @@ def backward(
     Parameters
     ----------
     dm, dv : (..., out) arrays
+        dv None where sigma2 is None.
     x : (..., in) array
     mu, sigma2 : (out, in) arrays
     domain, variance
@@ -79,6 +83,7 @@ def backward(
     -------
     LinearGradients
         x (..., in) or None, mu and sigma2 (out, in), bias_mu and bias_sigma2 (out,), summed over the leading axes.
+        Those of variances are None for point weights.
 
     Raises
     ------
@@ -88,9 +93,12 @@ def backward(
     mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, ndim=2)
     x = check_array("x", x, (*np.shape(x)[:-1], mu.shape[1]))
     dm = check_array("dm", dm, (*x.shape[:-1], mu.shape[0]))
-    dv = check_array("dv", dv, dm.shape)
     x2, dx2 = square(x, domain, variance)
     leading = tuple(range(x.ndim - 1))
+    if sigma2 is None:
+        dx = dm @ mu if input_gradient else None  # theory 3.18
+        return LinearGradients(dx, np.tensordot(dm, x, (leading, leading)), None, dm.sum(axis=leading), None)
+    dv = check_array("dv", dv, dm.shape)
     return LinearGradients(
         x=dm @ mu + (dv @ sigma2) * dx2 if input_gradient else None,  # theory 3.3
         mu=np.tensordot(dm, x, (leading, leading)),  # theory 3.3: dm^T x

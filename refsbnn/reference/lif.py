@@ -4,7 +4,7 @@ Given its own past spikes a membrane is Gaussian with mean M and variance V; the
 (M - theta, V). Arrays have time first.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,27 +18,33 @@ RESETS = ("hard", "soft")
 
 
 class LIFTape(NamedTuple):
-    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance, spikes."""
+    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance or None, spikes."""
 
     M: np.ndarray
-    V: np.ndarray
+    V: Any
     z: np.ndarray
 
 
+Recurrent = tuple[np.ndarray, np.ndarray | None]
+
+
 class LIFGradients(NamedTuple):
-    """Gradients of a LIF layer's arguments; the recurrent ones are None in a feed-forward layer."""
+    """Gradients of a LIF layer's arguments.
+
+    The recurrent ones are None in a feed-forward layer, those of variances beside point weights.
+    """
 
     m: np.ndarray
-    v: np.ndarray
+    v: Any
     recurrent_mu: np.ndarray | None
     recurrent_sigma2: np.ndarray | None
 
 
 def forward(
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray,
-    recurrent: tuple[np.ndarray, np.ndarray] | None = None,
+    recurrent: Recurrent | None = None,
     *,
     beta: float,
     theta: float,
@@ -53,11 +59,13 @@ def forward(
     Parameters
     ----------
     m, v : (T, batch, *units) arrays
-        Moments of the input current of each step.
+        Moments of the input current of each step. v None: the weights are points and a neuron has noise of its own,
+        V_t = 1 (theory 3.18).
     u : (T, batch, *units) array
         Uniforms in [0, 1).
     recurrent : (mu, sigma2), optional
-        Weights (units, units) from the previous step's spikes to this step's current; units must be one axis.
+        Weights (units, units) from the previous step's spikes to this step's current; units must be one axis. sigma2 is
+        None where v is.
     beta : float
         Decay of the membrane per step, in [0, 1].
     theta : float
@@ -90,8 +98,10 @@ def forward(
     >>> z.ravel(), tape.M.ravel()
     (array([0., 1., 0.]), array([0.6, 1.2, 0.6]))
     """
+    point = v is None
     m, v, u = check_moments(m, v, u)
-    recurrent = check_options(m.shape, recurrent, beta, theta, reset)
+    recurrent = check_options(m.shape, recurrent, beta, theta, reset, point)
+    accumulate = accumulate and not point  # theory 3.18
     noise, member = noises.get(noise), estimators.get(member)
     M, V, z = np.zeros((3, *m.shape))
     before_M, before_V, before_z = np.zeros((3, *m.shape[1:]))
@@ -99,7 +109,7 @@ def forward(
         m_t, v_t = m[t], v[t]
         if recurrent is not None:
             m_own, v_own = dense.forward(before_z, *recurrent, domain="binary", variance=variance)
-            m_t, v_t = m_t + m_own, v_t + v_own  # theory 3.1
+            m_t, v_t = m_t + m_own, v_t if v_own is None else v_t + v_own  # theory 3.1
         if reset == "hard":
             M[t] = beta * before_M * (1.0 - before_z) + m_t  # theory 3.9
             V[t] = beta**2 * before_V * (1.0 - before_z) + v_t  # theory 3.9
@@ -110,14 +120,14 @@ def forward(
             V[t] = v_t  # theory 3.9 and 3.10, instantaneous
         z[t] = fire(M[t] - theta, V[t], u[t], noise, member)  # theory 3.11
         before_M, before_V, before_z = M[t], V[t], z[t]
-    return z, LIFTape(M, V, z)
+    return z, LIFTape(M, None if point else V, z)
 
 
 def backward(
     g: np.ndarray,
     tape: LIFTape,
     u: np.ndarray,
-    recurrent: tuple[np.ndarray, np.ndarray] | None = None,
+    recurrent: Recurrent | None = None,
     *,
     beta: float,
     theta: float,
@@ -157,8 +167,10 @@ def backward(
     InputError
         As `forward`.
     """
+    point = tape.V is None
     M, V, u = check_moments(tape.M, tape.V, u)
-    recurrent = check_options(M.shape, recurrent, beta, theta, reset)
+    recurrent = check_options(M.shape, recurrent, beta, theta, reset, point)
+    accumulate = accumulate and not point  # theory 3.18
     noise, member = noises.get(noise), estimators.get(member)
     g = check_array("g", g, M.shape)
     z = check_array("z", tape.z, M.shape)
@@ -166,7 +178,7 @@ def backward(
     direct = np.zeros(M.shape) if dV is None else check_array("dV", dV, M.shape)
     gm, gv = np.zeros((2, *M.shape))
     dM, dV, dz = np.zeros((3, *M.shape[1:]))  # of step t + 1, and what that step sends to the spike z_t
-    d_recurrent = None if recurrent is None else (np.zeros_like(recurrent[0]), np.zeros_like(recurrent[1]))
+    d_recurrent = None if recurrent is None else np.zeros((2, *recurrent[0].shape))
     for t in reversed(range(len(M))):
         dM_unit, dV_unit = fire_backward(
             g[t] + dz, z[t], M[t] - theta, V[t], u[t], noise, member, None if draws is None else draws[:, t]
@@ -185,17 +197,20 @@ def backward(
         if recurrent is not None and d_recurrent is not None:
             own = dense.backward(dM, dV, z[t - 1], *recurrent, domain="binary", variance=variance)  # theory 3.3
             dz = dz + own.x
-            d_recurrent = d_recurrent[0] + own.mu, d_recurrent[1] + own.sigma2
-    return LIFGradients(gm, gv, *(d_recurrent or (None, None)))
+            d_recurrent[0] += own.mu
+            d_recurrent[1] += 0.0 if own.sigma2 is None else own.sigma2
+    d_mu, d_sigma2 = (None, None) if d_recurrent is None else d_recurrent
+    return LIFGradients(gm, gv, d_mu, d_sigma2) if not point else LIFGradients(gm, None, d_mu, None)
 
 
 def check_options(
     shape: tuple[int, ...],
-    recurrent: tuple[np.ndarray, np.ndarray] | None,
+    recurrent: Recurrent | None,
     beta: float,
     theta: float,
     reset: str,
-) -> tuple[np.ndarray, np.ndarray] | None:
+    point: bool,
+) -> Recurrent | None:
     """The recurrent weights as float64 after checking them and the neuron's numbers; raises InputError otherwise."""
     check_choice("reset", reset, RESETS)
     if not 0.0 <= beta <= 1.0 or not np.isfinite(theta):
@@ -206,4 +221,6 @@ def check_options(
     if recurrent is None:
         return None
     mu = check_array("recurrent mu", recurrent[0], (shape[2], shape[2]))
-    return mu, check_array("recurrent sigma2", recurrent[1], mu.shape, nonnegative=True)
+    if point != (recurrent[1] is None):
+        raise InputError("one of v and the recurrent sigma2 is None; point weights have neither")
+    return mu, None if point else check_array("recurrent sigma2", recurrent[1], mu.shape, nonnegative=True)

@@ -12,13 +12,16 @@ LOWEST = {"binary": 0.0, "bipolar": -1.0, "real": -np.inf}
 
 
 class LinearGradients(NamedTuple):
-    """Gradients of a linear layer, each of its argument's shape (theory 3.3); x is None where it was not wanted."""
+    """Gradients of a linear layer, each of its argument's shape (theory 3.3).
+
+    x is None where it was not wanted, sigma2 and bias_sigma2 are None for point weights.
+    """
 
     x: Any
     mu: np.ndarray
-    sigma2: np.ndarray
+    sigma2: Any
     bias_mu: np.ndarray
-    bias_sigma2: np.ndarray
+    bias_sigma2: Any
 
 
 def square(x: np.ndarray, domain: str, variance: str) -> tuple[np.ndarray, np.ndarray]:
@@ -66,12 +69,14 @@ def square(x: np.ndarray, domain: str, variance: str) -> tuple[np.ndarray, np.nd
 
 def check_weights(
     mu: np.ndarray,
-    sigma2: np.ndarray,
+    sigma2: np.ndarray | None,
     bias_mu: np.ndarray | None,
     bias_sigma2: np.ndarray | None,
     ndim: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any, np.ndarray, Any]:
     """The weights of a linear layer as float64; an absent bias is zero with variance zero.
+
+    Point weights (theory 3.18) have neither sigma2 nor bias_sigma2.
 
     Raises
     ------
@@ -79,8 +84,12 @@ def check_weights(
         `mu` has not `ndim` dimensions, a shape does not match it, a variance is negative, or NaN.
     """
     mu = check_array("mu", mu, (None,) * ndim)
-    sigma2 = check_array("sigma2", sigma2, mu.shape, nonnegative=True)
     zero = np.zeros(mu.shape[0])
     bias_mu = zero if bias_mu is None else check_array("bias_mu", bias_mu, zero.shape)
+    if sigma2 is None:
+        if bias_sigma2 is not None:
+            raise InputError("bias_sigma2 is given without sigma2; point weights have neither")
+        return mu, None, bias_mu, None
+    sigma2 = check_array("sigma2", sigma2, mu.shape, nonnegative=True)
     bias_sigma2 = zero if bias_sigma2 is None else check_array("bias_sigma2", bias_sigma2, zero.shape, nonnegative=True)
     return mu, sigma2, bias_mu, bias_sigma2

@@ -1,5 +1,7 @@
 """Readouts: the leaky integrator without spikes (theory 3.13) and logits sampled from their moments (theory 3.14)."""
 
+from typing import Any
+
 import numpy as np
 
 from refsbnn.errors import InputError, check_array, check_choice
@@ -8,8 +10,8 @@ REDUCTIONS = ("mean", "max", "last")
 
 
 def integrate_forward(
-    m: np.ndarray, v: np.ndarray, *, beta: float, reduce: str = "mean"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    m: np.ndarray, v: np.ndarray | None, *, beta: float, reduce: str = "mean"
+) -> tuple[np.ndarray, Any, np.ndarray]:
     """Mean and variance of a leaky integrator's mean, maximum or last value over time (theory 3.13).
 
     The membrane is A_t = beta A_{t-1} + a_t with a_t ~ N(m_t, v_t) independent over steps, so what is read is
@@ -19,7 +21,7 @@ def integrate_forward(
     Parameters
     ----------
     m, v : (T, ...) arrays
-        Moments of the input a_t of each class.
+        Moments of the input a_t of each class; v None for point weights, and then v_out.
     beta : float
         Decay per step, in [0, 1].
     reduce : {"mean", "max", "last"}
@@ -44,24 +46,24 @@ def integrate_forward(
     """
     check_choice("reduce", reduce, REDUCTIONS)
     m = check_array("m", m)
-    v = check_array("v", v, m.shape, nonnegative=True)
+    v = None if v is None else check_array("v", v, m.shape, nonnegative=True)
     if not 0.0 <= beta <= 1.0:
         raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
     if m.ndim == 0 or len(m) == 0:
         raise InputError(f"m has shape {m.shape}; expected (T, ...) with at least one step")
     c = np.stack([np.broadcast_to(row, m.shape[1:]) for row in coefficients(m, beta, reduce)])
     m_out = (c * m).sum(axis=0)  # theory 3.13: E sum_t c_t a_t
-    v_out = (c * c * v).sum(axis=0)  # theory 3.13: steps are independent
+    v_out = None if v is None else (c * c * v).sum(axis=0)  # theory 3.13: steps are independent
     return m_out, v_out, c
 
 
-def integrate_backward(dm: np.ndarray, dv: np.ndarray, tape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def integrate_backward(dm: np.ndarray, dv: np.ndarray | None, tape: np.ndarray) -> tuple[np.ndarray, Any]:
     """Gradients of the integrator's inputs (theory 3.13).
 
     Parameters
     ----------
     dm, dv : (...) arrays
-        Gradients of m_out and v_out.
+        Gradients of m_out and v_out; dv None for point weights.
     tape : (T, ...) array
         From `integrate_forward`.
 
@@ -75,8 +77,9 @@ def integrate_backward(dm: np.ndarray, dv: np.ndarray, tape: np.ndarray) -> tupl
         Shapes that do not fit, NaN.
     """
     dm = check_array("dm", dm, tape.shape[1:])
-    dv = check_array("dv", dv, tape.shape[1:])
-    return tape * dm, tape * tape * dv  # theory 3.13
+    if dv is None:
+        return tape * dm, None
+    return tape * dm, tape * tape * check_array("dv", dv, tape.shape[1:])  # theory 3.13
 
 
 def coefficients(m: np.ndarray, beta: float, reduce: str) -> np.ndarray:

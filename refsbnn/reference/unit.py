@@ -1,5 +1,7 @@
 """The noisy binary unit: z = 1[u < F(m / s)] and the backward of an estimator of the IW-ST family."""
 
+from typing import Any
+
 import numpy as np
 
 from refsbnn import estimators
@@ -11,7 +13,7 @@ DOMAINS = ("binary", "bipolar")
 
 def forward(
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray,
     *,
     noise: noises.Noise | str,
@@ -23,7 +25,8 @@ def forward(
     Parameters
     ----------
     m, v : (...) arrays
-        Mean and variance of the pre-activation; v = 0 is a unit without noise, z = 1[m > 0].
+        Mean and variance of the pre-activation; v = 0 is a unit without noise, z = 1[m > 0]. None stands for 1, the
+        unit's own noise beside point weights (theory 3.18).
     u : (...) array
         Uniforms in [0, 1), of the shape of m.
     noise : Noise or its name
@@ -49,8 +52,8 @@ def forward(
     array([1., 0., 0.])
     """
     check_choice("domain", domain, DOMAINS)
-    m, v, u = check_moments(m, v, u)
-    h = fire(m, v, u, noises.get(noise), estimators.get(member))
+    m, v_or_one, u = check_moments(m, v, u)
+    h = fire(m, v_or_one, u, noises.get(noise), estimators.get(member))
     return 2.0 * h - 1.0 if domain == "bipolar" else h  # theory 1.4
 
 
@@ -58,14 +61,14 @@ def backward(
     g: np.ndarray,
     h: np.ndarray,
     m: np.ndarray,
-    v: np.ndarray,
+    v: np.ndarray | None,
     u: np.ndarray,
     *,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     domain: str = "binary",
     extra: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Any]:
     """The estimator's gradients of m and v (theory 3.2).
 
     Parameters
@@ -82,7 +85,7 @@ def backward(
     Returns
     -------
     dm, dv : (...) float64 arrays
-        Zero where v = 0 (theory 3.17).
+        Zero where v = 0 (theory 3.17); dv None where v is None.
 
     Raises
     ------
@@ -90,18 +93,19 @@ def backward(
         As `forward`.
     """
     check_choice("domain", domain, DOMAINS)
-    m, v, u = check_moments(m, v, u)
+    m, v_or_one, u = check_moments(m, v, u)
     g = check_array("g", g, m.shape)
     h = check_array("h", h, m.shape)
     if domain == "bipolar":
         g, h = 2.0 * g, (h + 1.0) / 2.0  # theory 1.4: dy = 2 dz
-    return fire_backward(g, h, m, v, u, noises.get(noise), estimators.get(member), extra)
+    dm, dv = fire_backward(g, h, m, v_or_one, u, noises.get(noise), estimators.get(member), extra)
+    return dm, None if v is None else dv
 
 
-def check_moments(m: np.ndarray, v: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """m, v and u as float64 of one shape, v >= 0 and u in [0, 1); raises InputError otherwise."""
+def check_moments(m: np.ndarray, v: np.ndarray | None, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """m, v (1 where it is None) and u as float64 of one shape, v >= 0, u in [0, 1); raises InputError otherwise."""
     m = check_array("m", m)
-    v = check_array("v", v, m.shape, nonnegative=True)
+    v = np.ones(m.shape) if v is None else check_array("v", v, m.shape, nonnegative=True)
     u = check_array("u", u, m.shape, nonnegative=True)
     if u.size and u.max() >= 1.0:
         raise InputError(f"u holds {u.max():g}; expected uniforms in [0, 1)")

@@ -86,6 +86,29 @@ NETWORKS = {
         Signal("values", (12,)),
         RNG.normal(size=(BATCH, 12)),
     ),
+    "point residual stream": (
+        [
+            Conv2d(8, padding=1, posterior="point"),
+            Residual((Spike(domain="bipolar"), Conv2d(8, padding=1, posterior="point")), scale=0.5),
+            Spike(),
+            Flatten(),
+            Dense(5, posterior="point"),
+            SampledReadout(),
+        ],
+        Signal("values", (6, 6, 3)),
+        RNG.normal(size=(BATCH, 6, 6, 3)),
+    ),
+    "point neurons": (
+        [
+            Dense(33, posterior="point"),
+            LIF(recurrent=True, theta=0.3, member="fast-sigmoid(scale=5)"),
+            Dense(5, posterior="point"),
+            LeakyReadout(),
+            SampledReadout(),
+        ],
+        Signal("values", (20,), "binary", steps=7),
+        SOUND,
+    ),
 }
 
 

@@ -47,8 +47,9 @@ def close(given, exact, absolute, terms, dtype):
     domain=st.sampled_from(["real", "binary", "bipolar"]),
     variance=st.sampled_from(["linear", "quadratic"]),
     form=st.sampled_from(["floats", "spikes"]),
+    point=st.booleans(),
 )
-def test_agrees_with_the_reference(seed, leading, features, out, dtype, density, domain, variance, form):
+def test_agrees_with_the_reference(seed, leading, features, out, dtype, density, domain, variance, form, point):
     if form == "spikes" and domain == "real":
         domain = "binary"
     x, values, cast, exact = case(seed, leading, features, out, dtype, density, domain, form)
@@ -69,6 +70,15 @@ def test_agrees_with_the_reference(seed, leading, features, out, dtype, density,
     rows = int(np.prod(leading))
     for g, w, b, n in zip(got, want, bound, (2 * out, rows, rows, rows, rows), strict=True):
         close(g, w, b, n, dtype)
+    if point:  # the mean's half alone: sums in the same order, so the same bits
+        alone, none = dense.forward(x, cast[0], None, cast[2], **options)
+        assert none is None
+        assert (alone == m).all()
+        dx, *parts = dense.backward(cast[4], None, x, cast[0], None, **options)
+        exact_x = reference.backward(exact[4], None, values, exact[0], None, **options).x
+        close(dx, exact_x, bound.x, 2 * out, dtype)
+        for g, w in zip(parts, (got.mu, None, got.bias_mu, None), strict=True):
+            assert g is w is None or (g == w).all()
 
 
 def test_events_and_bytes_agree_to_the_bit():
@@ -97,6 +107,7 @@ def test_events_and_bytes_agree_to_the_bit():
         ({"mu": np.zeros((2, 4), np.float16)}, "mu has type float16; accepted: float32, float64"),
         ({"sigma2": np.zeros((2, 4))}, "sigma2 is a ndarray of type float64; expected a contiguous array of float32"),
         ({"sigma2": np.full((2, 4), -1.0, np.float32)}, "sigma2 holds the negative value -1"),
+        ({"sigma2": None, "bias_sigma2": np.zeros(2, np.float32)}, "bias_sigma2 is given without sigma2"),
         ({"domain": "real"}, "x holds spikes but the domain is 'real'"),
     ],
 )

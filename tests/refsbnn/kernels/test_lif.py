@@ -36,11 +36,17 @@ def cases(draw):
         "accumulate": draw(st.booleans()),
         "variance": draw(st.sampled_from(["linear", "quadratic"])),
     }
+    if draw(st.booleans()):  # point weights: no variances
+        arrays[1], weights = None, weights and (weights[0], None)
     return rng, arrays, weights, options, draw(st.booleans())
 
 
 def doubled(weights):
-    return weights and tuple(w.astype(float) for w in weights)
+    return weights and tuple(float64(w) for w in weights)
+
+
+def float64(array):
+    return None if array is None else np.asarray(array, float)
 
 
 @SETTINGS
@@ -48,34 +54,38 @@ def doubled(weights):
 def test_agrees_with_the_reference(case):
     rng, (m, v, g), weights, options, reset_gradient = case
     u = rng.integers(0, 2**24, m.shape) * 2.0**-24
-    want, tape = reference.forward(m.astype(float), v.astype(float), u, doubled(weights), **options)
+    want, tape = reference.forward(m.astype(float), float64(v), u, doubled(weights), **options)
+    V = np.ones_like(m) if v is None else tape.V
     if options["member"] in SPIKING:  # one spike on the brink would send the two apart from there on
-        r = (tape.M - options["theta"]) / np.sqrt(tape.V)
+        r = (tape.M - options["theta"]) / np.sqrt(V)
         assume((np.abs(u - noise.get(options["noise"]).cdf(r)) > SAFE).all())
     z, own = lif.forward(m, v, u, weights, **options)
     assert z.dtype == (np.uint8 if options["member"] in SPIKING else m.dtype)
     steps, inputs = len(m), m.shape[2] + 4
     terms = 4 * steps * inputs  # roundings that reach one number, each at most eps of the largest intermediate one
     close(own.M, tape.M, size(tape.M, m, want @ np.abs(weights[0].T) if weights else m), terms)
-    close(own.V, tape.V, size(tape.V, v), terms)
+    if v is None:
+        assert own.V is tape.V is None
+    else:
+        close(own.V, tape.V, size(tape.V, v), terms)
     if z.dtype == np.uint8:
         assert (z == want).all()
     else:
-        close(z, want, 1.0 + size(tape.M / np.sqrt(tape.V)), terms)
+        close(z, want, 1.0 + size(tape.M / np.sqrt(V)), terms)
     extra = rng.random((draws, *m.shape)) if (draws := estimators.get(options["member"]).draws) else None
     words = {**options, "reset_gradient": reset_gradient, "extra": extra}
     direct = rng.normal(size=m.shape).astype(m.dtype)
     got = lif.backward(g, own, u, weights, dV=direct, **words)
     exact = reference.backward(
-        g.astype(float), reference.LIFTape(*(np.asarray(part, float) for part in own)), u, doubled(weights),
+        g.astype(float), reference.LIFTape(*(float64(part) for part in own)), u, doubled(weights),
         dV=direct.astype(float), **words,
     )  # fmt: skip
-    largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, tape.V))
+    largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, V))
     for part, truth in zip(got, exact, strict=True):
         if truth is None:
             assert part is None
         else:
-            close(part, truth, largest, terms * (1.0 + m.shape[1]) + 40.0 * (1.0 + size(tape.M / np.sqrt(tape.V)) ** 2))
+            close(part, truth, largest, terms * (1.0 + m.shape[1]) + 40.0 * (1.0 + size(tape.M / np.sqrt(V)) ** 2))
 
 
 def test_uniforms_by_address_are_the_same_bits():
@@ -95,6 +105,7 @@ def test_uniforms_by_address_are_the_same_bits():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"recurrent": (np.zeros((3, 3), np.float32), None)}, "point weights have neither"),
         ({"recurrent": (np.zeros((3, 3)), np.zeros((3, 3)))}, "recurrent mu is a ndarray of type float64"),
         ({"recurrent": (np.zeros((2, 3), np.float32),) * 2}, r"recurrent mu has shape \(2, 3\); expected \(3, 3\)"),
         ({"beta": 1.5}, "beta and theta are 1.5"),
