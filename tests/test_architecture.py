@@ -24,7 +24,7 @@ ALLOWED = {
 # What a function may import when it is called: the extras of setup.cfg (`data`, `mpi`, `plots`, `peers`).
 ALLOWED_LATE = {
     "oracle": set(),
-    "refsbnn": {"tonic", "mpi4py"},
+    "refsbnn": {"tonic", "mpi4py", "matplotlib"},
     "validation": {"matplotlib", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # An implementation in another framework imports it at the top; `refsbnn conformance` and `bench` load it by name.

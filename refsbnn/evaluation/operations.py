@@ -7,7 +7,7 @@ silent spike reaches one weight. A spike costs as many as the weights it meets, 
 counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,17 @@ class Counts:
     def add(self, tape: Tape) -> None:
         """Count one forward pass of a batch; the network must keep its tapes (recompute = 0)."""
         self.passes += len(tape.run.draws.samples)
-        self._walk(self.network.stages, tape.stages, "")
+        for name, stage, own in leaves(self.network.stages, tape.stages):
+            layer = stage.layer
+            if isinstance(layer, Dense | Conv2d):
+                self._count(name, stage, fan_out(own[0], layer, stage.place.input))
+            elif isinstance(layer, Spike):
+                self._fire(name, stage, upper(own[2], layer.domain))
+            elif isinstance(layer, LIF):
+                spikes = own[2].z
+                self._fire(name, stage, upper(spikes, "binary"))
+                if layer.recurrent:  # the last step's spikes feed no later step
+                    self._count(name, stage, count(spikes[:-1], "binary") * spikes.shape[-1])
 
     def rates(self) -> list[Rate]:
         """Firing rates, in forward order."""
@@ -71,21 +81,6 @@ class Counts:
         """Synaptic operations of every layer with weights, in forward order."""
         return [Operations(name, total / self.passes, self._dense[name]) for name, total in self._counted.items()]
 
-    def _walk(self, stages: Sequence[Stage], tapes: Sequence[Any], prefix: str) -> None:
-        for stage, tape in zip(stages, tapes, strict=True):
-            layer, name = stage.layer, prefix + stage.name
-            if isinstance(layer, Residual):
-                self._walk(connect(layer.branch, stage.place.input, stage.place.index), tape, f"{name}.")
-            elif isinstance(layer, Dense | Conv2d):
-                self._count(name, stage, fan_out(tape[0], layer, stage.place.input))
-            elif isinstance(layer, Spike):
-                self._fire(name, stage, upper(tape[2], layer.domain))
-            elif isinstance(layer, LIF):
-                spikes = tape[2].z
-                self._fire(name, stage, upper(spikes, "binary"))
-                if layer.recurrent:  # the last step's spikes feed no later step
-                    self._count(name, stage, count(spikes[:-1], "binary") * spikes.shape[-1])
-
     def _fire(self, name: str, stage: Stage, spikes: float) -> None:
         self._spikes[name] = self._spikes.get(name, 0) + spikes
         self._places[name] = int(np.prod(stage.output.shape)) * (stage.output.steps or 1)
@@ -93,6 +88,26 @@ class Counts:
     def _count(self, name: str, stage: Stage, operations: int) -> None:
         self._counted[name] = self._counted.get(name, 0) + operations
         self._dense[name] = stage.layer.operations(stage.place)
+
+
+def leaves(stages: Sequence[Stage], tapes: Sequence[Any], prefix: str = "") -> Iterator[tuple[str, Stage, Any]]:
+    """Every layer with its name and its tape in forward order, those inside residual blocks in place of the block."""
+    for stage, tape in zip(stages, tapes, strict=True):
+        name, layer = prefix + stage.name, stage.layer
+        if isinstance(layer, Residual):
+            yield from leaves(connect(layer.branch, stage.place.input, stage.place.index), tape, f"{name}.")
+        else:
+            yield name, stage, tape
+
+
+def fired(network: Network, tape: Tape) -> Iterator[tuple[str, np.ndarray]]:
+    """What the units of each layer gave, as shares of the upper state: (batch, *units), or (steps, batch, *units)."""
+    for name, stage, own in leaves(network.stages, tape.stages):
+        if isinstance(stage.layer, LIF):
+            yield name, own[2].z
+        elif isinstance(stage.layer, Spike):
+            z = own[2]
+            yield name, (z + 1.0) / 2.0 if stage.layer.domain == "bipolar" and z.dtype.kind == "f" else z
 
 
 def upper(spikes: np.ndarray, domain: str) -> float:

@@ -1,6 +1,6 @@
 """Scores of predicted probabilities: accuracy, log score, Brier score, calibration."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -8,34 +8,6 @@ import numpy as np
 from refsbnn.errors import InputError, check_array
 
 BINS = 15  # of the confidences
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores of predicted probabilities, as means over examples.
-
-    Attributes
-    ----------
-    accuracy : float
-        Share of examples whose most probable class (the first of equals) is the label.
-    nll : float
-        Mean of -ln p(label) in nats; a probability below the smallest normal float counts as that float.
-    brier : float
-        Sum over classes of the squared difference between p and the one-hot label; from 0 to 2.
-    calibration_error : float
-        Expected calibration error of `Reliability`.
-    examples : int
-    """
-
-    accuracy: float
-    nll: float
-    brier: float
-    calibration_error: float
-    examples: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The numbers by name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -64,6 +36,37 @@ class Reliability:
     def as_dict(self) -> dict[str, list[float]]:
         """The three arrays as lists."""
         return {name: getattr(self, name).tolist() for name in ("count", "confidence", "accuracy")}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of predicted probabilities, as means over examples.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of examples whose most probable class (the first of equals) is the label.
+    nll : float
+        Mean of -ln p(label) in nats; a probability below the smallest normal float counts as that float.
+    brier : float
+        Sum over classes of the squared difference between p and the one-hot label; from 0 to 2.
+    calibration_error : float
+        Expected calibration error of `Reliability`.
+    examples : int
+    reliability : Reliability
+    """
+
+    accuracy: float
+    nll: float
+    brier: float
+    calibration_error: float
+    examples: int
+    reliability: Reliability = field(repr=False, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers by name, arrays as lists."""
+        numbers = {item.name: getattr(self, item.name) for item in fields(self)}
+        return numbers | {"reliability": self.reliability.as_dict()}
 
 
 def reliability(p: np.ndarray, labels: np.ndarray, bins: int = BINS) -> Reliability:
@@ -123,13 +126,14 @@ def score(p: np.ndarray, labels: np.ndarray) -> Scores:
     Scores(accuracy=1.0, nll=0.34657359027997264, brier=0.25, calibration_error=0.25, examples=2)
     """
     p, labels = check(p, labels)
-    chosen = p[np.arange(len(p)), labels]
+    chosen, bins = p[np.arange(len(p)), labels], reliability(p, labels)
     return Scores(
         accuracy=float((p.argmax(axis=1) == labels).mean()),
         nll=float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean()),
         brier=float(np.square(p - np.eye(p.shape[1])[labels]).sum(axis=1).mean()),
-        calibration_error=reliability(p, labels).error,
+        calibration_error=bins.error,
         examples=len(p),
+        reliability=bins,
     )
 
 
