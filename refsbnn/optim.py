@@ -1,5 +1,10 @@
-"""Optimisers: one step from parameters and gradients to new parameters. Pure functions of their state."""
+"""Optimisers, learning-rate schedules and clipping.
 
+An update walks through an array in blocks that stay in the processor's cache, with two of them as scratch. It gives
+new parameters and leaves its arguments alone; the optimiser's own buffers, in the parameters' type, change in place.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import cos, pi
 
@@ -8,6 +13,18 @@ import numpy as np
 from refsbnn.errors import InputError, check_choice
 
 Parameters = dict[str, np.ndarray]
+SCHEDULES = ("constant", "cosine", "step")
+BLOCK = 1 << 15  # numbers; a block of each array of an update fits a second-level cache
+
+
+def decayed(key: str) -> bool:
+    """Whether weight decay applies to a parameter: not to rho, where 0 would mean a variance of 1."""
+    return not key.endswith("rho")
+
+
+def blocks(length: int) -> Iterator[slice]:
+    """Slices that cut a flat array into blocks."""
+    return (slice(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK))
 
 
 @dataclass
@@ -20,6 +37,13 @@ class Adam:
         Of the running mean and mean square of the gradient.
     epsilon : float
     weight_decay : float
+        Times the rate, what a step takes off every parameter but rho; not 0 makes this AdamW.
+
+    Attributes
+    ----------
+    steps : int
+    buffers : dict
+        "mean" and "square": the running means, a dictionary with the parameters' keys each.
     """
 
     decay1: float = 0.9
@@ -27,8 +51,7 @@ class Adam:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
     steps: int = 0
-    mean: Parameters = field(default_factory=dict)
-    square: Parameters = field(default_factory=dict)
+    buffers: dict[str, Parameters] = field(default_factory=lambda: {"mean": {}, "square": {}})
 
     def step(self, parameters: Parameters, gradients: Parameters, rate: float) -> Parameters:
         """Parameters after one descent step.
@@ -40,14 +63,29 @@ class Adam:
         array([0.9])
         """
         self.steps += 1
-        out = {}
-        for key, g in gradients.items():
-            mean = self.mean[key] = self.decay1 * self.mean.get(key, 0.0) + (1 - self.decay1) * g
-            square = self.square[key] = self.decay2 * self.square.get(key, 0.0) + (1 - self.decay2) * g * g
-            scale = np.sqrt(square / (1 - self.decay2**self.steps)) + self.epsilon
-            change = mean / (1 - self.decay1**self.steps) / scale
-            out[key] = parameters[key] - rate * (change + self.weight_decay * parameters[key])
-        return out
+        return {key: self._updated(key, parameters[key], g, rate) for key, g in gradients.items()}
+
+    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+        mean, square = (buffer_of(self.buffers[name], key, parameter) for name in ("mean", "square"))
+        p, g = np.ravel(parameter), np.ravel(gradient)
+        unbiased1, unbiased2 = 1 - self.decay1**self.steps, 1 - self.decay2**self.steps
+        decay = self.weight_decay if decayed(key) else 0.0
+        out = np.empty_like(p)
+        scratch = np.empty((2, min(BLOCK, p.size)), p.dtype)
+        for at in blocks(p.size):
+            m, v, a, b = mean[at], square[at], *scratch[:, : at.stop - at.start]
+            np.multiply(m, self.decay1, out=m)
+            m += np.multiply(g[at], 1 - self.decay1, out=a)
+            np.multiply(v, self.decay2, out=v)
+            np.multiply(g[at], 1 - self.decay2, out=a)
+            v += np.multiply(a, g[at], out=a)
+            np.sqrt(np.divide(v, unbiased2, out=a), out=a)
+            a += self.epsilon
+            np.divide(np.divide(m, unbiased1, out=b), a, out=b)
+            if decay:
+                b += np.multiply(p[at], decay, out=a)
+            np.subtract(p[at], np.multiply(b, rate, out=b), out=out[at])
+        return out.reshape(parameter.shape)
 
 
 @dataclass
@@ -57,44 +95,107 @@ class SGD:
     Parameters
     ----------
     momentum : float
+    weight_decay : float
+        Added to the gradient, times the parameter, of every parameter but rho.
+
+    Attributes
+    ----------
+    steps : int
+    buffers : dict
+        "velocity": a dictionary with the parameters' keys.
     """
 
     momentum: float = 0.9
-    velocity: Parameters = field(default_factory=dict)
+    weight_decay: float = 0.0
+    steps: int = 0
+    buffers: dict[str, Parameters] = field(default_factory=lambda: {"velocity": {}})
 
     def step(self, parameters: Parameters, gradients: Parameters, rate: float) -> Parameters:
         """Parameters after one descent step."""
-        out = {}
-        for key, g in gradients.items():
-            velocity = self.velocity[key] = self.momentum * self.velocity.get(key, 0.0) + g
-            out[key] = parameters[key] - rate * velocity
-        return out
+        self.steps += 1
+        return {key: self._updated(key, parameters[key], g, rate) for key, g in gradients.items()}
+
+    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+        velocity = buffer_of(self.buffers["velocity"], key, parameter)
+        p, g = np.ravel(parameter), np.ravel(gradient)
+        decay = self.weight_decay if decayed(key) else 0.0
+        out = np.empty_like(p)
+        scratch = np.empty(min(BLOCK, p.size), p.dtype)
+        for at in blocks(p.size):
+            v, a = velocity[at], scratch[: at.stop - at.start]
+            np.multiply(v, self.momentum, out=v)
+            v += g[at]
+            if decay:
+                v += np.multiply(p[at], decay, out=a)
+            np.subtract(p[at], np.multiply(v, rate, out=a), out=out[at])
+        return out.reshape(parameter.shape)
 
 
-def rate(schedule: str, peak: float, step: int, steps: int, warmup: int = 0) -> float:
+def buffer_of(buffers: Parameters, key: str, like: np.ndarray) -> np.ndarray:
+    """A flat view of an optimiser's buffer for one parameter; zeros before the first step."""
+    if key not in buffers:
+        buffers[key] = np.zeros(like.shape, like.dtype)
+    return buffers[key].reshape(-1)
+
+
+def rate(
+    schedule: str,
+    peak: float,
+    step: int,
+    steps: int,
+    warmup: int = 0,
+    *,
+    drops: Sequence[int] = (),
+    factor: float = 0.1,
+) -> float:
     """Learning rate at a step.
 
     Parameters
     ----------
-    schedule : {"constant", "cosine"}
-        After the warm-up; "cosine" falls to 0 at the last step.
+    schedule : {"constant", "cosine", "step"}
+        After the warm-up; "cosine" falls to 0 at the last step, "step" by `factor` at each of `drops`.
     peak : float
     step, steps : int
         Steps done so far, and in all.
     warmup : int
         Steps of linear rise.
+    drops : sequence of int
+        Steps at which "step" falls.
+    factor : float
 
     Examples
     --------
     >>> [round(rate("cosine", 1.0, step, 8, warmup=2), 3) for step in range(8)]
     [0.5, 1.0, 1.0, 0.933, 0.75, 0.5, 0.25, 0.067]
+    >>> [rate("step", 1.0, step, 4, drops=[1, 3], factor=0.5) for step in range(4)]
+    [1.0, 0.5, 0.5, 0.25]
     """
-    check_choice("schedule", schedule, ("constant", "cosine"))
+    check_choice("schedule", schedule, SCHEDULES)
     if step < warmup:
         return peak * (step + 1) / warmup
     if schedule == "constant":
         return peak
+    if schedule == "step":
+        return peak * factor ** sum(step >= drop for drop in drops)
     return peak * 0.5 * (1.0 + cos(pi * (step - warmup) / max(steps - warmup, 1)))
+
+
+def squares(values: np.ndarray) -> float:
+    """Sum of squares in float64, in a written order whatever the number of threads.
+
+    Examples
+    --------
+    >>> squares(np.array([3.0, 4.0]))
+    25.0
+    """
+    flat = np.ravel(values)
+    scratch = np.empty(min(BLOCK, flat.size))
+    total = 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for at in blocks(flat.size):
+            block = np.multiply(flat[at], flat[at], out=scratch[: at.stop - at.start], dtype=np.float64)
+            total += float(block.sum())
+    return total
 
 
 def clip(gradients: Parameters, largest: float) -> tuple[Parameters, float]:
@@ -105,9 +206,13 @@ def clip(gradients: Parameters, largest: float) -> tuple[Parameters, float]:
     InputError
         A gradient that is not finite, naming the parameter.
     """
-    for key, g in gradients.items():
-        if not np.isfinite(g).all():
+    total = 0.0
+    for key in sorted(gradients):
+        own = squares(gradients[key])
+        if not np.isfinite(own) and not np.isfinite(gradients[key]).all():
             raise InputError(f"the gradient of {key!r} is not finite; a lower learning rate or clipping may help")
-    norm = float(np.sqrt(sum(float(np.square(gradients[key]).sum()) for key in sorted(gradients))))
-    factor = largest / norm if norm > largest else 1.0
-    return {key: factor * g for key, g in gradients.items()}, norm
+        total += own
+    norm = float(np.sqrt(total))
+    if norm <= largest:
+        return gradients, norm
+    return {key: (largest / norm) * g for key, g in gradients.items()}, norm

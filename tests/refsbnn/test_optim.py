@@ -26,11 +26,30 @@ def test_sgd_with_momentum_is_its_recursion():
     np.testing.assert_allclose(w["w"], 1.0 - 0.1 * 1.0 - 0.1 * (0.5 * 1.0 + 2.0))
 
 
-def test_steps_leave_their_arguments_alone():
-    w, g = {"w": np.ones(3)}, {"w": np.ones(3)}
-    optim.Adam().step(w, g, 0.1)
-    optim.SGD().step(w, g, 0.1)
-    np.testing.assert_array_equal(w["w"], np.ones(3))
+def test_weight_decay_spares_rho():
+    """AdamW takes rate * decay * w off; SGD adds decay * w to the gradient; neither pulls a log-variance to 0."""
+    w = {"0.dense.mu": np.array([2.0]), "0.dense.rho": np.array([-3.0])}
+    still = {key: np.zeros(1) for key in w}
+    for optimiser in (optim.Adam(weight_decay=0.5), optim.SGD(weight_decay=0.5)):
+        out = optimiser.step(w, still, 0.1)
+        assert out["0.dense.mu"][0] == pytest.approx(2.0 - 0.1 * 0.5 * 2.0)
+        assert out["0.dense.rho"][0] == -3.0
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.SGD])
+def test_blocks_are_the_whole_array_in_its_own_type(make):
+    """Across the border of a block every entry gets the update it gets alone, and float32 stays float32."""
+    rng = np.random.default_rng(1)
+    n = optim.BLOCK + 3
+    w, g = (rng.standard_normal((n, 1)).astype(np.float32) for _ in range(2))
+    whole, single = make(weight_decay=0.1), make(weight_decay=0.1)
+    entries = [0, optim.BLOCK - 1, optim.BLOCK, n - 1]
+    a, b = {"w": w}, {"w": w[entries]}
+    for _ in range(3):
+        a, b = whole.step(a, {"w": g}, 0.1), single.step(b, {"w": g[entries]}, 0.1)
+    assert a["w"].dtype == np.float32
+    assert all(buffer["w"].dtype == np.float32 for buffer in whole.buffers.values())
+    np.testing.assert_array_equal(a["w"][entries], b["w"])
 
 
 def test_clipping_keeps_the_direction():
@@ -50,5 +69,6 @@ def test_schedules():
     assert optim.rate("constant", 0.5, 7, 10) == 0.5
     assert optim.rate("cosine", 1.0, 5, 10) == pytest.approx(0.5)
     assert optim.rate("cosine", 1.0, 0, 10, warmup=4) == 0.25
-    with pytest.raises(InputError, match="accepted: 'constant', 'cosine'"):
+    assert [optim.rate("step", 8.0, s, 9, 2, drops=[3, 5], factor=0.25) for s in (0, 2, 3, 4, 5)] == [4, 8, 2, 2, 0.5]
+    with pytest.raises(InputError, match="accepted: 'constant', 'cosine', 'step'"):
         optim.rate("linear", 1.0, 0, 10)
