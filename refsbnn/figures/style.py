@@ -9,7 +9,7 @@ INK, QUIET, GRID = "#1f2430", "#6b7280", "#e5e7eb"
 # Told apart by people who are blind to red or green (Okabe and Ito 2008), dark enough for thin lines.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#a5528c", "#b8860b", "#3a9bd6", "#5c4b8a", "#7a7a7a")
 DOTS = 150  # per inch
-SHEET: dict[str, Any] = {
+SHEET: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": INK,
