@@ -84,7 +84,8 @@ def backward(
     x = check_values(x, mu.shape[1], mu.dtype, domain, variance)
     leading = x.shape[:-1]
     dm = check_float("dm", dm, (*leading, len(mu)), mu.dtype).reshape(-1, len(mu))
-    bias_mu, bias_sigma2 = matrix.column_sums(dm), None
+    bias_mu: np.ndarray = matrix.column_sums(dm)
+    bias_sigma2: Any = None
     if sigma2 is not None:
         dv = check_float("dv", dv, (*leading, len(mu)), mu.dtype).reshape(-1, len(mu))
         bias_sigma2 = matrix.column_sums(dv)

@@ -54,7 +54,7 @@ def _add_columns(array, parts):
 
 def _run(a: np.ndarray, b: np.ndarray, rows: int, a_row: int, a_step: int, depth: int) -> np.ndarray:
     wide = widened(b)
-    c = aligned_zeros(rows * wide.shape[1], a.dtype).reshape(rows, wide.shape[1])
+    c = np.empty((rows, wide.shape[1]), a.dtype)
     _blocks(a.ravel(), a_row, a_step, wide.ravel(), c.ravel(), rows, wide.shape[1], depth)
     return c if c.shape[1] == b.shape[1] else np.ascontiguousarray(c[:, : b.shape[1]])
 
@@ -65,6 +65,7 @@ def _blocks(a, a_row, a_step, b, c, rows, columns, depth):
     for task in prange((rows + ROWS - 1) // ROWS):
         first = task * ROWS
         count = min(ROWS, rows - first)
+        c[first * columns : (first + count) * columns] = 0
         for k in range(0, depth, DEPTH):
             terms = min(DEPTH, depth - k)
             a0 = first * a_row + k * a_step

@@ -17,10 +17,12 @@ def test_times_the_engine_and_counts_its_memory(tmp_path: Path, capsys: pytest.C
     assert cli.main(["bench", "--small", "--rounds", "2", "--threads", "1", "--epoch", "--json", str(path)]) == 0
     out = json.loads(path.read_text())
     for case in CASES:
-        row = out[case]["contestants"]["engine"]
-        assert row["times_engine"] == 1.0
-        assert row["least_s"] <= row["quartiles_s"][0] <= row["median_s"] <= row["quartiles_s"][1]
-        assert row["epoch_s"] > 0.0
+        assert set(out[case]["contestants"]) == set(bench.PEERS[case])
+        for name, row in out[case]["contestants"].items():
+            assert row["engine"] == name
+            assert row["times_engine"] == 1.0
+            assert row["least_s"] <= row["quartiles_s"][0] <= row["median_s"] <= row["quartiles_s"][1]
+            assert row["epoch_s"] > 0.0
         parts = out[case]["analytic"]
         assert parts["sum"] == pytest.approx(sum(value for key, value in parts.items() if key != "sum"))
         assert 0.0 < parts["tape"] < row["peak_MiB"]
@@ -31,7 +33,7 @@ def test_times_the_engine_and_counts_its_memory(tmp_path: Path, capsys: pytest.C
 def test_peers_learn_the_same_case(case: str) -> None:
     """Each contestant's loss is finite and falls on its one batch; those of the same mathematics start alike."""
     pytest.importorskip("torch", reason="needs the extra peers")
-    for name in bench.PEERS[case]:
+    for name in [name for peers in bench.PEERS[case].values() for name in peers]:
         if "compile" in name or name in bench.NEEDS:
             continue  # minutes of compiling, or other extras: `refsbnn bench --peers --small` runs them
         worker = bench.Worker(name, case, 1, True)

@@ -18,10 +18,13 @@ from refsbnn.training.files import write_json
 from validation.benchmarks.peers.cases import CASES, case_of
 
 EXAMPLE = "example: refsbnn bench --case a --peers --json bench.json"
-ENGINE = "engine"
-PEERS = {
-    "a": ("torch_shd", "torch_compile_shd", "torch_plain_shd", "snntorch_shd", "spikingjelly_shd", "norse_shd"),
-    "b": ("torch_cifar", "torch_compile_cifar"),
+# Each engine with the contestants that do the same mathematics.
+PEERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "a": {
+        "engine": ("torch_shd", "torch_compile_shd"),
+        "engine_plain": ("torch_plain_shd", "snntorch_shd", "spikingjelly_shd", "norse_shd"),
+    },
+    "b": {"engine": ("torch_cifar", "torch_compile_cifar")},
 }
 NEEDS = {"snntorch_shd": "snntorch", "spikingjelly_shd": "spikingjelly", "norse_shd": "norse"}
 
@@ -87,15 +90,18 @@ class Worker:
             self.process.communicate("end\n")
 
 
-def run(case: str, names: Sequence[str], threads: int, rounds: int, small: bool, epoch: bool) -> dict[str, Any]:
+def run(case: str, rivals: dict[str, list[str]], threads: int, rounds: int, small: bool, epoch: bool) -> dict[str, Any]:
     """Time the contestants in turns: round by round, so that what disturbs the machine disturbs all.
+
+    `rivals` are the engines, each with the contestants that are compared with it.
 
     Returns
     -------
     dict
-        For each contestant median, quartiles and least seconds a step, first step, memory, and its ratio to the engine.
+        For each contestant median, quartiles and least seconds a step, first step, memory; ratios to its engine's.
     """
-    workers = [Worker(name, case, threads, small) for name in names]
+    engine_of = {name: engine for engine, others in rivals.items() for name in (engine, *others)}
+    workers = [Worker(name, case, threads, small) for name in engine_of]
     try:
         for _ in range(rounds):
             for worker in workers:
@@ -119,9 +125,11 @@ def run(case: str, names: Sequence[str], threads: int, rounds: int, small: bool,
             "epoch_s": epochs.get(worker.name),
             "about": worker.start["about"],
         }
-    for numbers in out.values():
-        numbers["times_engine"] = numbers["median_s"] / out[ENGINE]["median_s"]
-        numbers["memory_times_engine"] = numbers["peak_MiB"] / out[ENGINE]["peak_MiB"]
+    for name, numbers in out.items():
+        engine = out[engine_of[name]]
+        numbers["engine"] = engine_of[name]
+        numbers["times_engine"] = numbers["median_s"] / engine["median_s"]
+        numbers["memory_times_engine"] = numbers["peak_MiB"] / engine["peak_MiB"]
     return out
 
 
@@ -169,14 +177,15 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("--peers needs PyTorch, which is not installed; accepted: pip install 'refsbnn[peers]'")
     out: dict[str, Any] = {"threads": arguments.threads, "rounds": arguments.rounds, "versions": versions()}
     for case in CASES if arguments.case == "all" else [arguments.case]:
-        names = [ENGINE]
-        for peer in PEERS[case] if arguments.peers else ():
-            library = NEEDS.get(peer, "torch")
-            if find_spec(library) is None:
-                print(f"{peer} is left out: {library} is not installed")
-            else:
-                names.append(peer)
-        numbers = run(case, names, arguments.threads, arguments.rounds, arguments.small, arguments.epoch)
+        rivals: dict[str, list[str]] = {engine: [] for engine in PEERS[case]}
+        for engine, peers in PEERS[case].items() if arguments.peers else ():
+            for peer in peers:
+                library = NEEDS.get(peer, "torch")
+                if find_spec(library) is None:
+                    print(f"{peer} is left out: {library} is not installed")
+                else:
+                    rivals[engine].append(peer)
+        numbers = run(case, rivals, arguments.threads, arguments.rounds, arguments.small, arguments.epoch)
         memory = analytic(case, arguments.small)
         out[case] = {"contestants": numbers, "analytic": memory}
         print(table(case, numbers))
@@ -190,10 +199,10 @@ def main(argv: Sequence[str]) -> int:
 
 def analytic(case: str, small: bool) -> dict[str, float]:
     """MiB of the arrays a step must keep: parameters, their gradients, the optimiser's two moments, the tape."""
-    from validation.benchmarks.peers.engine import Training
+    from validation.benchmarks.peers.engine import Training, network_of
     from validation.benchmarks.tape import size_of
 
-    training = Training(case_of(case, small))
+    training = Training(case_of(case, small), network_of(case_of(case, small)))
     training.step()
     parameters = size_of(training.parameters)
     tape = size_of(training.tape.segments)

@@ -12,13 +12,15 @@ from refsbnn.streams import Draws, Purpose, Streams
 from validation.benchmarks.peers.cases import Cifar, Shd
 
 
-def network_of(case: Shd | Cifar, backend: str = "numba") -> Network:
+def network_of(
+    case: Shd | Cifar, backend: str = "numba", *, posterior: str = "gaussian", member: str = "st"
+) -> Network:
     """The case's network."""
     if isinstance(case, Shd):
-        hidden = LIF(beta=case.beta, theta=case.theta, recurrent=True, member="st")
-        readout = Dense(case.classes), LeakyReadout(beta=case.readout_beta), SampledReadout()
+        hidden = LIF(beta=case.beta, theta=case.theta, recurrent=True, member=member)
+        readout = Dense(case.classes, posterior=posterior), LeakyReadout(beta=case.readout_beta), SampledReadout()
         signal = Signal("values", (case.inputs,), "binary", steps=case.steps)
-        return Network([Dense(case.hidden), hidden, *readout], signal, backend=backend)
+        return Network([Dense(case.hidden, posterior=posterior), hidden, *readout], signal, backend=backend)
     layers = models.resnet(
         case.layers - 1, case.width, case.classes, pool=case.size, scale=case.scale, units={"member": "st"}, weights={}
     )
@@ -28,8 +30,8 @@ def network_of(case: Shd | Cifar, backend: str = "numba") -> Network:
 class Training:
     """A network in training on one batch."""
 
-    def __init__(self, case: Shd | Cifar, backend: str = "numba") -> None:
-        self.network = network_of(case, backend)
+    def __init__(self, case: Shd | Cifar, network: Network) -> None:
+        self.network = network
         x, self.labels = case.batch_of()
         self.x: np.ndarray | Events = Events.of(x) if isinstance(case, Shd) else x
         self.case, self.adam, self.number = case, optim.Adam(), 0
@@ -54,4 +56,4 @@ def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
     import numba
 
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    return Training(case).step
+    return Training(case, network_of(case)).step

@@ -1,0 +1,15 @@
+"""refsbnn, case a, less mathematics: plain weights and surrogate gradients (fast sigmoid), no variance, no KL."""
+
+from collections.abc import Callable
+
+from validation.benchmarks.peers import engine
+from validation.benchmarks.peers.cases import Shd
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    import numba
+
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    network = engine.network_of(case, posterior="point", member="fast-sigmoid(scale=10)")
+    return engine.Training(case, network).step
