@@ -188,8 +188,9 @@ def last_maximum(f: Any, x: np.ndarray, size: int, stride: int | None = None) ->
 def no_bias_correction(self: optim.Adam, p: Any, gradients: Any, rate: float) -> Any:
     out = {}
     for key, g in gradients.items():
-        mean = self.mean[key] = self.decay1 * self.mean.get(key, 0.0) + (1 - self.decay1) * g
-        square = self.square[key] = self.decay2 * self.square.get(key, 0.0) + (1 - self.decay2) * g * g
+        means, squares = self.buffers["mean"], self.buffers["square"]
+        mean = means[key] = self.decay1 * means.get(key, 0.0) + (1 - self.decay1) * g
+        square = squares[key] = self.decay2 * squares.get(key, 0.0) + (1 - self.decay2) * g * g
         out[key] = p[key] - rate * (mean / (np.sqrt(square) + self.epsilon) + self.weight_decay * p[key])
     return out
 

@@ -9,11 +9,12 @@ declares not to have is skipped.
 from collections.abc import Callable
 from functools import lru_cache
 
+from refsbnn.errors import InputError
 from validation.conformance.adapters import Adapter, load
 from validation.conformance.cases import all_cases
 from validation.conformance.own import cases as own_cases
 from validation.conformance.own import run as own_run
-from validation.conformance.run import run_case
+from validation.conformance.run import capabilities, run_case
 from validation.conformance.vectors import matching
 
 
@@ -41,16 +42,26 @@ def suite(
     -------
     callable
         To be bound to a name that begins with "test".
+
+    Raises
+    ------
+    InputError
+        No case is like `case`.
     """
     import pytest
 
     given = {one.id: one for one in matching(all_cases(), case)}
-    own = {one.id: one for one in own_cases.make()} if own_noise else {}
+    own = {one.id: one for one in matching(own_cases.make(), case)} if own_noise else {}
+    if not given and not own:
+        raise InputError(f"no case has an id like {case!r}")
     level = own_run.level_of(own_run.ALPHA, list(own.values())) if own else 0.0
 
     @lru_cache(maxsize=1)
     def made() -> Adapter:
-        return load(adapter, device)
+        made = load(adapter, device)
+        if dtype not in capabilities(made, adapter).dtypes:
+            raise InputError(f"adapter {adapter} does not compute in {dtype}")
+        return made
 
     @pytest.mark.parametrize("case_id", [*given, *own])
     def test(case_id: str) -> None:

@@ -15,23 +15,35 @@ of `digest`, and independent of HDF5.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import h5py
 import numpy as np
 
 import refsbnn
 from refsbnn.errors import InputError
-from validation.conformance.adapters import DTYPES
+from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case, Op
 
 OUTPUTS = ("expected", "scale", "bound")
 LAYOUT = ("earliest", "v108")
+
+
+class Identified(Protocol):
+    """A case of given or of own noise."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+
+AnyCase = TypeVar("AnyCase", bound=Identified)
 
 
 def attributes(case: Case) -> dict[str, str]:
@@ -136,7 +148,9 @@ def read(path: Path) -> list[Case]:
         meta = _group(file, "meta", path)
         if _text(meta, "schema", path) != str(SCHEMA):
             raise InputError(f"{path} has schema {_text(meta, 'schema', path)}; this program reads {SCHEMA}")
-        for id, group in _group(file, "cases", path).items():
+        known = _group(file, "cases", path)
+        for id in known:
+            group = _group(known, id, path)
             texts = {k: _text(group, k, path) for k in ("op", "options", "flags", "bug_class", "source", "question")}
             parts: dict[str, dict[str, np.ndarray]] = {}
             dims: dict[str, str] = {}
@@ -163,7 +177,13 @@ class Results:
     dtype: str
     vectors_sha256: str
     supported: tuple[str, ...]
-    arrays: dict[str, dict[str, np.ndarray]]
+    arrays: dict[str, dict[str, Any]]
+
+
+def _array(group: Any, name: str) -> Any:
+    """A dataset's content; None for a group or a broken link, which the judge refuses."""
+    dataset = group.get(name)
+    return np.asarray(dataset[()]) if isinstance(dataset, h5py.Dataset) else None
 
 
 def read_results(path: Path) -> Results:
@@ -180,16 +200,14 @@ def read_results(path: Path) -> Results:
         if dtype not in DTYPES:
             raise InputError(f"{path}: dtype is {dtype!r}; accepted: {', '.join(DTYPES)}")
         supported = tuple(_text(meta, "supported", path).split()) if "supported" in meta.attrs else ("*",)
-        arrays = {
-            id: {name: np.asarray(dataset[()]) for name, dataset in group.items() if isinstance(dataset, h5py.Dataset)}
-            for id, group in _group(file, "results", path).items()
-        }
+        found = _group(file, "results", path)
+        arrays = {id: {name: _array(_group(found, id, path), name) for name in found[id]} for id in found}
         implementation = _text(meta, "implementation", path)
         return Results(implementation, dtype, _text(meta, "vectors_sha256", path), supported, arrays)
 
 
 def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
-    """Judge a results file; a case outside `supported` is unsupported, an unknown one in the file a failure.
+    """Judge a results file; a case outside `supported` is unsupported, an unknown one in either a failure.
 
     Raises
     ------
@@ -208,6 +226,9 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
             outcomes.append(Outcome(case.id, "unsupported", "not among the cases that the results declare"))
     for outcome, case in zip(outcomes, cases, strict=True):
         outcome.options = case.op.options
+    for pattern in results.supported:
+        if not any(fnmatchcase(case.id, pattern) for case in cases):
+            outcomes.append(Outcome(f"supported {pattern}", "fail", "there is no case like this in the vectors"))
     strangers = set(results.arrays) - {case.id for case in cases}
     return outcomes + [Outcome(id, "fail", "there is no such case in the vectors") for id in sorted(strangers)]
 
@@ -223,11 +244,15 @@ def write_results(path: Path, results: Results) -> None:
                 file.create_dataset(f"results/{id}/{name}", data=array, track_times=False)
 
 
-def _open(path: Path) -> h5py.File:
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        reason = "no such file" if not path.exists() else str(error).split("\n")[0]
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except Exception as error:  # h5py answers a damaged file with an exception of any kind
+        reason = "no such file" if not path.exists() else one_line(error)
         raise InputError(f"{path} cannot be read: {reason}") from None
 
 
@@ -237,15 +262,6 @@ def _group(where: Any, name: str, path: Path) -> Any:
     return where[name]
 
 
-def matching(cases: Iterable[Case], pattern: str) -> list[Case]:
-    """The cases whose id fits a pattern with * and ?.
-
-    Raises
-    ------
-    InputError
-        None fits.
-    """
-    found = [case for case in cases if fnmatchcase(case.id, pattern)]
-    if not found:
-        raise InputError(f"no case has an id like {pattern!r}")
-    return found
+def matching(cases: Iterable[AnyCase], pattern: str) -> list[AnyCase]:
+    """The cases whose id fits a pattern with * and ?."""
+    return [case for case in cases if fnmatchcase(case.id, pattern)]

@@ -34,13 +34,15 @@ def read(path: Path) -> list[Waiver]:
     Raises
     ------
     InputError
-        No such file, not TOML, or an entry without its three fields.
+        No such file, not TOML, another table, or an entry without its three fields.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("waiver", [])
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"waivers {path}: {error}") from None
-    waivers = []
+    if not set(document) <= {"waiver"}:
+        raise InputError(f"waivers {path} has the tables {', '.join(document)}; expected [[waiver]] alone")
+    waivers, entries = [], document.get("waiver", [])
     for entry in entries if isinstance(entries, list) else [entries]:
         fields = entry if isinstance(entry, dict) else {}
         case, reason, expires = (fields.get(k) for k in ("case", "reason", "expires"))

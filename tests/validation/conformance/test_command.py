@@ -45,10 +45,36 @@ def test_a_bug_fails_with_a_command_that_shows_it_alone(tmp_path: Path, capsys: 
 
 
 class Mute(Reference):
-    """Declares to have nothing."""
+    """Has nothing of what is asked for."""
 
     def capabilities(self):
-        return Capabilities(("float64",), frozenset({"none"}), own_noise=False)
+        return Capabilities(("float64",), frozenset({"conv2d"}), own_noise=False)
+
+
+class Declares(Reference):
+    """Declares what does not exist."""
+
+    def __init__(self, dtypes=("float64",), ops=frozenset()) -> None:
+        self.declared = Capabilities(dtypes, ops)
+
+    def capabilities(self):
+        return self.declared
+
+
+def misspelt():
+    return Declares(ops=frozenset({"dense", "untis"}))
+
+
+def typeless():
+    return Declares(())
+
+
+def narrow():
+    return Declares(("float16",))
+
+
+def exits():
+    raise SystemExit(0)
 
 
 class Mistaken(Reference):
@@ -59,7 +85,7 @@ class Mistaken(Reference):
 
 
 def test_nothing_passed_is_not_a_success(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["conformance", "run", "--adapter", f"{HERE}:Mute"]) == 1
+    assert cli.main(["conformance", "run", "--adapter", f"{HERE}:Mute", "--case", "dense.*"]) == 1
     assert "no check passed" in capsys.readouterr().out
 
 
@@ -91,7 +117,8 @@ def test_file_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["run", "--adapter", "nowhere"],
         ["run", "--adapter", f"{HERE}:Absent"],
         ["run", "--dtype", "float32"],
-        ["run", "--adapter", f"{HERE}:Mistaken"],
+        *(["run", "--adapter", f"{HERE}:{name}"] for name in ("Mistaken", "misspelt", "typeless", "narrow", "exits")),
+        ["run", "--mode", "both", "--case", "nothing.*"],
         ["run", "--case", "nothing.*"],
         ["run", "--mode", "own", "--case", "dense.*"],
         ["run", "--device", "cuda"],
@@ -105,7 +132,19 @@ def test_a_mistake_is_one_line(words: list[str], capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["run", "--mode", "both-ways"], ["run", "--seed", "-1"]])
+def test_a_module_that_does_not_load_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in (("unfinished", "def ("), ("divides", "1 / 0"), ("leaves", "raise SystemExit(0)")):
+        (tmp_path / f"{name}.py").write_text(text)
+        assert cli.main(["conformance", "run", "--adapter", f"{name}:Class"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["run", "--mode", "both-ways"], ["run", "--seed", "-1"], ["run", "--seed", str(2**43)]]
+)
 def test_a_wrong_option_exits_with_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["conformance", *words])

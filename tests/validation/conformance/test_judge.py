@@ -95,7 +95,7 @@ def test_a_small_relative_error_of_any_output_is_found(dtype: str, error: float)
 class Broken:
     """An adapter that raises what it is told to."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def capabilities(self) -> Capabilities:
@@ -107,6 +107,8 @@ class Broken:
 
 def test_an_exception_is_a_failure_and_a_declaration_is_not() -> None:
     assert run_case(Broken(MemoryError("out of memory")), CASE, "float64").message == "MemoryError: out of memory"
+    # An adapter that ends the program, with success at that, has not passed.
+    assert run_case(Broken(SystemExit(0)), CASE, "float64").verdict == "fail"
     assert run_case(Broken(Unsupported("bias")), CASE, "float64").verdict == "unsupported"
     assert run_case(Broken(ValueError()), UNIT, "float64").verdict == "unsupported"  # not among its operations
 
@@ -140,7 +142,14 @@ def test_waivers() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[[waiver]]\ncase = 'a'\n", "[[waiver]]\ncase='a'\nreason='b'\nexpires='soon'\n", "[["]
+    "text",
+    [
+        "[[waiver]]\ncase = 'a'\n",
+        "[[waiver]]\ncase='a'\nreason='b'\nexpires='soon'\n",
+        "[[",
+        "waiver = 3",
+        "[[waivers]]\ncase='a'\nreason='b'\nexpires=2099-01-01\n",
+    ],
 )
 def test_bad_waivers(tmp_path, text: str) -> None:
     (tmp_path / "w.toml").write_text(text)

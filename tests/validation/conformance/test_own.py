@@ -105,6 +105,10 @@ CHANGES = {
     "float spikes": lambda out: {**out, "z0": out["z0"] * 1.0},
     "too few examples": lambda out: {**out, "z0": out["z0"][1:], "z1": out["z1"][1:]},
     "no spikes": lambda out: {k: y for k, y in out.items() if k[0] != "z"},
+    "a gradient of another type": lambda out: {**out, "dmu0": out["dmu0"].astype(np.float32)},
+    "a complex gradient": lambda out: {**out, "dmu0": out["dmu0"] + 0j},
+    "a loss that is none": lambda out: {**out, "loss": np.full(3, np.nan)},
+    "numbers for names": lambda out: {1: out["dmu0"]},
     "spikes of 2": lambda out: {**out, "z0": 2 * out["z0"]},
 }
 
@@ -114,6 +118,19 @@ def test_malformed_outputs_fail(change) -> None:
     outcome = own.run_case(Broken(change), SMALL[0], "float64", 0, 1e-9, 2000)
     assert outcome.verdict == "fail"
     assert "ValueError" in outcome.message
+
+
+def test_no_results_fail() -> None:
+    outcome = own.run_case(Broken(lambda out: None), SMALL[0], "float64", 0, 1e-9, 2000)
+    assert outcome.message == "ValueError: the results are a NoneType; expected a mapping from names to arrays"
+
+
+def leaves(out):
+    raise SystemExit(0)
+
+
+def test_an_adapter_that_exits_has_not_passed() -> None:
+    assert own.run_case(Broken(leaves), SMALL[0], "float64", 0, 1e-9, 2000).verdict == "fail"
 
 
 def test_what_is_declared_is_unsupported() -> None:

@@ -83,6 +83,49 @@ def test_unknown_cases_fail() -> None:
     ]
 
 
+def test_declared_cases_that_do_not_exist_fail() -> None:
+    some = {case.id: dict(case.expected) for case in CASES if case.op.name == "dense"}
+    outcomes = vectors.judge_results(CASES, results(arrays=some, supported=("dense.*", "untis.*")))
+    assert [o.case for o in outcomes if o.verdict == "fail"] == ["supported untis.*"]
+
+
+def test_what_is_no_array_fails(tmp_path: Path) -> None:
+    path = tmp_path / "results.h5"
+    vectors.write_results(path, results())
+    with h5py.File(path, "a") as file:
+        file["results/dense.real_linear"].create_group("inner")
+        file["results/conv2d.real_linear/broken"] = h5py.SoftLink("/nowhere")
+    outcomes = vectors.judge_results(CASES, vectors.read_results(path))
+    failed = {o.case: o.message for o in outcomes if o.verdict == "fail"}
+    assert failed == {
+        "dense.real_linear": "output inner is unknown",
+        "conv2d.real_linear": "output broken is unknown",
+    }
+
+
+def test_damaged_files_are_one_line(path: Path, tmp_path: Path) -> None:
+    """Cut, zeroed and with flipped bits: read as if nothing had happened, or refused in a line that names the file."""
+    vectors.write_results(tmp_path / "results.h5", results())
+    rng = np.random.default_rng(5)
+    for source, read in ((path, vectors.read), (tmp_path / "results.h5", vectors.read_results)):
+        whole = source.read_bytes()
+        damaged = [whole[: int(cut)] for cut in rng.integers(1, len(whole), 5)]
+        for k in range(15):
+            content = bytearray(whole)
+            for at in rng.integers(0, len(content), (1, 20, 2000)[k % 3]):
+                content[at] ^= 1 << int(rng.integers(8))
+            damaged.append(bytes(content))
+        said = []
+        for content in damaged:
+            (tmp_path / "damaged.h5").write_bytes(content)
+            try:
+                read(tmp_path / "damaged.h5")
+            except InputError as error:
+                said.append(str(error))
+        assert all("damaged.h5" in line and "\n" not in line for line in said)
+        assert len(said) >= 5  # those that were cut, at least
+
+
 def test_results_of_other_vectors_are_refused() -> None:
     with pytest.raises(InputError, match="vectors_sha256"):
         vectors.judge_results(CASES, results(vectors_sha256="0" * 64))

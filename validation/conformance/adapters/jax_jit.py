@@ -226,7 +226,7 @@ class Jax:
         return dict(zip(("parameter_out", "mean_out", "square_out"), new, strict=True))
 
     def sgd(self, o: Any, a: Named) -> Named:
-        velocity = o["momentum"] * a["velocity"] + a["g"]
+        velocity = o["momentum"] * a["velocity"] + (a["g"] + o["weight_decay"] * a["parameter"])
         return {"parameter_out": a["parameter"] - o["rate"] * velocity, "velocity_out": velocity}
 
     def philox(self, o: Any, a: Named) -> Named:
@@ -279,7 +279,7 @@ class Jax:
                     p[k], *both = networks.adam(p[k], g, *state[k], step + 1, o)
                     state[k] = (both[0], both[1])
                 elif o["optimiser"] == "sgd":
-                    state[k] = (o["momentum"] * state[k][0] + g, state[k][1])
+                    state[k] = (o["momentum"] * state[k][0] + (g + o["weight_decay"] * p[k]), state[k][1])
                     p[k] = p[k] - o["rate"] * state[k][0]
         out = {"loss": loss, **{f"d{k}": gradients[k] for k in names}}
         if own:

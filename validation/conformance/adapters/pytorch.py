@@ -178,7 +178,7 @@ class PyTorch:
 
     def optimiser(self, parameters: list[Tensor], o: Any) -> torch.optim.Optimizer:
         if o.get("optimiser", "adam") == "sgd":
-            return torch.optim.SGD(parameters, o["rate"], momentum=o["momentum"])
+            return torch.optim.SGD(parameters, o["rate"], momentum=o["momentum"], weight_decay=o["weight_decay"])
         decays = (o["decay1"], o["decay2"])
         return torch.optim.AdamW(parameters, o["rate"], decays, o["epsilon"], o["weight_decay"])
 

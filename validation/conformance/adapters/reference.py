@@ -8,6 +8,7 @@ import numpy as np
 import refsbnn.reference
 from refsbnn import baselines, elbo, estimators, optim, posterior, streams
 from refsbnn import noise as noises
+from refsbnn.errors import InputError
 from refsbnn.reference.residual import Linear
 from validation.conformance.adapters import Arrays, Capabilities, Unsupported, reference_network
 from validation.conformance.schema import Op
@@ -18,6 +19,10 @@ class Reference:
 
     backend: ModuleType = refsbnn.reference
     backend_name = "numpy"
+
+    def __init__(self, device: str = "cpu") -> None:
+        if device != "cpu":
+            raise InputError(f"device is {device!r}; accepted: cpu")
 
     def capabilities(self) -> Capabilities:
         """float64 only."""
@@ -150,15 +155,15 @@ class Reference:
 
     def adam(self, o: Any, a: Arrays) -> Arrays:
         fields = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay")}
-        state = {"steps": o["step"] - 1, "mean": {"p": a["mean"]}, "square": {"p": a["square"]}}
-        adam = optim.Adam(**fields, **state)
+        buffers = {name: {"p": a[name].copy()} for name in ("mean", "square")}
+        adam = optim.Adam(**fields, steps=o["step"] - 1, buffers=buffers)
         new = adam.step({"p": a["parameter"]}, {"p": a["g"]}, o["rate"])["p"]
-        return {"parameter_out": new, "mean_out": adam.mean["p"], "square_out": adam.square["p"]}
+        return {"parameter_out": new, **{f"{name}_out": buffers[name]["p"] for name in buffers}}
 
     def sgd(self, o: Any, a: Arrays) -> Arrays:
-        sgd = optim.SGD(o["momentum"], {"p": a["velocity"]})
+        sgd = optim.SGD(o["momentum"], o["weight_decay"], buffers={"velocity": {"p": a["velocity"].copy()}})
         new = sgd.step({"p": a["parameter"]}, {"p": a["g"]}, o["rate"])["p"]
-        return {"parameter_out": new, "velocity_out": sgd.velocity["p"]}
+        return {"parameter_out": new, "velocity_out": sgd.buffers["velocity"]["p"]}
 
     # Baselines outside the family.
 

@@ -108,8 +108,8 @@ def adam(a: Arrays, o: Options) -> Answers:
 
 
 def sgd_step(p: Array, g: Array, velocity: Array, o: Options) -> tuple[Array, Array]:
-    """One step of gradient descent with momentum."""
-    velocity = Decimal(str(o["momentum"])) * velocity + g
+    """One step of gradient descent with momentum; weight decay is part of the gradient."""
+    velocity = Decimal(str(o["momentum"])) * velocity + (g + Decimal(str(o["weight_decay"])) * p)
     return p - Decimal(str(o["rate"])) * velocity, velocity
 
 

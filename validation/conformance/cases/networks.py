@@ -13,7 +13,7 @@ from validation.conformance.number import CONTEXT, Array
 from validation.conformance.schema import Case
 
 ADAM = {"optimiser": "adam", "decay1": 0.9, "decay2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0, "rate": 0.125}
-SGD = {"optimiser": "sgd", "momentum": 0.875, "rate": 0.125}
+SGD = {"optimiser": "sgd", "momentum": 0.875, "weight_decay": 0.0, "rate": 0.125}
 COMMON: dict[str, Any] = {
     "noise": "gaussian",
     "domain": "binary",

@@ -54,6 +54,8 @@ def optimisers() -> Iterator[Case]:
         ("first_step", {}),
         ("later_step", {"step": 7}),
         ("weight_decay", {"step": 3, "weight_decay": 0.25}),
+        # Where it is seen in float32 too: added to the root, after the bias is corrected.
+        ("large_epsilon", {"step": 2, "epsilon": 0.25}),
     ):
         d, shape, o = Draw(f"adam.{name}"), (3, 5), {**adam, **options}
         params = {"parameter": d.signed("p", shape)}
@@ -63,14 +65,16 @@ def optimisers() -> Iterator[Case]:
             "square": np.zeros(shape) if first else d.variances("square", shape),
         }
         arrays = {"params": params, "inputs": inputs, "cotangents": {"g": d.signed("g", shape)}}
-        yield case(d.case, o, arrays, dims, "forward", "bias-correction stale-mean")
-    d = Draw("sgd.momentum")
-    arrays = {
-        "params": {"parameter": d.signed("p", (3, 5))},
-        "inputs": {"velocity": d.signed("velocity", (3, 5))},
-        "cotangents": {"g": d.signed("g", (3, 5))},
-    }
-    yield case(d.case, {"rate": 0.125, "momentum": 0.875}, arrays, dims, "forward", "sign stale-mean")
+        yield case(d.case, o, arrays, dims, "forward", "bias-correction stale-mean weight-decay")
+    for name, decay in (("momentum", 0.0), ("weight_decay", 0.25)):
+        d = Draw(f"sgd.{name}")
+        arrays = {
+            "params": {"parameter": d.signed("p", (3, 5))},
+            "inputs": {"velocity": d.signed("velocity", (3, 5))},
+            "cotangents": {"g": d.signed("g", (3, 5))},
+        }
+        options = {"rate": 0.125, "momentum": 0.875, "weight_decay": decay}
+        yield case(d.case, options, arrays, dims, "forward", "sign stale-mean weight-decay")
 
 
 def baselines() -> Iterator[Case]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.conformance.adapters import DTYPES, Adapter, Unsupported
+from validation.conformance.adapters import DTYPES, Adapter, Unsupported, one_line
 from validation.conformance.judge import Outcome
 from validation.conformance.own.cases import OwnCase, make
 from validation.conformance.own.law import Law, law
@@ -86,19 +86,21 @@ def sample(adapter: Adapter, case: OwnCase, examples: int, dtype: str, seed: int
     table, sums = np.zeros(exact.joint.size, np.int64), {k: np.zeros(y.shape) for k, y in exact.mean.items()}
     for call in range(examples // batch):
         results = adapter.run(case.op, {k: y.copy() for k, y in arrays.items()}, None, dtype, seed + call)
+        if not isinstance(results, Mapping) or not all(isinstance(name, str) for name in results):
+            raise ValueError(f"the results are a {type(results).__name__}; expected a mapping from names to arrays")
         table += counts(case, exact, results)
-        for name, gradient in gradients(exact, results).items():
+        for name, gradient in gradients(exact, results, dtype).items():
             sums[name] += gradient
     return test(case, exact, table, {k: y / (examples // batch) for k, y in sums.items()}, examples, dtype)
 
 
-def gradients(exact: Law, results: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The gradients of one call, in float64.
+def gradients(exact: Law, results: Mapping[str, Any], dtype: str) -> dict[str, np.ndarray]:
+    """The gradients of one call, in float64. A loss may be among the results, and has to be a number.
 
     Raises
     ------
     ValueError
-        Outputs that are missing, unknown, of a wrong shape or not finite.
+        Outputs that are missing, unknown, of a wrong shape or type, or not finite.
     """
     unknown = {k for k in results if not k.startswith("z")} - set(exact.mean) - {"loss"}
     if unknown:
@@ -107,10 +109,19 @@ def gradients(exact: Law, results: Mapping[str, Any]) -> dict[str, np.ndarray]:
     for name, mean in exact.mean.items():
         if name not in results:
             raise ValueError(f"output {name} is missing")
-        found[name] = np.asarray(results[name], dtype=np.float64)
-        if found[name].shape != mean.shape or not np.isfinite(found[name]).all():
-            raise ValueError(f"{name} has shape {found[name].shape} or is not finite; expected {mean.shape}")
+        found[name] = number(name, results[name], mean.shape, dtype)
+    if "loss" in results:
+        number("loss", results["loss"], (), dtype)
     return found
+
+
+def number(name: str, value: Any, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """One output in float64; ValueError if it is not finite, or not an array of this shape and type."""
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.name != DTYPES[dtype][2]:
+        raise ValueError(f"{name} is {getattr(value, 'dtype', type(value).__name__)}; expected {DTYPES[dtype][2]}")
+    if value.shape != shape or not np.isfinite(value).all():
+        raise ValueError(f"{name} has shape {value.shape} or is not finite; expected {shape}")
+    return np.asarray(value, dtype=np.float64)
 
 
 def test(
@@ -176,21 +187,20 @@ def run(
 
 def run_case(adapter: Adapter, case: OwnCase, dtype: str, seed: int, level: float, examples: int) -> Outcome:
     """Run one case; exceptions and malformed outputs are failures."""
-    capabilities = adapter.capabilities()
-    if not capabilities.own_noise or (capabilities.ops and case.op.name not in capabilities.ops):
-        return Outcome(case.id, "unsupported", f"the adapter draws no noise of its own for {case.op.name}")
     if dtype == "bfloat16":
         return Outcome(case.id, "unsupported", "bfloat16 rounds a mean by more than the sample tells")
     calls = examples // min(BATCH, examples)  # each call has a seed of its own, in this run and between runs
     seeds = [seed * 1_000_000, seed * 1_000_000 + calls]
     try:
+        declared = adapter.capabilities()
+        if not declared.own_noise or (declared.ops and case.op.name not in declared.ops):
+            return Outcome(case.id, "unsupported", f"the adapter draws no noise of its own for {case.op.name}")
         first = sample(adapter, case, examples, dtype, seeds[0])
         failed = judge(first, lambda: sample(adapter, case, MORE * examples, dtype, seeds[1]), level)
     except Unsupported as reason:
         return Outcome(case.id, "unsupported", str(reason))
-    except Exception as error:
-        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return Outcome(case.id, "fail", message, bug_class=case.bug_class)
+    except (Exception, SystemExit) as error:
+        return Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class)
     outcome = Outcome(case.id, "pass", bug_class=case.bug_class)
     outcome.detectable = {name: float(size.max()) for name, size in smallest(case, level, examples, dtype).items()}
     if failed:
