@@ -27,11 +27,12 @@ ALLOWED_LATE = {
     "refsbnn": {"tonic", "mpi4py", "matplotlib"},
     "validation": {"matplotlib", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
-# An implementation in another framework imports it at the top; `refsbnn conformance` and `bench` load it by name.
+# What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("cifar", "compile_cifar")},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("shd", "compile_shd", "plain_shd")},
     **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},
+    "refsbnn/classifier.py": {"sklearn"},
     "validation/conformance/adapters/pytorch.py": {"torch"},
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
@@ -99,10 +100,11 @@ def test_oracle_and_refsbnn_do_not_name_each_other(package: str, stranger: str) 
 
 
 def modules(package: str) -> list[str]:
-    """The names of every module of a package."""
+    """The names of every module of a package, without those made for another framework."""
     found = importlib.import_module(package)
     names = [package, *(module.name for module in pkgutil.walk_packages(found.__path__, package + "."))]
-    return [name for name in names if not name.endswith("__main__")]
+    others = {path.removesuffix(".py").replace("/", ".") for path in FRAMEWORKS}
+    return [name for name in names if not name.endswith("__main__") and name not in others]
 
 
 def loaded_by(code: str) -> set[str]:

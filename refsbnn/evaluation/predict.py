@@ -55,6 +55,7 @@ def predict(
     samples: int,
     *,
     batch: int = BATCH,
+    alike: bool = False,
     counts: Counts | None = None,
     report: Callable[[int], None] = lambda passes: None,
 ) -> np.ndarray:
@@ -77,6 +78,9 @@ def predict(
         in any case.
     batch : int
         Examples a forward pass.
+    alike : bool
+        Every example meets the same noise, that of sample 0: its prediction then depends on no other example and not
+        on its place, and the errors of different examples' averages are not independent.
     counts : Counts, optional
         Gets every forward pass.
     report : callable, optional
@@ -101,8 +105,8 @@ def predict(
         rows = np.arange(first, min(first + batch, examples))
         total = np.zeros((len(rows), out.shape[1]))
         for sample in range(max(samples, 1)):
-            draws = Draws(streams, Purpose.PREDICT, sample, rows)
-            noise = draws if samples else MeanDraws(streams, Purpose.PREDICT, sample, rows)
+            draws = Draws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
+            noise = draws if samples else MeanDraws(streams, Purpose.PREDICT, sample, draws.samples)
             logits, tape = network.forward(parameters, inputs.batch(rows, draws), noise)
             if counts is not None:
                 counts.add(tape)
