@@ -16,7 +16,7 @@ import numpy as np
 from refsbnn.events import Events
 from refsbnn.layers import LIF, Conv2d, Dense, Residual, Signal, Spike
 from refsbnn.layers.chain import Stage, connect
-from refsbnn.network import Network, Tape
+from refsbnn.network import BACKENDS, Network, Tape
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Counts:
         self._dense: dict[str, int] = {}
 
     def add(self, tape: Tape) -> None:
-        """Count one forward pass of a batch; the network must keep its tapes (recompute = 0)."""
+        """Count one forward pass of a batch; the network that ran must keep its tapes, see `keeping`."""
         self.passes += len(tape.run.draws.samples)
         for name, stage, own in leaves(self.network.stages, tape.stages):
             layer = stage.layer
@@ -88,6 +88,14 @@ class Counts:
     def _count(self, name: str, stage: Stage, operations: int) -> None:
         self._counted[name] = self._counted.get(name, 0) + operations
         self._dense[name] = stage.layer.operations(stage.place)
+
+
+def keeping(network: Network) -> Network:
+    """The same network, keeping its tapes."""
+    if not network.recompute:
+        return network
+    backend = next(name for name, module in BACKENDS.items() if module == network.backend.__name__)
+    return Network([stage.layer for stage in network.stages], network.input, backend=backend, dtype=network.dtype.name)
 
 
 def leaves(stages: Sequence[Stage], tapes: Sequence[Any], prefix: str = "") -> Iterator[tuple[str, Stage, Any]]:

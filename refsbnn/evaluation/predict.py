@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from refsbnn.errors import InputError
-from refsbnn.evaluation.operations import Counts
+from refsbnn.evaluation.operations import Counts, keeping
 from refsbnn.network import Network
 from refsbnn.streams import Draws, Purpose, Streams
 
@@ -100,6 +100,8 @@ def predict(
             raise InputError(f"{name} is {value!r}; expected an integer >= {least}")
     if network.output.kind != "values" or network.output.steps is not None:
         raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
+    if counts is not None:
+        network = keeping(network)
     out = np.empty((examples, network.output.shape[0]))
     for first in range(0, examples, batch):
         rows = np.arange(first, min(first + batch, examples))

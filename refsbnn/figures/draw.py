@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.evaluation.operations import fired
+from refsbnn.evaluation.operations import fired, keeping
 from refsbnn.evaluation.predict import BATCH, Inputs
 from refsbnn.evaluation.scores import Reliability
 from refsbnn.figures import activity, reliability, style
@@ -64,6 +64,7 @@ def draw(
         return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
     save(folder / "curves.png", curves, history)
     save(folder / "layers.png", layers, history, units(network.stages))
+    network = keeping(network)
     shown = class_map if network.input.steps is None else raster
     save(folder / spikes, shown, network, parameters, inputs, labels, streams)
     save(folder / "reliability.png", reliability.diagram, bins)

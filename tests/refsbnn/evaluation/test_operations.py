@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from refsbnn.evaluation.operations import Counts
+from refsbnn.evaluation.predict import predict
 from refsbnn.layers import LIF, Conv2d, Dense, Residual, Spike, chain
 from refsbnn.layers.layer import Pass
+from refsbnn.network import Network
 from refsbnn.streams import Draws, Purpose, Streams
 from tests.refsbnn.evaluation.networks import LAYERS, build
 
@@ -105,3 +107,15 @@ def test_dense_operations_are_those_of_the_summary_and_bound_the_count() -> None
     dense = sum(stage.layer.operations(stage.place) for stage in network.stages)
     assert sum(row.dense for row in counts.operations()) == dense
     assert all(0 < row.counted <= row.dense for row in counts.operations())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_network_that_runs_layers_again_is_counted_alike(name: str) -> None:
+    network, inputs = build(name, EXAMPLES)
+    again = Network([stage.layer for stage in network.stages], network.input, recompute=2)
+    found = []
+    for each in (network, again):
+        counts = Counts(each)
+        predict(each, network.initial(Streams(2)), inputs, EXAMPLES, Streams(3), 1, counts=counts)
+        found.append((counts.operations(), counts.rates()))
+    assert found[0] == found[1]

@@ -76,6 +76,15 @@ def test_mean_weights_take_one_pass_and_no_seed() -> None:
     np.testing.assert_array_equal(got, predict(network, parameters, inputs, EXAMPLES, Streams(5), 0))
 
 
+def test_alike_depends_on_no_other_example_and_no_place() -> None:
+    network, inputs = build("spiking", EXAMPLES, "numba", "float32")
+    parameters = network.initial(Streams(2))
+    whole = predict(network, parameters, inputs, EXAMPLES, Streams(4), 3, alike=True)
+    inputs.x = inputs.x[:, ::-1]
+    turned = predict(network, parameters, inputs, EXAMPLES, Streams(4), 3, alike=True, batch=4)
+    np.testing.assert_array_equal(turned[::-1], whole)
+
+
 def test_every_pass_is_reported() -> None:
     network, inputs = build("dense", EXAMPLES)
     told: list[int] = []
