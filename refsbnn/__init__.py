@@ -4,3 +4,13 @@ The equations are in docs/theory.md; docstrings cite them by label ("theory 3.2"
 """
 
 __version__ = "0.1.0"
+__all__ = ["Run", "__version__", "fit"]
+
+
+def __getattr__(name: str) -> object:
+    """`fit` and `Run`, imported when they are asked for, so that ``import refsbnn`` is there at once."""
+    if name in ("Run", "fit"):
+        from refsbnn import run
+
+        return getattr(run, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

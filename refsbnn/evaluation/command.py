@@ -1,0 +1,53 @@
+"""`refsbnn evaluate`: the folder of a run in; scores, firing rates and synaptic operations out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from refsbnn import __version__
+from refsbnn.errors import InputError
+from refsbnn.evaluation.report import passes
+from refsbnn.figures import style
+from refsbnn.figures.draw import save
+from refsbnn.figures.reliability import diagram
+from refsbnn.run import Run
+from refsbnn.training.files import write_json
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    out = argparse.ArgumentParser(
+        prog="refsbnn evaluate",
+        description="Score a trained network: mean weights, one sampled network, the average over many.",
+        epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json",
+    )
+    out.add_argument("run", type=Path, help="the folder of a run of `refsbnn train`")
+    out.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
+    out.add_argument("--samples", type=int, help="networks the average takes (default: the configuration's)")
+    out.add_argument("--json", type=Path, help="file for all numbers")
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `refsbnn evaluate` with the given arguments; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    if arguments.samples is not None and arguments.samples < 1:
+        raise InputError(f"--samples is {arguments.samples}; expected at least 1")
+    run = Run.load(arguments.run)
+    samples = arguments.samples or run.config.evaluation.samples
+    total = passes(samples) * len(getattr(run.task.splits, arguments.split).labels)
+    with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:
+        report = run.evaluate(arguments.split, samples, bar.update)
+    if arguments.json is not None:
+        write_json(arguments.json, {"refsbnn": __version__, "run": str(arguments.run), **report.as_dict()})
+    print(report.table())
+    name = f"reliability_{arguments.split}.png"
+    if style.available():
+        save(arguments.run / name, diagram, {mode.name: mode.scores.reliability for mode in report.modes})
+        print(f"figure: {arguments.run / name}")
+    else:
+        print(f"not drawn, for want of matplotlib: {name} (pip install 'refsbnn[plots]')")
+    return 0

@@ -1,0 +1,100 @@
+"""The folder of a run, read back: configuration, parameters, record."""
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refsbnn import __version__
+from refsbnn.errors import InputError
+from refsbnn.training import checkpoint
+from refsbnn.training.config import Config
+from refsbnn.training.config import read as read_config
+
+RESULT, PARAMETERS, METRICS = "result.json", "parameters.npz", "metrics.csv"
+
+
+class Stored(NamedTuple):
+    """What a run folder holds of a network: what was trained, what came out, an epoch a row, and the file it is in."""
+
+    config: Config
+    parameters: dict[str, np.ndarray]
+    history: list[dict[str, float]]
+    source: str
+
+
+def read(out: Path, warn: Any = lambda line: None) -> Stored:
+    """Read the folder of a finished run, or, of an unfinished one, its newest checkpoint that is whole.
+
+    Parameters
+    ----------
+    out : Path
+    warn : callable
+        Gets a line for each damaged checkpoint.
+
+    Raises
+    ------
+    InputError
+        No such folder, no parameters in it, a damaged file, or another version of refsbnn.
+    """
+    if not out.is_dir():
+        raise InputError(f"run {out} is no folder; expected one that `refsbnn train` wrote")
+    if (out / RESULT).exists():
+        facts = read_json(out / RESULT)
+        config = config_of(out / RESULT, facts.get("refsbnn"), facts.get("config"))
+        return Stored(config, read_arrays(out / PARAMETERS), read_metrics(out / METRICS), PARAMETERS)
+    found = checkpoint.newest(out, warn)
+    if found is None:
+        raise InputError(f"run {out} holds neither {RESULT} nor a checkpoint; expected the folder of a training run")
+    path, content = found
+    config = config_of(path, content.facts["versions"]["refsbnn"], content.facts["config"])
+    group = "best/" if content.facts["best"] else "parameters/"
+    parameters = {key.removeprefix(group): value for key, value in content.arrays.items() if key.startswith(group)}
+    return Stored(config, parameters, content.facts["history"], str(path.relative_to(out)))
+
+
+def config_of(path: Path, version: Any, tree: Any) -> Config:
+    """The configuration in a file, written by this version of refsbnn."""
+    if version != __version__:
+        written = f"refsbnn {version}" if isinstance(version, str) else "something else"
+        raise InputError(f"{path} was written by {written}; this is refsbnn {__version__}")
+    if not isinstance(tree, dict):
+        raise InputError(f"{path} holds no configuration")
+    try:
+        return read_config(tree)
+    except InputError as error:
+        raise InputError(f"the configuration in {path}: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is damaged or cannot be read: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} is damaged: it holds no object")
+    return value
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; nothing in it is executed."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; the run has no parameters to score") from None
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged or cannot be read: {error}") from None
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged or cannot be read: {error}") from None

@@ -1,0 +1,90 @@
+"""Fit, predict, evaluate, save and load from Python."""
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import refsbnn
+from refsbnn import Run, fit
+from refsbnn.errors import InputError
+from refsbnn.training import config as configuration
+
+SMALL = ("training.epochs=2", "model.hidden=[12]", "evaluation.samples=3")
+
+
+@pytest.fixture(scope="module", params=["digits_binary", "digits_spiking"])
+def run(request: pytest.FixtureRequest) -> Run:
+    return fit(request.param, *SMALL)
+
+
+def test_fit_reports_every_epoch() -> None:
+    rows: list[dict[str, float]] = []
+    run = fit("digits_binary", *SMALL, report=rows.append)
+    assert rows == run.history
+    assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_a_configuration_may_be_read_before() -> None:
+    config = configuration.load("digits_binary", SMALL[:2])
+    run = fit(config, SMALL[2])
+    assert run.config == configuration.load("digits_binary", SMALL)
+
+
+def test_probabilities(run: Run) -> None:
+    x = np.random.default_rng(1).random((6, 8, 8, 1))
+    p = run.predict_proba(x)
+    assert p.shape == (6, 10)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(p, run.predict_proba(x, samples=3))
+    # The reference's matrix products may round otherwise in a batch of another size.
+    np.testing.assert_allclose(run.predict_proba(x[4:]), p[4:], rtol=1e-9)
+    assert (run.predict_proba(x, samples=0) != p).any()
+
+
+def test_a_loaded_run_predicts_the_same_bits(run: Run, tmp_path: Path) -> None:
+    run.save(tmp_path / "run")
+    again = Run.load(tmp_path / "run")
+    x = np.random.default_rng(2).random((3, 8, 8, 1))
+    np.testing.assert_array_equal(again.predict_proba(x), run.predict_proba(x))
+    assert again.config == run.config
+    assert again.history == run.history
+    assert again.evaluate("validation").as_dict() == run.evaluate("validation").as_dict()
+
+
+def test_evaluate_scores_every_example_in_three_modes(run: Run) -> None:
+    report = run.evaluate()
+    assert [mode.passes for mode in report.modes] == [1, 1, 3]
+    assert all(mode.scores.examples == 360 for mode in report.modes)
+    assert [mode.name for mode in run.evaluate(samples=1).modes] == ["mean weights", "single sample"]
+    assert run.evaluate("validation").modes[0].scores.examples == 287
+
+
+def test_bad_arguments(run: Run) -> None:
+    with pytest.raises(InputError, match="part is 'testing'; accepted: 'train', 'validation', 'test'"):
+        run.evaluate("testing")
+    with pytest.raises(InputError, match="samples is -1"):
+        run.predict_proba(np.zeros((1, 8, 8, 1)), samples=-1)
+    with pytest.raises(InputError, match="unknown key 'epoch'"):
+        fit("digits_binary", "training.epoch=1")
+    with pytest.raises(InputError, match="is no folder"):
+        Run.load("nowhere")
+
+
+def test_import_is_light_and_names_are_there() -> None:
+    code = "import sys, refsbnn; assert 'numpy' not in sys.modules; refsbnn.fit; assert 'numpy' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert set(refsbnn.__all__) == {"Run", "__version__", "fit"}
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = refsbnn.fitt
+
+
+def test_the_page_about_python_runs() -> None:
+    pytest.importorskip("sklearn", reason="the page also shows the scikit-learn classifier")
+    page = Path(__file__).resolve().parents[2] / "docs" / "python.md"
+    result = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert result.attempted
+    assert not result.failed
