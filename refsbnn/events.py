@@ -69,6 +69,21 @@ class Events:
         """Number of axes of the dense array."""
         return len(self.shape)
 
+    def steps(self, first: int, last: int) -> "Events":
+        """Steps first to last (exclusive) of events of shape (steps, ...).
+
+        Examples
+        --------
+        >>> np.asarray(Events.of(np.eye(3, dtype=np.uint8)).steps(1, 3))
+        array([[0, 1, 0],
+               [0, 0, 1]], dtype=uint8)
+        """
+        last = min(last, self.shape[0])
+        rows = int(np.prod(self.shape[1:-1]))
+        offsets = self.offsets[first * rows : last * rows + 1]
+        columns = self.columns[offsets[0] : offsets[-1]]
+        return Events(offsets - offsets[0], columns, (last - first, *self.shape[1:]))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The dense array, uint8 unless `dtype` says otherwise."""
         dense = np.zeros((len(self.offsets) - 1, self.shape[-1]), np.uint8 if dtype is None else dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from refsbnn.errors import InputError, check_array, check_choice
 from refsbnn.events import Events
-from refsbnn.layers import chain
+from refsbnn.layers import chain, time
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
 from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Moments, Signal
@@ -31,9 +31,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Tape:
-    """What `Network.backward` needs of a forward pass."""
+    """What `Network.backward` needs of a forward pass: of the layers in pieces of time, if any, and of the others."""
 
     run: Pass
+    pieces: time.Pieces | None
     segments: list[Segment]
 
     @property
@@ -58,6 +59,10 @@ class Network:
     recompute : int
         0 keeps the tape of every layer. n > 0 keeps only what enters each n layers and runs those forward again in the
         backward pass, from the same counters and so to the same bits: less memory for a third more time.
+    chunk : int
+        0 runs all time steps at once. n > 0 runs the layers over time n steps at a time, keeps only the neurons' states
+        between, and runs each piece again in the backward pass. Spikes keep their bits; gradients are summed by pieces.
+        `recompute` is then for the layers after.
 
     Attributes
     ----------
@@ -91,8 +96,12 @@ class Network:
         backend: str = "numpy",
         dtype: str | None = None,
         recompute: int = 0,
+        chunk: int = 0,
     ) -> None:
         check_size("recompute", recompute, 0)
+        check_size("chunk", chunk, 0)
+        if chunk and input.steps is None:
+            raise InputError(f"chunk is {chunk} but the input has no time: {input}")
         check_choice("backend", backend, BACKENDS)
         check_choice(f"dtype of the {backend} backend", dtype or DTYPES[backend][0], DTYPES[backend])
         self.backend = importlib.import_module(BACKENDS[backend])
@@ -102,9 +111,11 @@ class Network:
         if not self.stages:
             raise InputError("a network needs at least one layer")
         self.output = self.stages[-1].output
-        self.recompute = recompute
-        size = recompute or len(self.stages)
-        self._segments = [self.stages[i : i + size] for i in range(0, len(self.stages), size)]
+        self.recompute, self.chunk = recompute, chunk
+        timed = time.leading(self.stages) if chunk else 0
+        self._timed, rest = self.stages[:timed], self.stages[timed:]
+        size = recompute or max(len(rest), 1)
+        self._segments = [rest[i : i + size] for i in range(0, len(rest), size)]
 
     def initial(self, streams: Streams) -> Parameters:
         """Initial parameters: a flat dictionary of arrays of the network's type, keys such as "2.dense.mu"."""
@@ -141,7 +152,10 @@ class Network:
         run = Pass(self.backend, draws, self.dtype)
         segments: list[Segment] = []
         value: Any = x
+        pieces = None
         with self.backend.checked_once():
+            if self._timed:
+                value, pieces = time.forward(self._timed, run, parameters, x, self.chunk)
             for stages in self._segments:
                 entered = value
                 value, tapes = chain.forward(stages, run, parameters, entered)
@@ -149,7 +163,7 @@ class Network:
                     segments.append(Segment(entered, None, chain.monitors(stages, tapes)))
                 else:
                     segments.append(Segment(entered, tapes, []))
-        return value, Tape(run, segments)
+        return value, Tape(run, pieces, segments)
 
     def _input(self, x: np.ndarray | Events) -> np.ndarray | Events:
         """The batch in a form the backend takes: events and bytes as they are, other numbers in the network's type."""
@@ -211,11 +225,14 @@ class Network:
                     _, tapes = chain.forward(stages, run, parameters, segment.x)
                 value, own = chain.backward(stages, run, parameters, tapes, value, each)
                 gradients |= own
+            if tape.pieces is not None:
+                value, own = time.backward(self._timed, run, parameters, tape.pieces, value, each, self.chunk)
+                gradients |= own
         return gradients, value
 
     def monitors(self, tape: Tape) -> list[Monitor]:
         """Firing rate, spread of r and bias penalty of every unit layer."""
-        records = []
+        records = [] if tape.pieces is None else list(tape.pieces.monitors)
         for stages, segment in zip(self._segments, tape.segments, strict=True):
             records += segment.monitors if segment.stages is None else chain.monitors(stages, segment.stages)
         return records

@@ -139,12 +139,13 @@ class Streams:
 
 @dataclass(frozen=True)
 class Draws:
-    """The draws of one forward pass: a purpose, a step, and which sample each row of the batch is."""
+    """The draws of one forward pass: a purpose, a step, which sample each row of the batch is, the first time step."""
 
     streams: Streams
     purpose: Purpose
     step: int
     samples: np.ndarray
+    time: int = 0
 
     def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
         """One uniform a unit of a layer.
@@ -180,9 +181,14 @@ class Draws:
     ) -> np.ndarray:
         units = int(np.prod(shape))
         rows = [
-            make(self.purpose, step=self.step, samples=self.samples, layer=layer, time=t, units=(draw + 1) * units)[
-                :, draw * units :
-            ].reshape(len(self.samples), *shape)
+            make(
+                self.purpose,
+                step=self.step,
+                samples=self.samples,
+                layer=layer,
+                time=self.time + t,
+                units=(draw + 1) * units,
+            )[:, draw * units :].reshape(len(self.samples), *shape)
             for t in range(steps or 1)
         ]
         return rows[0] if steps is None else np.stack(rows)
@@ -213,8 +219,8 @@ class Uniforms:
 
     @property
     def word(self) -> int:
-        """The counter's third word at time 0; the time is added to it (theory 6.1)."""
-        return (self.layer << 16) + (int(self.draws.purpose) << 28)
+        """The counter's third word at the first time step; later steps are added to it (theory 6.1)."""
+        return self.draws.time + (self.layer << 16) + (int(self.draws.purpose) << 28)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The numbers, float64 unless `dtype` says otherwise."""

@@ -64,11 +64,11 @@ class Counts:
         for name, stage, own in leaves(self.network.stages, tape.stages):
             layer = stage.layer
             if isinstance(layer, Dense | Conv2d):
-                self._count(name, stage, fan_out(own[0], layer, stage.place.input))
+                self._count(name, stage, fan_out(entered(own[0]), layer, stage.place.input))
             elif isinstance(layer, Spike):
-                self._fire(name, stage, upper(own[2], layer.domain))
+                self._fire(name, stage, upper(np.asarray(own[2]), layer.domain))
             elif isinstance(layer, LIF):
-                spikes = own[2].z
+                spikes = np.asarray(own[2].z)
                 self._fire(name, stage, upper(spikes, "binary"))
                 if layer.recurrent:  # the last step's spikes feed no later step
                     self._count(name, stage, count(spikes[:-1], "binary") * spikes.shape[-1])
@@ -92,7 +92,7 @@ class Counts:
 
 def keeping(network: Network) -> Network:
     """The same network, keeping its tapes."""
-    if not network.recompute:
+    if not network.recompute and not network.chunk:
         return network
     backend = next(name for name, module in BACKENDS.items() if module == network.backend.__name__)
     return Network([stage.layer for stage in network.stages], network.input, backend=backend, dtype=network.dtype.name)
@@ -112,10 +112,15 @@ def fired(network: Network, tape: Tape) -> Iterator[tuple[str, np.ndarray]]:
     """What the units of each layer gave, as shares of the upper state: (batch, *units), or (steps, batch, *units)."""
     for name, stage, own in leaves(network.stages, tape.stages):
         if isinstance(stage.layer, LIF):
-            yield name, own[2].z
+            yield name, np.asarray(own[2].z)
         elif isinstance(stage.layer, Spike):
-            z = own[2]
+            z = np.asarray(own[2])
             yield name, (z + 1.0) / 2.0 if stage.layer.domain == "bipolar" and z.dtype.kind == "f" else z
+
+
+def entered(kept: Any) -> np.ndarray | Events:
+    """What a linear layer's tape keeps of its input, as numbers or events."""
+    return kept if isinstance(kept, Events) else np.asarray(kept)
 
 
 def upper(spikes: np.ndarray, domain: str) -> float:

@@ -6,12 +6,14 @@ cache.place_cache()  # before the first kernel is declared
 
 from refsbnn.kernels import conv2d, dense, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
 from refsbnn.kernels.check import checked_once  # noqa: E402
+from refsbnn.kernels.keep import keep  # noqa: E402
 
 __all__ = [
     "cache",
     "checked_once",
     "conv2d",
     "dense",
+    "keep",
     "lif",
     "pool",
     "posterior",

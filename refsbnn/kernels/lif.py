@@ -4,7 +4,7 @@ A sample's neurons run through all steps in one task. Spikes are bytes; those of
 events at once, so that the recurrent current costs one row of weights a spike.
 """
 
-from typing import Any, NamedTuple
+import math
 
 import numpy as np
 
@@ -14,17 +14,9 @@ from refsbnn.errors import InputError, check_array
 from refsbnn.kernels import dense, fire, lif_loops, matrix, philox, slopes, sparse
 from refsbnn.kernels.check import check_float, float_type
 from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
-from refsbnn.reference.lif import LIFGradients, Recurrent, check_options
+from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
 from refsbnn.reference.moments import square
 from refsbnn.streams import Uniforms
-
-
-class LIFTape(NamedTuple):
-    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance or None, spikes."""
-
-    M: np.ndarray
-    V: Any
-    z: np.ndarray
 
 
 def forward(
@@ -40,6 +32,7 @@ def forward(
     reset: str = "hard",
     accumulate: bool = True,
     variance: str = "linear",
+    before: State | None = None,
 ) -> tuple[np.ndarray, LIFTape]:
     """Spikes over time (theory 3.9 to 3.11).
 
@@ -73,7 +66,8 @@ def forward(
         source = philox.source(u, m.shape)
         half = matrix.padded(flat.shape[2])
         weights = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(dense.present(*recurrent), half)
-        lif_loops.spikes(*currents, *source, weights, half, *options, kind == fire.STEP, M, V, z)
+        first = check_before(before, m, np.dtype(np.uint8), point)
+        lif_loops.spikes(*currents, *source, weights, half, *options, kind == fire.STEP, *first, M, V, z)
     else:
         philox.check_uniforms(u, m.shape)
         proposal = fire.proposal(member, noise, u)
@@ -82,9 +76,10 @@ def forward(
         mu, sigma2 = (none, none) if recurrent is None else recurrent
         words = (proposal.u.reshape(flat.shape), kind, proposal.tau, proposal.gaussian)
         parts = mu, none if sigma2 is None else sigma2
-        lif_loops.values(*currents, *words, *parts, variance == "quadratic", *options, M, V, z)
+        first = check_before(before, m, z.dtype, point)
+        lif_loops.values(*currents, *words, *parts, variance == "quadratic", *options, *first, M, V, z)
     z = z.reshape(m.shape)
-    return z, LIFTape(M.reshape(m.shape), None if point else V.reshape(m.shape), z)
+    return z, LIFTape(M.reshape(m.shape), None if point else V.reshape(m.shape), z, before)
 
 
 def backward(
@@ -103,6 +98,7 @@ def backward(
     reset_gradient: bool = True,
     extra: np.ndarray | None = None,
     dV: np.ndarray | None = None,
+    after: State | None = None,
 ) -> LIFGradients:
     """Backward through time (theory 3.12).
 
@@ -131,21 +127,30 @@ def backward(
     mu_rows, sigma2_rows = (*weights, *[np.zeros(0, M.dtype)] * 2)[:2]
     options = (*(M.dtype.type(n) for n in (beta, theta, 1)), reset == "hard", accumulate, reset_gradient)
     arrays = (g.reshape(flat), M.reshape(flat), V.reshape(gv.shape), h.reshape(flat), k)
-    lif_loops.gradients(*arrays, *rule, direct, mu_rows, sigma2_rows, width, variance == "quadratic", *options, gm, gv)
+    first = check_before(tape.before, M, h.dtype, point)
+    back = np.zeros((0 if tape.before is None else 3, *gm.shape[1:]), M.dtype)
+    rest = (*first, carried(after, M, point), gm, gv, back)
+    lif_loops.gradients(*arrays, *rule, direct, mu_rows, sigma2_rows, width, variance == "quadratic", *options, *rest)
     own: list[np.ndarray | None] = [None, None]
     if recurrent is not None:
-        moments = [part[1:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
-        own = [*weight_gradients(moments, h, variance), None][:2]
-    return LIFGradients(gm.reshape(M.shape), None if point else gv.reshape(M.shape), own[0], own[1])
+        start, earlier = 1, h[:-1]
+        if tape.before is not None:
+            start, earlier = 0, np.concatenate([first[2][None], h[:-1]])
+        moments = [part[start:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
+        own = [*weight_gradients(moments, earlier, variance), None][:2]
+    sent = None
+    if tape.before is not None:
+        dM, dv, dz = back.reshape(3, *M.shape[1:])
+        sent = State(dM, None if point else dv, dz)
+    return LIFGradients(gm.reshape(M.shape), None if point else gv.reshape(M.shape), own[0], own[1], sent)
 
 
-def weight_gradients(given: list[np.ndarray], h: np.ndarray, variance: str) -> list[np.ndarray]:
+def weight_gradients(given: list[np.ndarray], before: np.ndarray, variance: str) -> list[np.ndarray]:
     """Of the recurrent weights: the moments' gradients at each step times the values one step before (theory 3.3)."""
     units = given[0].shape[1]
     if not len(given[0]):
         return [np.zeros((units, units), part.dtype) for part in given]
-    before = h[:-1]
-    if h.dtype == np.uint8:
+    if before.dtype == np.uint8:
         return dense.spike_weight_gradients(sparse.events_of(before), given)
     values = before.reshape(-1, units)
     squares = square(values, "binary", variance)[0]
@@ -157,6 +162,30 @@ def padded_square(weight: np.ndarray, width: int) -> np.ndarray:
     out = matrix.aligned_zeros(width * width, weight.dtype)
     out.reshape(width, width)[: len(weight), : len(weight)] = weight
     return out
+
+
+def check_before(
+    state: State | None, m: np.ndarray, spikes: np.dtype, point: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """M, V and z (batch, units) of the state before the first step, z of the given type; empty at rest."""
+    batch, units = m.shape[1], math.prod(m.shape[2:])
+    none = np.zeros((0, units), m.dtype)
+    if state is None:
+        return none, none, np.zeros((0, units), spikes)
+    if point != (state.V is None):
+        raise InputError("one of v and the state's V is None; point weights have neither")
+    M = check_float("state M", state.M, m.shape[1:], m.dtype).reshape(batch, units)
+    V = none if point else check_float("state V", state.V, m.shape[1:], m.dtype, nonnegative=True).reshape(batch, units)
+    return M, V, check_spikes(state.z, m.shape[1:], m.dtype).astype(spikes, copy=False).reshape(batch, units)
+
+
+def carried(after: State | None, m: np.ndarray, point: bool) -> np.ndarray:
+    """What the step after the last sends back, (3, batch, units); empty if nothing does."""
+    shape = m.shape[1], math.prod(m.shape[2:])
+    if after is None:
+        return np.zeros((0, *shape), m.dtype)
+    parts = [after.M, np.zeros_like(after.M) if point else after.V, after.z]
+    return np.stack([check_float("after", part, m.shape[1:], m.dtype).reshape(shape) for part in parts])
 
 
 def check_own(m: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -27,35 +27,26 @@ SHARD = 8  # samples whose gradients go through the recurrent weights together: 
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def spikes(m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic, M, V, z):
-    """Spikes, float32 and Gaussian, of arrays (T, batch, units); `weights` as `dense.rows_of` lays them, or empty."""
+def spikes(
+    m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic,
+    M0, V0, z0, M, V, z,
+):  # fmt: skip
+    """Spikes, float32 and Gaussian, of arrays (T, batch, units); `weights` as `dense.rows_of` lays them, or empty.
+
+    M0, V0 and z0 (batch, units) are the state before the first step, or empty.
+    """
     for b in prange(m.shape[1]):
         _spikes_of(
-            m,
-            v,
-            given,
-            key,
-            samples,
-            word,
-            step,
-            weights,
-            half,
-            beta,
-            theta,
-            hard,
-            accumulate,
-            deterministic,
-            M,
-            V,
-            z,
-            b,
-        )
+            m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic,
+            M0, V0, z0, M, V, z, b,
+        )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
 def _spikes_of(
-    m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic, M, V, z, b
-):
+    m, v, given, key, samples, word, step, weights, half, beta, theta, hard, accumulate, deterministic,
+    M0, V0, z0, M, V, z, b,
+):  # fmt: skip
     T, batch, units = m.shape
     point = len(v) == 0
     width = half if point else 2 * half
@@ -67,7 +58,15 @@ def _spikes_of(
     current, u = aligned_zeros(2 * half, np.float32), aligned_zeros(half, np.float32)
     bytes_, events, count = np.zeros(half, np.uint8), np.zeros(half, np.int32), 0
     one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
+    if len(M0) > 0:
+        kept_M[:units] = M0[b]
+        if not point:
+            kept_V[:units] = V0[b]
+        bytes_[:units] = z0[b]
+        count = _fired(bytes_, units, fired, events)
     for t in range(T):
+        if len(weights) == 0:
+            count = 0
         current[:units] = m[t, b]
         if not point:
             current[half : half + units] = v[t, b]
@@ -101,42 +100,55 @@ def _spikes_of(
         if not point:
             V[t, b] = kept_V[:units]
         z[t, b] = bytes_[:units]
-        count = 0
-        for j in range(units):
-            fired[j] = bytes_[j]
-            events[count] = j
-            count += bytes_[j]
-        if len(weights) == 0:
-            count = 0
+        count = _fired(bytes_, units, fired, events)
+
+
+@njit(cache=True)
+def _fired(z, units, fired, events):
+    """Spikes as floats and as a list of units; how many there are."""
+    count = 0
+    for j in range(units):
+        fired[j] = z[j]
+        events[count] = j
+        count += z[j]
+    return count
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def values(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h):
-    """Values of any member, noise and type of arrays (T, batch, units); `mu` and `sigma2` (units, units) or empty."""
+def values(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M0, V0, h0, M, V, h):
+    """Values of any member, noise and type of arrays (T, batch, units); `mu` and `sigma2` (units, units) or empty.
+
+    M0, V0 and h0 as in `spikes`.
+    """
     for b in prange(m.shape[1]):
-        _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h, b)
+        _values_of(
+            m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M0, V0, h0, M, V, h, b
+        )
 
 
 @njit(cache=True, error_model="numpy")
-def _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M, V, h, b):
+def _values_of(
+    m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta, hard, accumulate, M0, V0, h0, M, V, h, b
+):
     T, _, units = m.shape
     point, one = len(v) == 0, beta - beta + 1
     for t in range(T):
         for i in range(units):
             mean = m[t, b, i]
             spread = one if point else v[t, b, i]
-            if t > 0:
+            if t > 0 or len(M0) > 0:
                 for j in range(len(mu)):
-                    z = h[t - 1, b, j]
+                    z = h[t - 1, b, j] if t > 0 else h0[b, j]
                     mean += mu[i, j] * z  # theory 3.1
                     if not point:
                         spread += sigma2[i, j] * (z * z if quadratic else z)  # theory 3.1, 3.4
-                keep = 1 - h[t - 1, b, i] if hard else 1
-                mean += beta * M[t - 1, b, i] * keep  # theory 3.9
+                last = h[t - 1, b, i] if t > 0 else h0[b, i]
+                keep = 1 - last if hard else 1
+                mean += beta * (M[t - 1, b, i] if t > 0 else M0[b, i]) * keep  # theory 3.9
                 if not hard:
-                    mean -= theta * h[t - 1, b, i]  # theory 3.10
+                    mean -= theta * last  # theory 3.10
                 if accumulate and not point:
-                    spread += beta * beta * V[t - 1, b, i] * keep  # theory 3.9, 3.10
+                    spread += beta * beta * (V[t - 1, b, i] if t > 0 else V0[b, i]) * keep  # theory 3.9, 3.10
             M[t, b, i] = mean
             if not point:
                 V[t, b, i] = spread
@@ -146,24 +158,25 @@ def _values_of(m, v, u, kind, tau, gaussian, mu, sigma2, quadratic, beta, theta,
 @njit(cache=True, parallel=True, error_model="numpy")
 def gradients(
     g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
-    reset_gradient, gm, gv,
+    reset_gradient, M0, V0, h0, after, gm, gv, before,
 ):  # fmt: skip
     """Gradients of the currents of arrays (T, batch, units), a shard of samples a task.
 
     The slopes follow a rule (kind, a, b0, b1) or are given as `k`; `direct` is what else depends on V, or of no steps;
-    `mu` and `sigma2` are flat (width, width), or empty.
+    `mu` and `sigma2` are flat (width, width), or empty. M0, V0 and h0 as in `spikes`; `after` and `before` (3, batch,
+    units), or empty, are what comes from the step after the last and what goes to the state before the first.
     """
     for shard in prange((g.shape[1] + SHARD - 1) // SHARD):
         _gradients_of(
             g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
-            reset_gradient, gm, gv, shard * SHARD,
+            reset_gradient, M0, V0, h0, after, gm, gv, before, shard * SHARD,
         )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
 def _gradients_of(
     g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
-    reset_gradient, gm, gv, first,
+    reset_gradient, M0, V0, h0, after, gm, gv, before, first,
 ):  # fmt: skip
     T, batch, units = g.shape
     rows = min(SHARD, batch - first)
@@ -179,6 +192,10 @@ def _gradients_of(
     at_g, at_k, at_M, at_V = address(row), address(row), address(row), address(row)
     if whole:
         at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
+    for s in range(rows if len(after) > 0 else 0):
+        at = s * width
+        dM[at : at + units], dV[at : at + units] = after[0, first + s], after[1, first + s]
+        dz[at : at + units] = after[2, first + s]
     for t in range(T - 1, -1, -1):
         for s in range(rows):
             b, at = first + s, s * width
@@ -215,26 +232,28 @@ def _gradients_of(
             gm[t, b] = dM[at : at + units]
             if not point:
                 gv[t, b] = dV[at : at + units]
-        if t > 0:
+        if t > 0 or len(M0) > 0:
             for s in range(rows):
                 b, at = first + s, s * width
-                from_M = from_V = ((t - 1) * batch + b) * units
-                if not whole:
-                    from_M, from_V = 2 * width, 3 * width
-                    row[2 * width : 2 * width + units] = M[t - 1, b]
-                    if not point:
-                        row[3 * width : 3 * width + units] = V[t - 1, b]
+                row[:units] = M[t - 1, b] if t > 0 else M0[b]
+                if not point:
+                    row[width : width + units] = V[t - 1, b] if t > 0 else V0[b]
                 for i in range(0, width, LANES):
                     back = zero
                     if reset_gradient and hard:
-                        back = zero - decay * load(at_M, from_M + i) * load(dM, at + i)  # theory 3.12
+                        back = zero - decay * load(row, i) * load(dM, at + i)  # theory 3.12
                         if accumulate and not point:
-                            back = back - decay * decay * load(at_V, from_V + i) * load(dV, at + i)  # theory 3.12
+                            back = back - decay * decay * load(row, width + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
                         back = zero - threshold * load(dM, at + i)  # theory 3.12
                     store(dz, at + i, back)
             if len(mu) > 0:
-                _add_recurrent(dM, dV, mu, sigma2, width, rows, units, quadratic, h[t - 1], first, dz, dz2)
+                last = h[t - 1] if t > 0 else h0
+                _add_recurrent(dM, dV, mu, sigma2, width, rows, units, quadratic, last, first, dz, dz2)
+    for s in range(rows if len(before) > 0 else 0):
+        at = s * width
+        before[0, first + s], before[1, first + s] = dM[at : at + units], dV[at : at + units]
+        before[2, first + s] = dz[at : at + units]
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,7 +1,7 @@
 """What a layer is: a description without state, whose parameters live in the network's flat dictionary."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -22,6 +22,22 @@ class Place:
     index: int
 
 
+@dataclass
+class Memory:
+    """What neurons hand on where time is cut into pieces, by the layer's index in the streams' addresses.
+
+    Attributes
+    ----------
+    states : dict
+        Forward: where each layer of neurons stands after the steps so far.
+    gradients : dict
+        Backward: what the steps after these send back to each.
+    """
+
+    states: dict[int, Any] = field(default_factory=dict)
+    gradients: dict[int, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Pass:
     """What one forward pass gives every layer.
@@ -35,19 +51,23 @@ class Pass:
         Of parameters and arithmetic.
     input_gradient : bool
         Whether the first layer's backward pass makes the gradient of the network's input.
+    memory : Memory or None
+        Where time is cut into pieces.
     """
 
     backend: ModuleType
     draws: Draws
     dtype: np.dtype
     input_gradient: bool = True
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """What a unit layer saw, for the training record: mean firing rate, spread (standard deviation) of r, penalty B."""
+    """What a unit layer saw, for the training record: mean firing rate, mean and standard deviation of r, penalty B."""
 
     rate: float
+    mean: float
     spread: float
     penalty: float
 

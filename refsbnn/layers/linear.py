@@ -7,6 +7,7 @@ import numpy as np
 
 from refsbnn import posterior
 from refsbnn.errors import InputError, check_choice
+from refsbnn.events import Events
 from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Purpose, Streams
@@ -81,12 +82,13 @@ class Linear(Layer):
         module, options = self.operator(run, place)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
         norm2 = np.square(mu).reshape(self.out, -1).sum(axis=1)
-        return Moments(m, v, norm2), (x, mu, sigma2, bias_sigma2)
+        return Moments(m, v, norm2), (run.backend.keep(x), mu, sigma2, bias_sigma2)
 
     def backward(
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
     ) -> tuple[np.ndarray, Parameters]:
-        x, mu, sigma2, bias_sigma2 = tape
+        kept, mu, sigma2, bias_sigma2 = tape
+        x = kept if isinstance(kept, Events) else np.asarray(kept)
         module, options = self.operator(run, place)
         wanted = run.input_gradient or place.index > 0
         gradient = module.backward(g.m, g.v, x, mu, sigma2, input_gradient=wanted, **options)

@@ -14,23 +14,29 @@ from refsbnn.layers.signal import Domain, Moments, Signal
 from refsbnn.streams import Streams
 
 
-def own_uniforms(run: Pass, place: Place, draws: int) -> np.ndarray | None:
+def steps_of(place: Place, m: np.ndarray) -> int | None:
+    """How many time steps m has, which may be a piece of the signal's; None where there is no time."""
+    return None if place.input.steps is None else len(m)
+
+
+def own_uniforms(run: Pass, place: Place, draws: int, steps: int | None) -> np.ndarray | None:
     """The extra uniforms of a member that draws in the backward pass: (draws, ...), None for the others."""
     if draws == 0:
         return None
-    signal = place.input
-    each = [run.draws.uniforms(place.index, signal.shape, steps=signal.steps, draw=k + 1) for k in range(draws)]
+    each = [run.draws.uniforms(place.index, place.input.shape, steps=steps, draw=k + 1) for k in range(draws)]
     return np.stack(each)
 
 
 def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarray) -> Monitor:
     """The record of one layer of units with pre-activation moments m, v and spikes z in {0, 1}."""
     if v is None:
-        return Monitor(float(z.mean()), float(m.std()), elbo.bias_penalty(norm2, np.ones_like(norm2))[0])
+        return Monitor(
+            float(z.mean()), float(m.mean()), float(m.std()), elbo.bias_penalty(norm2, np.ones_like(norm2))[0]
+        )
     noisy = v > 0.0
     r = m[noisy] / np.sqrt(v[noisy])
-    spread = float(r.std()) if r.size else 0.0
-    return Monitor(float(z.mean()), spread, elbo.bias_penalty(norm2, v)[0])
+    mean, spread = (float(r.mean()), float(r.std())) if r.size else (0.0, 0.0)
+    return Monitor(float(z.mean()), mean, spread, elbo.bias_penalty(norm2, v)[0])
 
 
 def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -75,15 +81,16 @@ class Spike(Layer):
         return {"noise": self.noise, "member": self.member, "domain": self.domain}
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.address(place.index, place.input.shape, steps=place.input.steps)
+        u = run.draws.address(place.index, place.input.shape, steps=steps_of(place, x.m))
         h = run.backend.unit.forward(x.m, x.v, u, **self._options())
-        return h, (x, u, h)
+        return h, (x, u, run.backend.keep(h))
 
     def backward(
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        x, u, h = tape
-        extra = own_uniforms(run, place, estimators.get(self.member).draws)
+        x, u, kept = tape
+        h = np.asarray(kept)
+        extra = own_uniforms(run, place, estimators.get(self.member).draws, steps_of(place, x.m))
         dm, dv = run.backend.unit.backward(g, h, x.m, x.v, u, extra=extra, **self._options())
         if penalty == 0.0:
             return Moments(dm, dv, np.zeros_like(x.norm2)), {}
@@ -91,7 +98,8 @@ class Spike(Layer):
         return Moments(dm, None if dv is None else dv + dv_penalty, dnorm2), {}
 
     def monitors(self, tape: Any) -> list[Monitor]:
-        x, _, h = tape
+        x, _, kept = tape
+        h = np.asarray(kept)
         upper = h if self.domain == "binary" or h.dtype == np.uint8 else (h + 1.0) / 2.0
         return [monitor(x.m, x.v, upper, x.norm2)]
 
@@ -181,23 +189,38 @@ class LIF(Layer):
         return parameters["recurrent_mu"], None if rho is None else posterior.sigma2_of(rho)
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.address(place.index, place.input.shape, steps=place.input.steps)
+        u = run.draws.address(place.index, place.input.shape, steps=len(x.m))
         weights = self._weights(parameters)
-        z, states = run.backend.lif.forward(x.m, x.v, u, weights, **self._options())
+        before = None if run.memory is None else run.memory.states.get(place.index)
+        z, states = run.backend.lif.forward(x.m, x.v, u, weights, before=before, **self._options())
+        if run.memory is not None:
+            run.memory.states[place.index] = states.last
         norm2 = x.norm2 if weights is None else x.norm2 + np.square(weights[0]).sum(axis=1)
-        return z, (u, weights, states, norm2)
+        return z, (u, weights, states._replace(z=run.backend.keep(z)), norm2)
 
     def backward(
         self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        u, weights, states, norm2 = tape
-        extra = own_uniforms(run, place, estimators.get(self.member).draws)
+        u, weights, kept, norm2 = tape
+        states = kept._replace(z=np.asarray(kept.z))
+        extra = own_uniforms(run, place, estimators.get(self.member).draws, len(states.M))
+        after = None if run.memory is None else run.memory.gradients.get(place.index)
         dnorm2, dV = np.zeros_like(norm2), None
         if penalty != 0.0:
             dnorm2, dV = weighted_penalty(penalty, norm2, states.V)
         gradient = run.backend.lif.backward(
-            g, states, u, weights, dV=dV, reset_gradient=self.reset_gradient, extra=extra, **self._options()
+            g,
+            states,
+            u,
+            weights,
+            dV=dV,
+            after=after,
+            reset_gradient=self.reset_gradient,
+            extra=extra,
+            **self._options(),
         )
+        if run.memory is not None:
+            run.memory.gradients[place.index] = gradient.before
         own = {}
         if weights is not None:
             own["recurrent_mu"] = gradient.recurrent_mu + 2.0 * weights[0] * dnorm2[:, None]
@@ -207,4 +230,4 @@ class LIF(Layer):
 
     def monitors(self, tape: Any) -> list[Monitor]:
         _, _, states, norm2 = tape
-        return [monitor(states.M - self.theta, states.V, states.z, norm2)]
+        return [monitor(states.M - self.theta, states.V, np.asarray(states.z), norm2)]

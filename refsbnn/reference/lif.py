@@ -17,12 +17,29 @@ from refsbnn.reference.unit import check_moments, fire, fire_backward
 RESETS = ("hard", "soft")
 
 
-class LIFTape(NamedTuple):
-    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance or None, spikes."""
+class State(NamedTuple):
+    """A layer between two steps, each (batch, *units): membrane mean, variance or None, spikes. Or their gradients."""
 
     M: np.ndarray
     V: Any
     z: np.ndarray
+
+
+class LIFTape(NamedTuple):
+    """What `backward` needs of a forward pass, each (T, batch, *units): membrane mean, variance or None, spikes.
+
+    `before` is the state that the first step met, None at rest.
+    """
+
+    M: np.ndarray
+    V: Any
+    z: np.ndarray
+    before: State | None = None
+
+    @property
+    def last(self) -> State:
+        """The state after the last step, copied: the rest of the tape need not stay for it."""
+        return State(self.M[-1].copy(), None if self.V is None else self.V[-1].copy(), self.z[-1].copy())
 
 
 Recurrent = tuple[np.ndarray, np.ndarray | None]
@@ -31,13 +48,16 @@ Recurrent = tuple[np.ndarray, np.ndarray | None]
 class LIFGradients(NamedTuple):
     """Gradients of a LIF layer's arguments.
 
-    The recurrent ones are None in a feed-forward layer, those of variances beside point weights.
+    The recurrent ones are None in a feed-forward layer, those of variances beside point weights. `before` is what an
+    earlier piece takes as `after`: the gradients of the first step's membrane, mean and variance, and what that step
+    sends to the spikes before it; None where the layer started at rest.
     """
 
     m: np.ndarray
     v: Any
     recurrent_mu: np.ndarray | None
     recurrent_sigma2: np.ndarray | None
+    before: State | None = None
 
 
 def forward(
@@ -53,8 +73,9 @@ def forward(
     reset: str = "hard",
     accumulate: bool = True,
     variance: str = "linear",
+    before: State | None = None,
 ) -> tuple[np.ndarray, LIFTape]:
-    """Spikes over time (theory 3.9 to 3.11), from z_0 = 0, M_0 = V_0 = 0.
+    """Spikes over time (theory 3.9 to 3.11), from z_0 = 0, M_0 = V_0 = 0 unless a state is given.
 
     Parameters
     ----------
@@ -79,6 +100,8 @@ def forward(
     variance : {"linear", "quadratic"}
         Extension of the recurrent spikes' square between the states (theory 3.4). The hard reset itself is linear
         in the spike.
+    before : State, optional
+        Where an earlier call stopped, its `tape.last`: a long sequence can be run in pieces.
 
     Returns
     -------
@@ -104,7 +127,8 @@ def forward(
     accumulate = accumulate and not point  # theory 3.18
     noise, member = noises.get(noise), estimators.get(member)
     M, V, z = np.zeros((3, *m.shape))
-    before_M, before_V, before_z = np.zeros((3, *m.shape[1:]))
+    before = check_state(before, m.shape[1:], point)
+    before_M, before_V, before_z = np.zeros((3, *m.shape[1:])) if before is None else filled(before)
     for t in range(len(m)):
         m_t, v_t = m[t], v[t]
         if recurrent is not None:
@@ -120,7 +144,7 @@ def forward(
             V[t] = v_t  # theory 3.9 and 3.10, instantaneous
         z[t] = fire(M[t] - theta, V[t], u[t], noise, member)  # theory 3.11
         before_M, before_V, before_z = M[t], V[t], z[t]
-    return z, LIFTape(M, None if point else V, z)
+    return z, LIFTape(M, None if point else V, z, before)
 
 
 def backward(
@@ -139,6 +163,7 @@ def backward(
     reset_gradient: bool = True,
     extra: np.ndarray | None = None,
     dV: np.ndarray | None = None,
+    after: State | None = None,
 ) -> LIFGradients:
     """Backward through time (theory 3.12).
 
@@ -156,6 +181,8 @@ def backward(
         Further uniforms of a member that draws in the backward pass (`gr`).
     dV : (T, batch, *units) array, optional
         What else depends on the membrane's variance: the bias penalty's gradient of `tape.V` (theory 4.5).
+    after : State, optional
+        `before` of the backward pass of the piece that follows.
 
     Returns
     -------
@@ -177,30 +204,54 @@ def backward(
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
     direct = np.zeros(M.shape) if dV is None else check_array("dV", dV, M.shape)
     gm, gv = np.zeros((2, *M.shape))
-    dM, dV, dz = np.zeros((3, *M.shape[1:]))  # of step t + 1, and what that step sends to the spike z_t
+    after = check_state(after, M.shape[1:], point)
+    # Of step t + 1, and what that step sends to the spike z_t.
+    dM, dV, dz = np.zeros((3, *M.shape[1:])) if after is None else filled(after)
+    before = check_state(tape.before, M.shape[1:], point)
+    if before is not None:  # the state stands before the first step
+        M, V, z = (np.concatenate([[first], rest]) for first, rest in zip(filled(before), (M, V, z), strict=True))
+    started = len(M) - len(gm)
     d_recurrent = None if recurrent is None else np.zeros((2, *recurrent[0].shape))
-    for t in reversed(range(len(M))):
+    for t in reversed(range(len(gm))):
+        now, last = t + started, t + started - 1  # places of this step and of the one before in M, V and z
         dM_unit, dV_unit = fire_backward(
-            g[t] + dz, z[t], M[t] - theta, V[t], u[t], noise, member, None if draws is None else draws[:, t]
+            g[t] + dz, z[now], M[now] - theta, V[now], u[t], noise, member, None if draws is None else draws[:, t]
         )
-        kept = 1.0 - z[t] if reset == "hard" else 1.0
+        kept = 1.0 - z[now] if reset == "hard" else 1.0
         dM = dM_unit + beta * kept * dM  # theory 3.12
         dV = dV_unit + direct[t] + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
         gm[t], gv[t] = dM, dV
         dz = np.zeros_like(dM)
-        if t == 0:
+        if last < 0:
             break
         if reset_gradient and reset == "hard":
-            dz = -beta * M[t - 1] * dM - (beta**2 * V[t - 1] * dV if accumulate else 0.0)  # theory 3.12
+            dz = -beta * M[last] * dM - (beta**2 * V[last] * dV if accumulate else 0.0)  # theory 3.12
         elif reset_gradient:
             dz = -theta * dM  # theory 3.12
         if recurrent is not None and d_recurrent is not None:
-            own = dense.backward(dM, dV, z[t - 1], *recurrent, domain="binary", variance=variance)  # theory 3.3
+            own = dense.backward(dM, dV, z[last], *recurrent, domain="binary", variance=variance)  # theory 3.3
             dz = dz + own.x
             d_recurrent[0] += own.mu
             d_recurrent[1] += 0.0 if own.sigma2 is None else own.sigma2
     d_mu, d_sigma2 = (None, None) if d_recurrent is None else d_recurrent
-    return LIFGradients(gm, gv, d_mu, d_sigma2) if not point else LIFGradients(gm, None, d_mu, None)
+    if point:
+        gv, dV, d_sigma2 = None, None, None
+    return LIFGradients(gm, gv, d_mu, d_sigma2, None if before is None else State(dM, dV, dz))
+
+
+def filled(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """M, V and z; zeros where there is no V."""
+    return state.M, np.zeros_like(state.M) if state.V is None else state.V, state.z
+
+
+def check_state(state: State | None, shape: tuple[int, ...], point: bool) -> State | None:
+    """The state as float64 after checking it; raises InputError otherwise."""
+    if state is None:
+        return None
+    if point != (state.V is None):
+        raise InputError("one of v and the state's V is None; point weights have neither")
+    V = None if point else check_array("state V", state.V, shape)
+    return State(check_array("state M", state.M, shape), V, check_array("state z", state.z, shape))
 
 
 def check_options(

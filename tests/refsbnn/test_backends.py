@@ -112,6 +112,9 @@ NETWORKS = {
 }
 
 
+RNG_G = RNG.normal(size=100)  # cotangents of the logits
+
+
 def step(case, **backend):
     """Logits, gradients of the parameters and of the input, of one step."""
     layers, signal, x = case
@@ -185,6 +188,52 @@ def test_recomputing_gives_the_same_bits_from_a_smaller_tape(name, backend):
     for other in found[1:]:
         assert all((other[key] == value).all() for key, value in found[0].items())
     assert sizes[3] <= sizes[2] <= sizes[0]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", [name for name, case in NETWORKS.items() if case[1].steps is not None])
+def test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients(name, backend):
+    """Gradients are sums over steps, grouped by pieces: the bound is that of two backends, 1000 eps of the largest."""
+    layers, signal, x = NETWORKS[name]
+    draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    found, sizes = [], []
+    for chunk in (0, 1, 3, signal.steps):
+        network = Network(layers, signal, backend=backend, chunk=chunk)
+        parameters = network.initial(Streams(1))
+        logits, tape = network.forward(parameters, x, draws)
+        gradients, dx = network.backward(parameters, tape, RNG_G[: logits.size].reshape(logits.shape), penalty=0.1)
+        monitors = network.monitors(tape)
+        found.append(({"x": dx, **gradients}, logits, monitors))
+        sizes.append(size_of([tape.segments, tape.pieces and tape.pieces.states]))
+    for other, logits, monitors in found[1:]:
+        assert (logits == found[0][1]).all()
+        for key, value in found[0][0].items():
+            bound = 1000 * np.finfo(value.dtype).eps * np.abs(value).max()
+            assert np.abs(other[key] - value).max() <= bound, key
+        for mine, whole in zip(monitors, found[0][2], strict=True):
+            np.testing.assert_allclose(
+                (mine.rate, mine.mean, mine.spread, mine.penalty),
+                (whole.rate, whole.mean, whole.spread, whole.penalty),
+                rtol=1e-4,
+            )
+    assert sizes[3] <= sizes[2] <= sizes[1] < sizes[0]  # states between pieces instead of every step's
+
+
+def test_pieces_of_events_are_pieces_of_bytes():
+    layers, signal, x = NETWORKS["recurrent neurons"]
+    network = Network(layers, signal, backend="numba", chunk=2)
+    parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    results = []
+    for form in (x, Events.of(x)):
+        logits, tape = network.forward(parameters, form, draws)
+        results.append((logits, network.backward(parameters, tape, np.ones_like(logits), input_gradient=False)[0]))
+    assert (results[0][0] == results[1][0]).all()
+    assert all((results[0][1][key] == value).all() for key, value in results[1][1].items())
+
+
+def test_chunks_need_time():
+    with pytest.raises(InputError, match="chunk is 2 but the input has no time"):
+        Network([Dense(2)], Signal("values", (4,)), chunk=2)
 
 
 def test_float32_is_not_for_numpy():

@@ -38,7 +38,19 @@ def cases(draw):
     }
     if draw(st.booleans()):  # point weights: no variances
         arrays[1], weights = None, weights and (weights[0], None)
-    return rng, arrays, weights, options, draw(st.booleans())
+    return rng, arrays, weights, options, draw(st.booleans()), draw(st.booleans())
+
+
+def between(rng, m, v, options, *, gradient=False):
+    """A state of the layer, or gradients of one, in the type and form of the kernel and of the reference."""
+    shape, dtype = m.shape[1:], m.dtype
+    M, z = rng.normal(size=shape).astype(dtype), (rng.random(shape) < 0.5).astype(np.uint8)
+    V = None if v is None else rng.exponential(size=shape).astype(dtype)
+    if gradient:
+        z = rng.normal(size=shape).astype(dtype)
+    elif options["member"] in RELAXED:
+        z = rng.random(shape).astype(dtype)
+    return reference.State(M, V, z), reference.State(float64(M), float64(V), float64(z))
 
 
 def doubled(weights):
@@ -52,14 +64,17 @@ def float64(array):
 @SETTINGS
 @given(cases())
 def test_agrees_with_the_reference(case):
-    rng, (m, v, g), weights, options, reset_gradient = case
+    rng, (m, v, g), weights, options, reset_gradient, continued = case
     u = rng.integers(0, 2**24, m.shape) * 2.0**-24
-    want, tape = reference.forward(m.astype(float), float64(v), u, doubled(weights), **options)
+    before, after = (None, None), (None, None)
+    if continued:
+        before, after = between(rng, m, v, options), between(rng, m, v, options, gradient=True)
+    want, tape = reference.forward(m.astype(float), float64(v), u, doubled(weights), before=before[1], **options)
     V = np.ones_like(m) if v is None else tape.V
     if options["member"] in SPIKING:  # one spike on the brink would send the two apart from there on
         r = (tape.M - options["theta"]) / np.sqrt(V)
         assume((np.abs(u - noise.get(options["noise"]).cdf(r)) > SAFE).all())
-    z, own = lif.forward(m, v, u, weights, **options)
+    z, own = lif.forward(m, v, u, weights, before=before[0], **options)
     assert z.dtype == (np.uint8 if options["member"] in SPIKING else m.dtype)
     steps, inputs = len(m), m.shape[2] + 4
     terms = 4 * steps * inputs  # roundings that reach one number, each at most eps of the largest intermediate one
@@ -75,11 +90,12 @@ def test_agrees_with_the_reference(case):
     extra = rng.random((draws, *m.shape)) if (draws := estimators.get(options["member"]).draws) else None
     words = {**options, "reset_gradient": reset_gradient, "extra": extra}
     direct = rng.normal(size=m.shape).astype(m.dtype)
-    got = lif.backward(g, own, u, weights, dV=direct, **words)
+    got = lif.backward(g, own, u, weights, dV=direct, after=after[0], **words)
     exact = reference.backward(
-        g.astype(float), reference.LIFTape(*(float64(part) for part in own)), u, doubled(weights),
-        dV=direct.astype(float), **words,
+        g.astype(float), reference.LIFTape(*(float64(part) for part in own[:3]), before[1]), u, doubled(weights),
+        dV=direct.astype(float), after=after[1], **words,
     )  # fmt: skip
+    got, exact = ([*part[:4], *(part.before or ())] for part in (got, exact))
     largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, V))
     for part, truth in zip(got, exact, strict=True):
         if truth is None:
@@ -106,6 +122,14 @@ def test_uniforms_by_address_are_the_same_bits():
     ("change", "message"),
     [
         ({"recurrent": (np.zeros((3, 3), np.float32), None)}, "point weights have neither"),
+        (
+            {"before": reference.State(np.zeros((2, 3), np.float32), None, np.zeros((2, 3), np.uint8))},
+            "state's V is None",
+        ),
+        (
+            {"before": reference.State(*np.zeros((3, 2, 4), np.float32))},
+            r"state M has shape \(2, 4\); expected \(2, 3\)",
+        ),
         ({"recurrent": (np.zeros((3, 3)), np.zeros((3, 3)))}, "recurrent mu is a ndarray of type float64"),
         ({"recurrent": (np.zeros((2, 3), np.float32),) * 2}, r"recurrent mu has shape \(2, 3\); expected \(3, 3\)"),
         ({"beta": 1.5}, "beta and theta are 1.5"),

@@ -253,3 +253,36 @@ def test_backward_refuses_what_does_not_fit_the_tape() -> None:
     ):
         with pytest.raises(InputError, match=message):
             call(**change)
+
+
+@given(seed=seeds, recurrent=st.booleans(), kinds=settings_of_a_neuron, cut=st.integers(1, 5), point=st.booleans())
+@settings(deadline=None)
+def test_two_pieces_are_the_whole(seed: int, recurrent: bool, kinds: dict, cut: int, point: bool) -> None:
+    """A sequence cut in two, states handed on and gradients handed back, gives what it gives whole."""
+    rng = np.random.default_rng(seed)
+    (m, v, *own), u = layer(rng, (6, 2, 3), recurrent)
+    recurrent_weights = (own[0], None if point else own[1]) if recurrent else None
+    v = None if point else v
+    g, dV = rng.normal(size=(2, *m.shape))
+    words = {**kinds, "member": "trapezoid"}
+    z, tape = lif.forward(m, v, u, recurrent_weights, **words)
+    whole = lif.backward(g, tape, u, recurrent_weights, dV=dV, **words)
+    assert whole.before is None
+
+    def piece(a: np.ndarray | None, part: slice) -> np.ndarray | None:
+        return None if a is None else a[part]
+
+    early, late = slice(0, cut), slice(cut, 6)
+    z1, tape1 = lif.forward(m[early], piece(v, early), u[early], recurrent_weights, **words)
+    z2, tape2 = lif.forward(m[late], piece(v, late), u[late], recurrent_weights, before=tape1.last, **words)
+    np.testing.assert_array_equal(np.concatenate([z1, z2]), z)
+    np.testing.assert_array_equal(np.concatenate([tape1.M, tape2.M]), tape.M)
+    second = lif.backward(g[late], tape2, u[late], recurrent_weights, dV=dV[late], **words)
+    first = lif.backward(g[early], tape1, u[early], recurrent_weights, dV=dV[early], after=second.before, **words)
+    assert first.before is None
+    np.testing.assert_array_equal(np.concatenate([first.m, second.m]), whole.m)
+    if not point:
+        np.testing.assert_array_equal(np.concatenate([first.v, second.v]), whole.v)
+    if recurrent:  # the same terms, added in two groups: a handful of roundings of their absolute sum
+        bound = 50 * EPS * np.einsum("tbi,tbj->ij", np.abs(whole.m[1:]), z[:-1])
+        assert (np.abs(first.recurrent_mu + second.recurrent_mu - whole.recurrent_mu) <= bound).all()

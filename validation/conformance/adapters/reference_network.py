@@ -90,9 +90,9 @@ def states(network: Network, tape: Any) -> list[np.ndarray]:
 
     def walk(layer: Any, tape: Any) -> None:
         if isinstance(layer, Spike):
-            found.append((tape[2] > (0.0 if layer.domain == "bipolar" else 0.5)).astype(np.uint8))
+            found.append((np.asarray(tape[2]) > (0.0 if layer.domain == "bipolar" else 0.5)).astype(np.uint8))
         elif isinstance(layer, LIF):
-            found.append(tape[2].z.astype(np.uint8))
+            found.append(np.asarray(tape[2].z, np.uint8))
         elif isinstance(layer, Residual):
             for inner, own in zip(layer.branch, tape, strict=True):
                 walk(inner, own)
