@@ -9,44 +9,33 @@ import numpy as np
 
 from refsbnn.evaluation.operations import fired, keeping
 from refsbnn.evaluation.predict import BATCH, Inputs
-from refsbnn.evaluation.scores import Reliability
+from refsbnn.evaluation.scores import Scores
 from refsbnn.figures import activity, reliability, style
 from refsbnn.figures.curves import History, curves, layers
 from refsbnn.layers import Residual
 from refsbnn.layers.chain import Stage, connect
 from refsbnn.network import Network
 from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.training.evaluate import Coded
 from refsbnn.training.files import write_bytes
+from refsbnn.training.task import Parameters, Task
 
 EXAMPLES, SHOWN = 512, 4  # examples behind the map of classes, and in the raster
 
 
-def draw(
-    folder: Path,
-    network: Network,
-    parameters: dict[str, np.ndarray],
-    history: History,
-    inputs: Inputs,
-    labels: np.ndarray,
-    streams: Streams,
-    bins: Mapping[str, Reliability],
-) -> str:
-    """Draw the curves, the units' activity and the reliability diagram of a trained network.
+def draw(folder: Path, task: Task, parameters: Parameters, history: History, scores: Mapping[str, Scores]) -> str:
+    """Draw the curves, the units' activity on validation examples and the reliability diagram of a trained network.
 
     Parameters
     ----------
     folder : Path
         Gets curves.png, layers.png, reliability.png, and raster.png (over time) or activity.png (without).
-    network : Network
+    task : Task
     parameters : dict
     history : sequence of dict
         The rows of metrics.csv.
-    inputs : Inputs
-    labels : (n,) array of int
-        Examples whose spikes are shown.
-    streams : Streams
-    bins : dict of Reliability
-        By title.
+    scores : dict of Scores
+        By the title of the panel that shows their reliability.
 
     Returns
     -------
@@ -58,16 +47,17 @@ def draw(
     InputError
         The folder cannot be written to.
     """
+    network = task.network
     spikes = "activity.png" if network.input.steps is None else "raster.png"
     names = ["curves.png", "layers.png", spikes, "reliability.png"]
     if not style.available():
         return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
     save(folder / "curves.png", curves, history)
     save(folder / "layers.png", layers, history, units(network.stages))
-    network = keeping(network)
+    part = task.splits.validation
     shown = class_map if network.input.steps is None else raster
-    save(folder / spikes, shown, network, parameters, inputs, labels, streams)
-    save(folder / "reliability.png", reliability.diagram, bins)
+    save(folder / spikes, shown, keeping(network), parameters, Coded(part.x, task.inputs), part.labels, task.streams)
+    save(folder / "reliability.png", reliability.diagram, {name: each.reliability for name, each in scores.items()})
     return f"figures: {', '.join(names)}"
 
 
@@ -91,9 +81,7 @@ def units(stages: tuple[Stage, ...], prefix: str = "") -> list[str]:
     return out
 
 
-def raster(
-    network: Network, parameters: dict[str, np.ndarray], inputs: Inputs, labels: np.ndarray, streams: Streams
-) -> Any:
+def raster(network: Network, parameters: Parameters, inputs: Inputs, labels: np.ndarray, streams: Streams) -> Any:
     """The raster of one example of each of the first classes that occur."""
     _, first = np.unique(labels, return_index=True)
     draws = Draws(streams, Purpose.PREDICT, 0, first[:SHOWN])
@@ -106,9 +94,7 @@ def raster(
     return activity.raster(activity.spread(spikes), [f"label {label}, predicted {guess}" for label, guess in said])
 
 
-def class_map(
-    network: Network, parameters: dict[str, np.ndarray], inputs: Inputs, labels: np.ndarray, streams: Streams
-) -> Any:
+def class_map(network: Network, parameters: Parameters, inputs: Inputs, labels: np.ndarray, streams: Streams) -> Any:
     """The mean firing rate of each unit, or filter, for each class, over the first EXAMPLES examples."""
     labels = labels[:EXAMPLES]
     classes, own = np.unique(labels, return_inverse=True)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from refsbnn import __version__
 from refsbnn.errors import InputError
+from refsbnn.figures.draw import draw
 from refsbnn.training import config as configuration
 from refsbnn.training import files, loop
 from refsbnn.training.evaluate import Scores, evaluate
@@ -59,6 +60,7 @@ def main(argv: Sequence[str]) -> int:
     files.write_json(out / "result.json", outcome(config, result, test))
     print(table(config, result, test))
     print(f"results: {out}/result.json, metrics.csv, parameters.npz")
+    print(draw(out, task, result.parameters, result.history, {"validation": result.validation, "test": test}))
     return 0
 
 

@@ -37,7 +37,9 @@ def test_train_writes_its_results(tmp_path, capsys):
     assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 0
     out = capsys.readouterr().out
     assert "test" in out
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"result.json", "metrics.csv", "parameters.npz"}
+    files = {path.name for path in (tmp_path / "run").iterdir() if path.suffix != ".png"}
+    assert files == {"result.json", "metrics.csv", "parameters.npz"}
+    assert ("figures: curves.png" in out) == (tmp_path / "run/curves.png").exists()
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["test"]["examples"] == 360
     assert result["config"]["training"]["epochs"] == 1

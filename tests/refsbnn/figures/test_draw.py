@@ -6,14 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refsbnn.evaluation.predict import predict
-from refsbnn.evaluation.scores import reliability
+from refsbnn.evaluation.scores import score
 from refsbnn.figures import activity, curves, draw, style
 from refsbnn.streams import Streams
-from tests.refsbnn.evaluation.networks import CLASSES, LAYERS, build
+from refsbnn.training.config import read
+from refsbnn.training.task import prepare
 
-EXAMPLES, EPOCHS = 20, 3
-LABELS = np.arange(EXAMPLES) % CLASSES
+EPOCHS = 3
+CONFIGURATIONS = {
+    "dense": {"model": {"name": "mlp", "hidden": [6, 5]}},
+    "bipolar": {"model": {"name": "mlp", "hidden": [6], "units": {"domain": "bipolar"}}},
+    "convolution": {"model": {"name": "convnet", "channels": [3, 2]}},
+    "residual": {"model": {"name": "resnet", "depth": 2, "width": 2, "pool": 4, "scale": 0.5}},
+    "spiking": {"data": {"coding": "rate", "steps": 4}, "model": {"name": "spiking", "hidden": [8, 60]}},
+}
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 FigureCanvasAgg = pytest.importorskip("matplotlib.backends.backend_agg").FigureCanvasAgg
 
@@ -30,15 +36,14 @@ def history(network, epochs: int) -> list[dict[str, float]]:
 
 
 def run(name: str, folder: Path, epochs: int = EPOCHS) -> str:
-    """Draw all figures of an untrained network."""
-    network, inputs = build(name, EXAMPLES)
-    parameters = network.initial(Streams(1))
-    p = predict(network, parameters, inputs, EXAMPLES, Streams(1), 2)
-    bins = {"validation": reliability(p, LABELS)}
-    return draw.draw(folder, network, parameters, history(network, epochs), inputs, LABELS, Streams(1), bins)
+    """Draw all figures of an untrained network on the digits."""
+    task = prepare(read(CONFIGURATIONS[name]))
+    random = np.random.default_rng(1)
+    scores = {part: score(random.dirichlet(np.ones(10), 50), random.integers(10, size=50)) for part in ("a", "b")}
+    return draw.draw(folder, task, task.network.initial(Streams(1)), history(task.network, epochs), scores)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_every_figure_is_written(name: str, tmp_path: Path) -> None:
     line = run(name, tmp_path)
     spikes = "raster.png" if name == "spiking" else "activity.png"
