@@ -86,7 +86,7 @@ def test_against_loops(name: str) -> None:
     assert counts.passes == 2 * EXAMPLES
 
 
-@pytest.mark.parametrize("name", ["convolution", "residual", "spiking"])
+@pytest.mark.parametrize("name", ["bipolar", "convolution", "residual", "spiking"])
 def test_both_backends_count_alike(name: str) -> None:
     """Bytes and events in the kernels, floats in the reference; in float64 the spikes are the same."""
     found = []

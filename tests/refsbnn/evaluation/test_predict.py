@@ -62,6 +62,7 @@ def test_mean_weights_are_the_limit_of_no_variance(name: str, backend: str) -> N
     parameters = network.initial(Streams(2))
     mean = predict(network, parameters, inputs, EXAMPLES, Streams(4), 0)
     cold = {key: np.full_like(value, -60.0) if key.endswith("rho") else value for key, value in parameters.items()}
+    np.testing.assert_array_equal(predict(network, cold, inputs, EXAMPLES, Streams(4), 0), mean)  # no variance enters
     for samples in (1, 3):
         got = predict(network, cold, inputs, EXAMPLES, Streams(4), samples)
         np.testing.assert_allclose(got, mean, rtol=1e-9)
