@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from collections import Counter
+from types import FunctionType
 
 import numpy as np
 import pytest
 
-from refsbnn import estimators
+from refsbnn import baselines, elbo, estimators, layers, optim, posterior
+from refsbnn.baselines import Estimate
+from refsbnn.noise import Noise
+from refsbnn.reference import lif, moments, readout, weights
 from validation.conformance.answers import OPS
 from validation.conformance.cases import all_cases
 from validation.conformance.cases.draw import HELD_TO, MARGIN
@@ -24,9 +28,47 @@ def test_every_operation_has_cases() -> None:
 
 def test_every_member_has_a_unit_case_with_every_noise() -> None:
     seen = {(c.op.options["noise"], c.op.options["member"].split("(")[0]) for c in CASES if c.op.name == "unit"}
-    # `two-point` and `quadrature` take the user's own measure; iwst and simpson are the same code paths.
-    family = set(estimators.NAMES) - {"two-point", "quadrature"}
-    assert seen >= {(noise, name) for noise in ("gaussian", "logistic") for name in family}
+    assert {noise for noise, _ in seen} == {found.name for found in Noise.__subclasses__()}
+    assert seen == {(noise, name) for noise, _ in seen for name in estimators.NAMES}
+
+
+# The operation that checks each layer of a network, each objective, and each optimiser.
+CHECKED_BY = {
+    **{kind: kind for kind in ("dense", "conv2d", "lif", "average_pool", "max_pool", "flatten", "leaky_readout")},
+    **{"spike": "unit", "residual": "residual_block", "sampled_readout": "sampled_readout"},
+    **{name: name for name in ("categorical", "bernoulli", "gaussian", "kl_weight", "bias_penalty")},
+    **{"Adam": "adam", "SGD": "sgd", "reinforce": "reinforce", "arm": "arm", "disarm": "disarm"},
+    **{"zero_mean": "zero_mean", "kl": "kl"},
+}
+
+
+def test_what_the_package_has_is_checked() -> None:
+    """Every layer, objective, optimiser and baseline has an operation, and that has cases.
+
+    This fails when the package gets one more of them: add an operation with cases, and a line above.
+    """
+    there = {x.kind for x in vars(layers).values() if isinstance(x, type) and hasattr(x, "kind")}
+    there |= {k for k, x in vars(elbo).items() if isinstance(x, FunctionType) and x.__module__ == elbo.__name__}
+    there |= {k for k, x in vars(optim).items() if hasattr(x, "step")}
+    there |= {k for k, x in vars(baselines).items() if getattr(x, "__annotations__", {}).get("return") is Estimate}
+    there |= {k for k in ("kl", "zero_mean") if hasattr(posterior, k)}
+    assert {k for k in there if k[0] != "_"} == set(CHECKED_BY)
+    ops = {case.op.name for case in CASES}
+    assert set(CHECKED_BY.values()) <= ops
+    assert {f"sampled_{name}" for name in ("dense", "conv2d") if hasattr(weights, name)} <= ops
+
+
+def test_every_choice_has_a_case() -> None:
+    """Resets, reductions of the readout, variance extensions and domains, as the package names them."""
+
+    def values(op: str, key: str) -> set[object]:
+        return {case.op.options[key] for case in CASES if case.op.name == op}
+
+    assert values("lif", "reset") == set(lif.RESETS)
+    assert values("leaky_readout", "reduce") == set(readout.REDUCTIONS)
+    for op in ("dense", "conv2d"):
+        assert values(op, "variance") == set(moments.VARIANCES)
+        assert values(op, "domain") == set(moments.DOMAINS)
 
 
 def test_every_variant_of_a_neuron_has_a_case() -> None:
@@ -75,14 +117,14 @@ def test_outside_the_edge_group_units_have_margins() -> None:
             assert free or case.min_margin > 0.0, case.id
 
 
-def test_dimensions_are_pairwise_different_where_a_transpose_could_hide() -> None:
-    """Weights are not square but for recurrent ones and those on a stream, and batches differ from widths."""
+def test_the_axes_of_an_array_are_pairwise_different() -> None:
+    """So that a transpose shows in the shape, but for weights from some units to the same ones or on a stream."""
     for case in CASES:
-        if case.op.name in ("dense", "conv2d", "sampled_dense", "kl", "zero_mean"):
-            mu = case.arrays["params"]["mu"]
-            axes = [mu.shape[0], mu.shape[-1]]
-            axes += [case.arrays["inputs"]["x"].shape[-2]] if mu.ndim == 2 and "x" in case.arrays["inputs"] else []
-            assert len(set(axes)) == len(axes), case.id
+        square = {f"{d}recurrent_{k}" for d in ("", "d", "new_") for k in ("mu", "sigma2", "rho")}
+        if case.op.name in ("residual_block", "network.residual"):
+            square |= {f"{d}{k}{i}" for d in ("", "d", "new_") for k in ("mu", "sigma2", "rho") for i in range(3)}
+        for name, array in {**case.given(), **case.arrays["noise"], **case.expected}.items():
+            assert len(set(array.shape)) == array.ndim or name in square, f"{case.id} {name} {array.shape}"
 
 
 def test_questions_are_answered() -> None:

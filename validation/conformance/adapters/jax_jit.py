@@ -23,6 +23,7 @@ PULLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "conv2d": LINEAR,
     "average_pool": (("x",), {"y": "dy"}),
     "max_pool": (("x",), {"y": "dy"}),
+    "flatten": (("x",), {"y": "dy"}),
     "unit": (("m", "v"), {"h": "g"}),
     "lif": (("m", "v", "recurrent_mu", "recurrent_sigma2"), {"spikes": "g"}),
     "leaky_readout": (("m", "v"), {"m_out": "dm_out", "v_out": "dv_out"}),
@@ -119,6 +120,9 @@ class Jax:
     def max_pool(self, o: Any, a: Named) -> Named:
         return {"y": layers.max_pool(a["x"], o["size"], o["stride"])}
 
+    def flatten(self, o: Any, a: Named) -> Named:
+        return {"y": a["x"].reshape(len(a["x"]), -1)}
+
     def unit(self, o: Any, a: Named) -> Named:
         return {"h": layers.spike(a["m"], a["v"], a["u"], o, a.get("extra"), a.get("z"))}
 
@@ -209,12 +213,26 @@ class Jax:
         projected, vjp = jax.vjp(project, a["mu"])
         return {"mu_zero_mean": projected, "dmu_free": vjp(a["dmu_zero_mean"])[0]}
 
-    def sampled_dense(self, o: Any, a: Named) -> Named:
-        m, v = layers.dense(a["x"], a["mu"], a["sigma2"], None, o["domain"], o["variance"])
+    def sampled(self, make: Any, a: Named) -> Named:
+        bias = (a["bias_mu"], a["bias_sigma2"]) if "bias_mu" in a else None
+        m, v = make(a["x"], a["mu"], a["sigma2"], bias)
         wide = a["eps"].dtype
-        deviation = jnp.einsum("bi,boi->bo", a["x"].astype(wide), jnp.sqrt(a["sigma2"].astype(wide)) * a["eps"])
+        # Each example's deviation of its weights from their mean.
+        drawn = jnp.sqrt(a["sigma2"].astype(wide)) * a["eps"]
+        deviation = jax.vmap(lambda x, w: make(x[None], w, w, None)[0][0])(a["x"].astype(wide), drawn)
+        if bias is not None:
+            own = jnp.sqrt(a["bias_sigma2"].astype(wide)) * a["bias_eps"]
+            deviation = deviation + own.reshape(len(own), *[1] * (deviation.ndim - 2), -1)
         u = layers.Gaussian.cdf(-deviation / jnp.sqrt(v.astype(wide)))
         return {"m": m, "v": v, "u": u.astype(self.dtype)}
+
+    def sampled_dense(self, o: Any, a: Named) -> Named:
+        return self.sampled(
+            lambda x, mu, sigma2, bias: layers.dense(x, mu, sigma2, bias, o["domain"], o["variance"]), a
+        )
+
+    def sampled_conv2d(self, o: Any, a: Named) -> Named:
+        return self.sampled(lambda x, mu, sigma2, bias: layers.conv2d(x, mu, sigma2, bias, o), a)
 
     def kl_weight(self, o: Any, a: Named) -> Named:
         steps = a["steps"].astype(jnp.promote_types(self.dtype, jnp.float32))
@@ -239,8 +257,11 @@ class Jax:
 
     def normals(self, o: Any, a: Named) -> Named:
         wide = jnp.promote_types(self.dtype, jnp.float32)
-        u = (networks.words(a["samples"], o).astype(wide) + 0.5) * 2.0**-24
-        return {"normal": layers.Gaussian.ppf(u).astype(self.dtype)}
+        words = networks.words(a["samples"], o).astype(jnp.int32)
+        # By symmetry from the lower half, where the half step has its bit in float32.
+        upper = words >= 2**23
+        low = layers.Gaussian.ppf((jnp.where(upper, 2**24 - 1 - words, words).astype(wide) + 0.5) * 2.0**-24)
+        return {"normal": jnp.where(upper, -low, low).astype(self.dtype)}
 
     # Networks: a training step is one compiled function; the optimiser is outside of it.
 

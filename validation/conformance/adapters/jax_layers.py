@@ -3,6 +3,7 @@
 import ast
 import math
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import jax
@@ -68,7 +69,17 @@ NODES = {
 SURROGATES = ("fast-sigmoid", "arctan", "triangular")
 
 
-def parse(spec: str) -> tuple[str, dict[str, float]]:
+def rule(name: str, n: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Nodes of a quadrature rule, and the uniforms at which one follows the other (theory 2.12)."""
+    return NODES[name] if name in NODES else (n["nodes"], tuple(accumulate(n["probabilities"][:-1])))
+
+
+def ratios(n: Any) -> tuple[float, ...]:
+    """Weight over probability of the nodes of a rule of the user's own."""
+    return tuple(w / p for w, p in zip(n["weights"], n["probabilities"], strict=True))
+
+
+def parse(spec: str) -> tuple[str, dict[str, Any]]:
     """ "agr(tau=0.5)" as a name and numbers."""
     name, _, rest = spec.partition("(")
     call = ast.parse(f"f({rest or ')'}", mode="eval").body
@@ -76,22 +87,28 @@ def parse(spec: str) -> tuple[str, dict[str, float]]:
     return name, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
 
 
-def sample(r: Array, u: Array, noise: Any, name: str, n: dict[str, float]) -> Array:
+def sample(r: Array, u: Array, noise: Any, name: str, n: Any) -> Array:
     """The forward value in [0, 1]; for most members the spike 1[u < F(r)] (theory 1.1)."""
     if name == "uniform":
         return u
     if name == "gs":
         return noise.cdf((r - noise.ppf(u)) / n["tau"])
-    if name in NODES:
-        points, edges = (jnp.array(part, u.dtype) for part in NODES[name])
+    if name in NODES or name == "quadrature":
+        points, edges = (jnp.array(part, u.dtype) for part in rule(name, n))
         return points[jnp.searchsorted(edges, u, side="right")]
     return (r > 0.0 if name in SURROGATES else u < noise.cdf(r)).astype(r.dtype)
 
 
-def slope(z: Array, r: Array, u: Any, extra: Any, noise: Any, name: str, n: dict[str, float]) -> Array:
+def slope(z: Array, r: Array, u: Any, extra: Any, noise: Any, name: str, n: Any) -> Array:
     """w f(r), the member's stand-in for dz/dr (theory 2.1)."""
     if name in ("st", "uniform", *NODES):
         return noise.pdf(r)
+    if name == "quadrature":
+        ratio, edges = (jnp.array(part, u.dtype) for part in (ratios(n), rule(name, n)[1]))
+        return ratio[jnp.searchsorted(edges, u, side="right")] * noise.pdf(r)
+    if name == "two-point":
+        p0, p1 = n["target"]
+        return jnp.where(z > 0.5, p1, p0).astype(r.dtype) * noise.hazard(jnp.where(z > 0.5, r, -r))
     if name in ("iwst", "mix", "trapezoid"):
         hazard = noise.hazard(jnp.where(z > 0.5, r, -r))
         if name == "mix":

@@ -96,7 +96,12 @@ def words(samples: Any, o: Any) -> Any:
     """The 24 upper bits of some samples' words, (samples, units)."""
     seed, blocks = int(o["seed"]), -(-o["units"] // 4)
     third = o["time"] + (o["layer"] << 16) + (o["purpose"] << 28)
-    parts = [jnp.arange(blocks, dtype=jnp.uint32), samples[:, None], jnp.uint32(third), jnp.uint32(o["step"])]
+    parts = [
+        jnp.arange(blocks, dtype=jnp.uint32),
+        samples[:, None].astype(jnp.uint32),
+        jnp.uint32(third),
+        jnp.uint32(o["step"]),
+    ]
     counter = jnp.stack(jnp.broadcast_arrays(*parts), -1)
     key = jnp.array([seed & 0xFFFFFFFF, seed >> 32], jnp.uint32)
     return philox(counter, key).reshape(len(samples), -1)[:, : o["units"]] >> 8

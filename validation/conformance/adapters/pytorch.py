@@ -89,11 +89,29 @@ class PyTorch:
         out = self.pull({"mu_zero_mean": projected}, [a["dmu_zero_mean"]], {"mu": mu})
         return {"mu_zero_mean": out["mu_zero_mean"], "dmu_free": out["dmu"]}
 
-    def sampled_dense(self, o: Any, a: Tensors) -> Tensors:
-        m, v = layers.dense(a["x"], a["mu"], a["sigma2"], None, o["domain"], o["variance"])
-        deviation = torch.einsum("bi,boi->bo", a["x"].to(a["eps"]), a["sigma2"].to(a["eps"]).sqrt() * a["eps"])
+    def flatten(self, o: Any, a: Tensors) -> Tensors:
+        return self.pull({"y": a["x"].flatten(1)}, [a["dy"]], {"x": a["x"]})
+
+    def sampled(self, make: Any, a: Tensors) -> Tensors:
+        bias = (a["bias_mu"], a["bias_sigma2"]) if "bias_mu" in a else None
+        m, v = make(a["x"], a["mu"], a["sigma2"], bias)
+        x, sigma = a["x"].to(a["eps"]), a["sigma2"].to(a["eps"]).sqrt()
+        drawn = sigma * a["eps"]  # each example's deviation of its weights from their mean
+        each = [make(x[b : b + 1], drawn[b], drawn[b], None)[0] for b in range(len(x))]
+        deviation = torch.cat(each)
+        if bias is not None:
+            own = a["bias_sigma2"].to(a["eps"]).sqrt() * a["bias_eps"]
+            deviation = deviation + own.reshape(len(x), *[1] * (deviation.ndim - 2), -1)
         u = layers.Gaussian.cdf(-deviation / v.to(deviation).sqrt())
         return {"m": m, "v": v, "u": u.to(self.dtype)}
+
+    def sampled_dense(self, o: Any, a: Tensors) -> Tensors:
+        return self.sampled(
+            lambda x, mu, sigma2, bias: layers.dense(x, mu, sigma2, bias, o["domain"], o["variance"]), a
+        )
+
+    def sampled_conv2d(self, o: Any, a: Tensors) -> Tensors:
+        return self.sampled(lambda x, mu, sigma2, bias: layers.conv2d(x, mu, sigma2, bias, o), a)
 
     # Units and streams.
 

@@ -6,6 +6,7 @@ code; only the spike needs a backward pass of its own, theory 3.2 with the slope
 
 import ast
 import math
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -77,7 +78,17 @@ SURROGATES = ("fast-sigmoid", "arctan", "triangular")
 RELAXED = ("gs", "uniform", *NODES)
 
 
-def parse(spec: str) -> tuple[str, dict[str, float]]:
+def rule(name: str, n: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Nodes of a quadrature rule, and the uniforms at which one follows the other (theory 2.12)."""
+    return NODES[name] if name in NODES else (n["nodes"], tuple(accumulate(n["probabilities"][:-1])))
+
+
+def ratios(n: Any) -> tuple[float, ...]:
+    """Weight over probability of the nodes of a rule of the user's own."""
+    return tuple(w / p for w, p in zip(n["weights"], n["probabilities"], strict=True))
+
+
+def parse(spec: str) -> tuple[str, dict[str, Any]]:
     """ "agr(tau=0.5)" as a name and numbers."""
     name, _, rest = spec.partition("(")
     call = ast.parse(f"f({rest or ')'}", mode="eval").body
@@ -85,14 +96,14 @@ def parse(spec: str) -> tuple[str, dict[str, float]]:
     return name, {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
 
 
-def sample(r: Tensor, u: Tensor, noise: Any, name: str, numbers: dict[str, float]) -> Tensor:
+def sample(r: Tensor, u: Tensor, noise: Any, name: str, numbers: Any) -> Tensor:
     """The forward value in [0, 1]; for most members the spike 1[u < F(r)] (theory 1.1)."""
     if name == "uniform":
         return u
     if name == "gs":
         return noise.cdf((r - noise.ppf(u)) / numbers["tau"])
-    if name in NODES:
-        points, edges = (torch.tensor(part, dtype=u.dtype, device=u.device) for part in NODES[name])
+    if name in NODES or name == "quadrature":
+        points, edges = (torch.tensor(part, dtype=u.dtype, device=u.device) for part in rule(name, numbers))
         return points[torch.bucketize(u, edges, right=True)]
     fires = r > 0.0 if name in SURROGATES else u < noise.cdf(r)
     return fires.to(r.dtype)
@@ -102,6 +113,13 @@ def slope(z: Tensor, r: Tensor, u: Tensor | None, extra: Tensor | None, noise: A
     """w f(r), the member's stand-in for dz/dr (theory 2.1)."""
     if name in ("st", "uniform", *NODES):
         return noise.pdf(r)
+    if name == "quadrature":
+        assert u is not None
+        ratio, edges = (torch.tensor(x, dtype=u.dtype, device=u.device) for x in (ratios(n), rule(name, n)[1]))
+        return ratio[torch.bucketize(u, edges, right=True)] * noise.pdf(r)
+    if name == "two-point":
+        p0, p1 = n["target"]
+        return torch.where(z > 0.5, p1, p0) * noise.hazard(torch.where(z > 0.5, r, -r))
     if name in ("iwst", "mix", "trapezoid"):
         hazard = noise.hazard(torch.where(z > 0.5, r, -r))
         if name == "mix":

@@ -55,9 +55,19 @@ class Reference:
     def conv2d(self, o: Any, a: Arrays) -> Arrays:
         return self.linear(self.backend.conv2d, o, a, {"stride": o["stride"], "padding": o["padding"]})
 
+    def flatten(self, o: Any, a: Arrays) -> Arrays:
+        return {"y": a["x"].reshape(len(a["x"]), -1), "dx": a["dy"].reshape(a["x"].shape)}
+
+    def sampled(self, sample: Any, o: Any, a: Arrays) -> Arrays:
+        options = {k: o[k] for k in ("domain", "stride", "padding") if k in o}
+        options |= {k: a[k] for k in ("bias_mu", "bias_sigma2", "bias_eps") if k in a}
+        return dict(zip(("m", "v", "u"), sample(a["x"], a["mu"], a["sigma2"], a["eps"], **options), strict=True))
+
     def sampled_dense(self, o: Any, a: Arrays) -> Arrays:
-        m, v, u = self.backend.weights.dense(a["x"], a["mu"], a["sigma2"], a["eps"], domain=o["domain"])
-        return {"m": m, "v": v, "u": u}
+        return self.sampled(self.backend.weights.dense, o, a)
+
+    def sampled_conv2d(self, o: Any, a: Arrays) -> Arrays:
+        return self.sampled(self.backend.weights.conv2d, o, a)
 
     def zero_mean(self, o: Any, a: Arrays) -> Arrays:
         free = posterior.zero_mean_backward(a["dmu_zero_mean"])

@@ -156,9 +156,38 @@ def max_pool(a: Arrays, o: Options) -> Answers:
     return {"y": y, "dx": dx}
 
 
-def sampled_dense(a: Arrays, o: Options) -> Answers:
-    """One draw of the weights for each example: the pre-activation and the uniform it stands for (theory 3.15)."""
-    x, mu, sigma2, eps = (array(a[name]) for name in ("x", "mu", "sigma2", "eps"))
-    m, v = dense_forward(x, mu, sigma2, None, o)
-    deviation = total(x[:, None, :] * (each(sqrt, sigma2) * eps))
+def flatten(a: Arrays, o: Options) -> Answers:
+    """Images to rows, in the order of their memory."""
+    x, dy = array(a["x"]), array(a["dy"])
+    return {"y": x.reshape(len(x), -1), "dx": dy.reshape(x.shape)}
+
+
+def sampled(a: Arrays, x: Array, x2: Array) -> Answers:
+    """One draw of the weights for each example: moments, and the uniforms it stands for (theory 3.15).
+
+    x and x2 are (batch, positions, inputs); the weights of an output are a row.
+    """
+    batch, out = len(x), len(a["mu"])
+    mu, sigma2 = (array(a[name]).reshape(out, -1) for name in ("mu", "sigma2"))
+    drawn = each(sqrt, sigma2) * array(a["eps"]).reshape(batch, out, -1)
+    m, v, deviation = contract(x, mu), contract(x2, sigma2), total(x[:, :, None, :] * drawn[:, None])
+    if "bias_mu" in a:
+        m, v = m + array(a["bias_mu"]), v + array(a["bias_sigma2"])
+        deviation = deviation + (each(sqrt, array(a["bias_sigma2"])) * array(a["bias_eps"]))[:, None]
     return {"m": m, "v": v, "u": each(NOISES["gaussian"].sf, deviation / each(sqrt, v))}
+
+
+def sampled_dense(a: Arrays, o: Options) -> Answers:
+    """Weight sampling in a dense layer."""
+    x = array(a["x"])[:, None]
+    return {k: y[:, 0] for k, y in sampled(a, x, square(x, o["domain"], o["variance"])[0]).items()}
+
+
+def sampled_conv2d(a: Arrays, o: Options) -> Answers:
+    """Weight sampling in a convolution: an example's filters are the same everywhere."""
+    x, (_, kh, kw, _) = array(a["x"]), a["mu"].shape
+    x2, _ = square(x, o["domain"], o["variance"])
+    seen, seen2 = (patches(y, kh, kw, o["stride"], o["padding"]) for y in (x, x2))
+    batch, rows, columns, inputs = seen.shape
+    found = sampled(a, *(y.reshape(batch, rows * columns, inputs) for y in (seen, seen2)))
+    return {k: y.reshape(batch, rows, columns, -1) for k, y in found.items()}

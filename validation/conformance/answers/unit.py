@@ -10,7 +10,8 @@ from validation.conformance.answers.linear import Answers, Arrays, Options
 from validation.conformance.number import Array, Real, array, each, lift, sqrt, zeros
 from validation.conformance.special import NOISES, PI, relaxed_mean
 
-RELAXED = ("gs", "uniform", "simpson", "gauss2")
+RULES = ("simpson", "gauss2", "quadrature")
+RELAXED = ("gs", "uniform", *RULES)
 SURROGATES = ("fast-sigmoid", "arctan", "triangular")
 
 
@@ -18,7 +19,7 @@ class Member(NamedTuple):
     """A member's name and numbers, as "agr(tau=0.5)" spells them."""
 
     name: str
-    numbers: dict[str, Decimal]
+    numbers: dict[str, Any]  # decimals, and tuples of them
 
     @property
     def relaxed(self) -> bool:
@@ -31,7 +32,13 @@ def read(spec: str) -> Member:
     name, _, rest = spec.partition("(")
     call = ast.parse(f"f({rest}" if rest else "f()", mode="eval").body
     assert isinstance(call, ast.Call)
-    return Member(name, {str(k.arg): Decimal(str(ast.literal_eval(k.value))) for k in call.keywords})
+    found = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    return Member(name, {k: tuple(map(exact, x)) if isinstance(x, tuple) else exact(x) for k, x in found.items()})
+
+
+def exact(x: float) -> Decimal:
+    """A number as it is spelt."""
+    return Decimal(str(x))
 
 
 def standardise(m: Real, v: Real) -> tuple[Real, Real]:
@@ -40,12 +47,22 @@ def standardise(m: Real, v: Real) -> tuple[Real, Real]:
     return m / s, s
 
 
-def nodes(name: str) -> tuple[list[Decimal], list[Decimal]]:
-    """Nodes and probabilities of a rule (theory 2.12); its weights are its probabilities."""
-    if name == "simpson":
-        return [Decimal(0), Decimal("0.5"), Decimal(1)], [Decimal(1) / 6, Decimal(4) / 6, Decimal(1) / 6]
+def rule(member: Member) -> tuple[list[Decimal], list[Decimal], list[Decimal]]:
+    """Nodes, weights and probabilities of a rule (theory 2.12); the known ones' weights are their probabilities."""
+    if member.name == "quadrature":
+        nodes, weights, probabilities = (list(member.numbers[k]) for k in ("nodes", "weights", "probabilities"))
+        return nodes, weights, probabilities
+    if member.name == "simpson":
+        weights = [Decimal(1) / 6, Decimal(4) / 6, Decimal(1) / 6]
+        return [Decimal(0), Decimal("0.5"), Decimal(1)], weights, weights
     offset = 1 / (2 * Decimal(3).sqrt())
-    return [Decimal("0.5") - offset, Decimal("0.5") + offset], [Decimal("0.5")] * 2
+    weights = [Decimal("0.5")] * 2
+    return [Decimal("0.5") - offset, Decimal("0.5") + offset], weights, weights
+
+
+def node_of(probabilities: list[Decimal], u: Decimal) -> int:
+    """Which node a uniform draws: the first whose cumulated probability is above it."""
+    return next(k for k in range(len(probabilities)) if u < sum(probabilities[: k + 1]))
 
 
 def fire(member: Member, noise: str, m: Real, v: Real, u: Real) -> Real:
@@ -55,14 +72,10 @@ def fire(member: Member, noise: str, m: Real, v: Real, u: Real) -> Real:
     r, _ = standardise(m, v)
     if member.name == "uniform":
         return Real(u.value, abs(float(u.value)))  # a narrow type rounds it
-    if member.name in RELAXED[2:]:
-        points, probabilities = nodes(member.name)
-        edge = Decimal(0)
-        index = -1
-        while u.value >= edge:
-            index += 1
-            edge += probabilities[index]
-        return Real(points[index], abs(float(points[index])))
+    if member.name in RULES:
+        nodes, _, probabilities = rule(member)
+        node = nodes[node_of(probabilities, u.value)]
+        return Real(node, abs(float(node)))
     if member.name == "gs":
         return NOISES[noise].cdf((r - NOISES[noise].ppf(u)) / member.numbers["tau"])
     if member.name in SURROGATES:
@@ -76,6 +89,13 @@ def slope(member: Member, noise: str, r: Real, z: int, u: Real | None, extra: li
     name = member.name
     if name in ("st", "uniform", "simpson", "gauss2"):
         return F.pdf(r)
+    if name == "quadrature":
+        assert u is not None
+        _, weights, probabilities = rule(member)
+        node = node_of(probabilities, u.value)
+        return weights[node] / probabilities[node] * F.pdf(r)
+    if name == "two-point":  # theory 2.3
+        return n["target"][1] * F.pdf(r) / F.cdf(r) if z else n["target"][0] * F.pdf(r) / F.sf(r)
     if name in ("iwst", "mix", "trapezoid"):
         hazard = F.pdf(r) / (F.cdf(r) if z else F.sf(r))
         if name == "mix":  # theory 2.6: the st part of the mass gives f itself

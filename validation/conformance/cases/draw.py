@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from validation.conformance.answers import OPS
-from validation.conformance.answers.unit import SURROGATES, nodes, read, standardise
+from validation.conformance.answers.unit import RULES, SURROGATES, Member, read, rule, standardise
 from validation.conformance.number import CONTEXT, Array, Real, lift, scalar, scales, values
 from validation.conformance.schema import GROUPS, Case, Op
 from validation.conformance.special import NOISES
@@ -87,7 +87,7 @@ class Draw:
             r = None if variance.value == 0 else standardise(mean, variance)[0]
             for attempt in range(1000):
                 u = self.uniform(name, *i, attempt)
-                margin = distance(chosen.name, noise, r, Decimal(u))
+                margin = distance(chosen, noise, r, Decimal(u))
                 if margin is None or margin > MARGIN or chosen.name in SURROGATES:
                     break
             out[i] = u
@@ -102,14 +102,14 @@ class Draw:
         return np.array(flat).reshape(draws, *shape)
 
 
-def distance(member: str, noise: str, r: Any, u: Decimal) -> Decimal | None:
+def distance(member: Member, noise: str, r: Any, u: Decimal) -> Decimal | None:
     """How far a uniform is from the number that decides; None where nothing does."""
-    if r is None or member in ("gs", "uniform"):
+    if r is None or member.name in ("gs", "uniform"):
         return None
-    if member in SURROGATES:
+    if member.name in SURROGATES:
         return abs(r.value)
-    if member in ("simpson", "gauss2"):
-        _, probabilities = nodes(member)
+    if member.name in RULES:
+        _, _, probabilities = rule(member)
         edges = [sum(probabilities[: k + 1], Decimal(0)) for k in range(len(probabilities) - 1)]
         return min(abs(u - edge) for edge in edges)
     return abs(u - NOISES[noise].cdf(lift(r.value)).value)

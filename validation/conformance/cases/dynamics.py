@@ -87,7 +87,7 @@ def lif(name: str, options: dict[str, Any], recurrent: bool, question: str = "",
             r = M[t] - dynamics.number(o["theta"])
             u[t] = d.uniforms(f"u{t}", o["member"], o["noise"], r, V[t])
             z[t] = unit.states(unit.fire_all(o, r, V[t], u[t]))
-    noises = {"u": u} | ({"extra": d.extra("extra", 2, shape)} if o["member"].startswith("gr") else {})
+    noises = {"u": u} | ({"extra": d.extra("extra", 5, shape)} if o["member"].startswith("gr") else {})
     arrays = {
         "params": params,
         "inputs": {"m": m, "v": v, "z": z},
@@ -144,7 +144,7 @@ def make() -> Iterator[Case]:
     yield lif("recurrent_quadratic", {**full, "variance": "quadratic", "member": "trapezoid"}, True)
     yield lif("logistic", {**full, "noise": "logistic", "member": "agr(tau=1)"}, False)
     yield lif("st_gs", {**full, "member": "st-gs(tau=0.5)"}, False, bugs="fresh-noise")
-    yield lif("gr", {**full, "reset": "soft", "member": "gr(tau=0.5,K=2)"}, False, bugs="fresh-noise")
+    yield lif("gr", {**full, "reset": "soft", "member": "gr(tau=0.5,K=5)"}, False, bugs="fresh-noise")
     for reduce in ("mean", "max", "last"):
         yield leaky(reduce)
     yield sampled()

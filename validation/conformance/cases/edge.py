@@ -5,12 +5,14 @@ Here there is no margin: uniforms that equal their probability, probabilities th
 
 import decimal
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from validation.conformance.answers import dynamics
 from validation.conformance.answers.unit import fire_all, read, states
 from validation.conformance.cases.draw import Draw, case
-from validation.conformance.cases.dynamics import lif
+from validation.conformance.cases.dynamics import LIF_DIMS, lif
 from validation.conformance.cases.linear import CONV, weights
 from validation.conformance.cases.units import DIMS, plain
 from validation.conformance.number import CONTEXT, array
@@ -65,6 +67,40 @@ def saturated() -> Iterator[Case]:
             yield units(id, noise, member, m, [1.0] * 4, u, z, question, "saturation unnormalised-weight")
 
 
+def silent() -> Case:
+    """Neurons of which one never has noise: its membrane is exact, and meets its threshold at the first step."""
+    id, shape = "lif.edge_zero_variance", (4, 2, 3)
+    d = Draw(id)
+    o: dict[str, Any] = {"beta": 0.5, "theta": 0.75, "reset": "hard", "accumulate": True, "reset_gradient": True}
+    o |= {"variance": "linear", "noise": "gaussian", "domain": "binary", "member": "trapezoid"}
+    m, v = d.grid("m", shape, -4, 8, 8), d.variances("v", shape, 16, 48)
+    m[0, :, 0], v[:, :, 0] = 0.75, 0.0
+    z, u = np.zeros(shape, np.uint8), np.zeros(shape)
+    with decimal.localcontext(CONTEXT):
+        for t in range(shape[0]):
+            M, V = dynamics.lif_path(array(m[: t + 1]), array(v[: t + 1]), z[: t + 1], None, o)
+            r = M[t] - dynamics.number(o["theta"])
+            u[t] = d.uniforms(f"u{t}", "trapezoid", "gaussian", r, V[t])
+            z[t] = states(fire_all(o, r, V[t], u[t]))
+    arrays = {"inputs": {"m": m, "v": v, "z": z}, "noise": {"u": u}, "cotangents": {"g": d.signed("g", shape)}}
+    question = "Is a neuron without variance an error?  No: it spikes where its membrane is above the threshold."
+    return case(id, o, arrays, LIF_DIMS, "forward backward edge", "zero-variance tie", None, question)
+
+
+def small_variance() -> Case:
+    """Units whose variance is 2^-13, with probabilities as of any other unit."""
+    id, shape = "unit.edge_small_variance", (2, 5)
+    d = Draw(id)
+    m, v = d.signed("m", shape, 1.25) * 2.0**-6, d.variances("v", shape, 16, 48) * 2.0**-13
+    options = {"noise": "gaussian", "member": "trapezoid", "domain": "binary"}
+    with decimal.localcontext(CONTEXT):
+        u = d.uniforms("u", "trapezoid", "gaussian", array(m), array(v))
+        z = states(fire_all(options, array(m), array(v), u))
+    arrays = {"inputs": {"m": m, "v": v, "z": z}, "noise": {"u": u}, "cotangents": {"g": d.signed("g", shape)}}
+    question = "May a small number be added to the variance?  No: v = 0 has its own answer, and v > 0 needs no help."
+    return case(id, options, arrays, DIMS, "forward backward edge", "global-scale epsilon", None, question)
+
+
 def zero_variance() -> Iterator[Case]:
     """Units without noise."""
     question = "Is a unit without variance an error?  No: z = 1[m > 0], and no gradient flows (theory 3.17)."
@@ -73,6 +109,7 @@ def zero_variance() -> Iterator[Case]:
         yield units(
             f"unit.edge_zero_variance_{plain(member)}", "gaussian", member, m, v, u, None, question, "zero-variance"
         )
+    yield silent()
     id = "bias_penalty.edge_zero_variance"
     d = Draw(id)
     inputs = {"norm2": d.variances("norm2", (3,)), "v": np.array([[0.5, 0.0, 1.0], [0.0, 0.25, 0.0]])}
@@ -106,16 +143,16 @@ def questions() -> Iterator[Case]:
         )
     id = "max_pool.question_equal_maxima"
     d = Draw(id)
-    arrays = {"inputs": {"x": np.ones((1, 4, 6, 2))}, "cotangents": {"dy": d.signed("dy", (1, 2, 3, 2))}}
+    arrays = {"inputs": {"x": np.ones((1, 4, 6, 5))}, "cotangents": {"dy": d.signed("dy", (1, 2, 3, 5))}}
     dims = {"x": CONV["x"], "dy": "batch,row,column,channel", "y": "batch,row,column,channel"}
     question = "Which of equal maxima gets the gradient?  The first in row order, alone."
     yield case(id, {"size": 2, "stride": 2}, arrays, dims, "forward backward edge", "tie", None, question)
     id = "conv2d.question_padding_bipolar"
     d = Draw(id)
     arrays = {
-        "params": weights(d, (2, 3, 3, 1), True),
-        "inputs": {"x": d.inputs("x", (1, 4, 5, 1), "bipolar")},
-        "cotangents": {k: d.signed(k, (1, 4, 5, 2)) for k in ("dm", "dv")},
+        "params": weights(d, (5, 3, 4, 2), True),
+        "inputs": {"x": d.inputs("x", (1, 4, 7, 2), "bipolar")},
+        "cotangents": {k: d.signed(k, (1, 4, 6, 5)) for k in ("dm", "dv")},
     }
     question = "Does padding carry variance where spikes are -1 and +1?  No: neither mean nor variance."
     options = {"domain": "bipolar", "variance": "linear", "stride": 1, "padding": 1}
@@ -124,10 +161,10 @@ def questions() -> Iterator[Case]:
     d = Draw(id)
     arrays = {
         "inputs": {
-            "m": np.array([1.0, 0.5, 0.5])[:, None, None] * np.ones((3, 2, 2)),
-            "v": d.variances("v", (3, 2, 2)),
+            "m": np.array([1.0, 0.5, 0.5])[:, None, None] * np.ones((3, 2, 4)),
+            "v": d.variances("v", (3, 2, 4)),
         },
-        "cotangents": {"dm_out": d.signed("dm", (2, 2)), "dv_out": d.signed("dv", (2, 2))},
+        "cotangents": {"dm_out": d.signed("dm", (2, 4)), "dv_out": d.signed("dv", (2, 4))},
     }
     dims = {**dict.fromkeys(("m", "v"), "time,batch,class"), **dict.fromkeys(("m_out", "v_out"), "batch,class")}
     dims |= dict.fromkeys(("dm_out", "dv_out"), "batch,class")
@@ -135,9 +172,20 @@ def questions() -> Iterator[Case]:
     yield case(id, {"beta": 0.5, "reduce": "max"}, arrays, dims, "forward backward edge", "tie", None, question)
     id = "categorical.edge_large_logits"
     d = Draw(id)
-    inputs = {"logits": np.array([[96.0, -96.0, 0.0], [-64.0, 80.0, 72.0]]), "labels": np.array([1, 2], dtype=np.int64)}
+    inputs = {
+        "logits": np.array([[768.0, -768.0, 0.0], [-64.0, 80.0, 72.0]]),
+        "labels": np.array([1, 2], dtype=np.int64),
+    }
     dims = {"logits": "batch,class", "labels": "batch", "loglik": "batch"}
-    question = "May exp overflow?  No: the logits are shifted by the largest one."
+    question = "May exp overflow in the softmax?  No: the logits are shifted by the largest one."
+    yield case(id, {}, {"inputs": inputs}, dims, "forward backward edge", "saturation", None, question)
+    id = "bernoulli.edge_large_logits"
+    inputs = {
+        "logits": np.array([[768.0, -768.0, 768.0, -768.0], [96.0, -96.0, 1.0, -2.0]]),
+        "targets": np.array([[0.25, 0.75, 0.0, 1.0], [0.5, 0.5, 1.0, 0.0]]),
+    }
+    dims = {"logits": "batch,class", "targets": "batch,class", "loglik": "batch"}
+    question = "May exp overflow in ln(1 + exp)?  No: it is max(x, 0) + ln(1 + exp(-|x|))."
     yield case(id, {}, {"inputs": inputs}, dims, "forward backward edge", "saturation", None, question)
 
 
@@ -146,4 +194,5 @@ def make() -> Iterator[Case]:
     yield from ties()
     yield from saturated()
     yield from zero_variance()
+    yield small_variance()
     yield from questions()

@@ -62,14 +62,14 @@ def dense(name: str, domain: str, variance: str, *, bias: bool = True, relaxed: 
 
 
 def conv2d(name: str, domain: str, variance: str, stride: int, padding: int, *, bias: bool = True) -> Case:
-    """A convolution: 7 x 6 pixels, 2 channels, 4 filters of 3 x 2 or so, 2 examples."""
+    """A convolution: 9 x 6 pixels, 5 channels, 6 filters of 3 x 2, 2 examples; no two axes of an array are alike."""
     id = f"conv2d.{name}"
     d = Draw(id)
-    x = d.inputs("x", (2, 7, 6, 3), domain)
-    rows, columns = (7 + 2 * padding - 3) // stride + 1, (6 + 2 * padding - 2) // stride + 1
-    shape = (2, rows, columns, 4)
+    x = d.inputs("x", (2, 9, 6, 5), domain)
+    rows, columns = (9 + 2 * padding - 3) // stride + 1, (6 + 2 * padding - 2) // stride + 1
+    shape = (2, rows, columns, 6)
     arrays = {
-        "params": weights(d, (4, 3, 2, 3), bias),
+        "params": weights(d, (6, 3, 2, 5), bias),
         "inputs": {"x": x},
         "cotangents": {"dm": d.signed("dm", shape), "dv": d.signed("dv", shape)},
     }
@@ -81,8 +81,8 @@ def pool(kind: str, name: str, size: int, stride: int, domain: str) -> Case:
     """A pooling layer."""
     id = f"{kind}_pool.{name}"
     d = Draw(id)
-    shape = (2, (7 - size) // stride + 1, (6 - size) // stride + 1, 3)
-    arrays = {"inputs": {"x": d.inputs("x", (2, 7, 6, 3), domain)}, "cotangents": {"dy": d.signed("dy", shape)}}
+    shape = (2, (9 - size) // stride + 1, (7 - size) // stride + 1, 6)
+    arrays = {"inputs": {"x": d.inputs("x", (2, 9, 7, 6), domain)}, "cotangents": {"dy": d.signed("dy", shape)}}
     dims = {"x": CONV["x"], "dy": "batch,row,column,channel", "y": "batch,row,column,channel"}
     options = {"size": size, "stride": stride}
     return case(
@@ -100,18 +100,27 @@ def free(name: str, shape: tuple[int, ...]) -> Case:
     return case(id, {}, arrays, dims, "forward backward", "zero-gradient")
 
 
-def sampled() -> Case:
-    """Weight sampling in a dense layer."""
-    id = "sampled_dense.real"
-    d = Draw(id)
-    shape = {"x": (2, 5), "mu": (3, 5), "sigma2": (3, 5), "eps": (2, 3, 5)}
-    arrays = {
-        "params": {"mu": d.signed("mu", shape["mu"]), "sigma2": d.variances("sigma2", shape["sigma2"])},
-        "inputs": {"x": d.inputs("x", shape["x"], "real")},
-        "noise": {"eps": d.signed("eps", shape["eps"])},
-    }
-    dims = {**DENSE, "eps": "batch,out,in", "u": "batch,out"}
-    return case(id, {"domain": "real", "variance": "linear"}, arrays, dims, "forward", "global-scale transposed-weight")
+def sampled(kind: str, domain: str, bias: bool) -> Case:
+    """Weight sampling in a dense layer or a convolution: one draw of the weights for each example."""
+    id = f"sampled_{kind}.{domain}"
+    d, dense = Draw(id), kind == "dense"
+    shape, x = ((3, 5), (2, 5)) if dense else ((6, 3, 2, 5), (7, 9, 6, 5))
+    noise = {"eps": d.signed("eps", (x[0], *shape))}
+    noise |= {"bias_eps": d.signed("bias_eps", (x[0], shape[0]))} if bias else {}
+    arrays = {"params": weights(d, shape, bias), "inputs": {"x": d.inputs("x", x, domain)}, "noise": noise}
+    dims = DENSE if dense else CONV
+    dims = {**dims, "eps": f"batch,{dims['mu']}", "bias_eps": "batch,out", "u": dims["m"]}
+    options = {"domain": domain, "variance": "linear"} | ({} if dense else {"stride": 2, "padding": 1})
+    return case(id, options, arrays, dims, "forward", "global-scale transposed-weight shared-draw")
+
+
+def flatten() -> Case:
+    """Images to rows."""
+    d = Draw("flatten.image")
+    arrays = {"inputs": {"x": d.signed("x", (2, 3, 4, 5))}, "cotangents": {"dy": d.signed("dy", (2, 60))}}
+    dims = {"x": CONV["x"], "dy": "batch,feature", "y": "batch,feature"}
+    question = "In which order does flatten read an image?  Row by row, the channels of a pixel side by side."
+    return case(d.case, {}, arrays, dims, "forward backward", "transposed-weight", None, question)
 
 
 def make() -> Iterator[Case]:
@@ -132,4 +141,7 @@ def make() -> Iterator[Case]:
     yield pool("max", "spikes_overlapping", 3, 1, "binary")
     yield free("dense", (3, 5))
     yield free("conv2d", (4, 3, 2, 5))
-    yield sampled()
+    yield sampled("dense", "real", False)
+    yield sampled("dense", "binary", True)
+    yield sampled("conv2d", "bipolar", True)
+    yield flatten()

@@ -44,14 +44,14 @@ def parameters(d: Draw, widths: list[int], recurrent: bool) -> tuple[dict[str, n
 
 
 def step(name: str, widths: list[int], options: dict[str, Any], *, time: int = 0, recurrent: bool = False) -> Case:
-    """One or two training steps of a network on a batch of three."""
+    """One or two training steps of a network on a batch of seven."""
     id = f"network.{name}"
     op = ".".join(id.split(".")[:2])
-    d, batch, steps = Draw(id), 3, options["steps"]
+    d, batch, steps = Draw(id), 7, options["steps"]
     o = {**COMMON, "maps": len(widths) - 1, **options}
     params, dims = parameters(d, widths, recurrent)
     x = d.signed("x", (time, batch, widths[0]) if time else (batch, widths[0]))
-    inputs = {"x": x, "labels": np.array([1, 0, 2], dtype=np.int64) % widths[-1]}
+    inputs = {"x": x, "labels": np.arange(1, batch + 1, dtype=np.int64) % widths[-1]}
     noises = {"eps": d.signed("eps", (steps, batch, widths[-1]))}
     cells: dict[tuple[str, int], np.ndarray] = {}
 
@@ -73,10 +73,10 @@ def step(name: str, widths: list[int], options: dict[str, Any], *, time: int = 0
 
 def make() -> Iterator[Case]:
     """All of them."""
-    yield step("layered.trapezoid", [5, 4, 3, 2], {"member": "trapezoid", "steps": 1, "penalty": 0.125, **ADAM})
-    yield step("layered.two_steps", [5, 4, 3, 2], {"member": "agr(tau=0.5)", "steps": 2, **SGD})
+    yield step("layered.trapezoid", [6, 5, 4, 3], {"member": "trapezoid", "steps": 1, "penalty": 0.125, **ADAM})
+    yield step("layered.two_steps", [6, 5, 4, 3], {"member": "agr(tau=0.5)", "steps": 2, **SGD})
     yield step(
-        "layered.bipolar", [5, 4, 3, 2], {"member": "st", "domain": "bipolar", "noise": "logistic", "steps": 1, **SGD}
+        "layered.bipolar", [6, 5, 4, 3], {"member": "st", "domain": "bipolar", "noise": "logistic", "steps": 1, **SGD}
     )
     stream = {"member": "trapezoid", "scale": 0.75, "accumulate": True, "steps": 1}
     yield step("residual.two_blocks", [5, 4, 4, 4, 3], {**stream, **SGD})
@@ -89,6 +89,6 @@ def make() -> Iterator[Case]:
         "reset_gradient": True,
     }
     time |= {"reduce": "mean", "member": "trapezoid", "steps": 1}
-    yield step("lif.hard", [5, 4, 3], {**time, **ADAM}, time=4, recurrent=True)
+    yield step("lif.hard", [5, 4, 3], {**time, **ADAM}, time=6, recurrent=True)
     soft = {**time, "reset": "soft", "reset_gradient": False, "reduce": "max", "accumulate": False, "steps": 2, **SGD}
     yield step("lif.soft_detached", [5, 4, 3], soft, time=3)

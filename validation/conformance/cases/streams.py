@@ -10,6 +10,8 @@ from validation.conformance.schema import Case
 ONES = 2**32 - 1
 # The three vectors of the generator's authors (Random123, kat_vectors, philox4x32 10): zeros, ones, digits of pi.
 COUNTERS = [[0] * 4, [ONES] * 4, [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344]]
+# Samples whose first word of seed 0 has 24 leading zeros, or ones: found by trying them in order.
+ENDS = [1_224_113, 5_150_801]
 KEYS = [[0] * 2, [ONES] * 2, [0xA4093822, 0x299F31D0]]
 
 
@@ -27,7 +29,11 @@ def make() -> Iterator[Case]:
     # The seed has both words, the units do not fill their last block, and every field of the address is used.
     address = {"seed": "1311768467463790320", "purpose": 3, "step": 123_456, "layer": 5, "time": 9, "units": 7}
     yield case("uniforms.addressed", address, samples, dims, "stream", "stream")
-    yield case(
-        "uniforms.first", {**dict.fromkeys(address, 0), "seed": "0", "units": 4}, samples, dims, "stream", "stream"
-    )
+    first = {**dict.fromkeys(address, 0), "seed": "0", "units": 8}
+    yield case("uniforms.first", first, samples, dims, "stream", "stream")
     yield case("normals.addressed", address, samples, dims, "stream", "stream")
+    ends = {"inputs": {"samples": np.array(ENDS, dtype=np.int64)}}
+    question = (
+        "What is the normal of the smallest uniform?  Phi^-1(2^-25), not minus infinity: u is moved by half a step."
+    )
+    yield case("normals.edge_ends", {**first, "units": 1}, ends, dims, "stream edge", "stream", None, question)

@@ -16,24 +16,27 @@ MEMBERS = (
     "trapezoid",
     "agr(tau=1)",
     "agr(tau=0.5)",
-    "gr(tau=0.5,K=3)",
+    "gr(tau=0.5,K=2)",
     "st-gs(tau=0.5)",
     "gs(tau=0.5)",
     "uniform",
     "simpson",
     "gauss2",
+    "two-point(target=(0.25,0.5))",
+    "quadrature(nodes=(0.125,0.75),weights=(0.375,0.5),probabilities=(0.25,0.75))",
     "identity-st",
     "fast-sigmoid(scale=2)",
     "arctan(scale=2)",
     "triangular(scale=0.5)",
 )
-WEIGHTED = ("iwst(p=0.25)", "mix(lam=0.5)", "trapezoid", "agr(tau=0.5)", "st-gs(tau=0.5)", "gr(tau=0.5,K=3)")
+WEIGHTED = ("iwst(p=0.25)", "mix(lam=0.5)", "trapezoid", "agr(tau=0.5)", "st-gs(tau=0.5)", "gr(tau=0.5,K=2)")
 DIMS = {**dict.fromkeys(("m", "v", "u", "z", "g", "h", "dm", "dv"), "batch,unit"), "extra": "draw,batch,unit"}
 SHAPE = (4, 3)
 
 
 def plain(spec: str) -> str:
-    """A member's spelling inside an id."""
+    """A member's spelling inside an id; without its numbers where they are many."""
+    spec = spec.partition("(")[0] if "=(" in spec else spec
     return spec.replace("(", "_").replace(")", "").replace(",", "_").replace("=", "").replace("-", "_")
 
 
@@ -58,7 +61,7 @@ def unit(noise: str, member: str, domain: str) -> Case:
     }
     bugs = "swapped-inequality missing-half global-scale zero-gradient"
     bugs += " fresh-noise" if chosen.name in ("gs", "st-gs", "gr") else ""
-    bugs += " unnormalised-weight" if chosen.name in ("iwst", "trapezoid", "mix") else ""
+    bugs += " unnormalised-weight" if chosen.name in ("iwst", "trapezoid", "mix", "two-point", "quadrature") else ""
     bugs += " bipolar-factor" if domain == "bipolar" else ""
     return case(id, options, arrays, DIMS, "forward backward", bugs, d)
 
