@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from refsbnn.errors import InputError, check_array
+from refsbnn.layers.signal import Signal
 from refsbnn.streams import Draws
 
 
@@ -15,15 +16,16 @@ class Arrays:
 
     Parameters
     ----------
-    x : (n, ...) array, or (steps, n, ...) array where `time`
+    x : (n, ...) array, or (n, steps, ...) array where `time`
+        Bytes or booleans are spikes, 0 and 1; everything else is real values.
     labels : (n,) array of int
     time : bool
-        Whether the first axis of x is time.
+        Whether the second axis of x is time.
 
     Raises
     ------
     InputError
-        Inputs that are not finite numbers, labels that are not integers from 0 on or do not fit the inputs.
+        Inputs that are not finite numbers, bytes above 1, labels that are not integers from 0 on or do not fit.
 
     Examples
     --------
@@ -41,17 +43,34 @@ class Arrays:
         x, labels = np.asarray(self.x), np.asarray(self.labels)
         if x.dtype not in (np.uint8, np.bool_):
             x = check_array("x", x)
-        axis = int(self.time)
-        if x.ndim < axis + 2:
-            wanted = "(steps, n, ...)" if self.time else "(n, ...)"
+        elif x.size and x.max() > 1:
+            raise InputError(f"x holds the byte {x.max()}; bytes are spikes, 0 and 1: give pixels as floats")
+        if x.ndim < self.time + 2:
+            wanted = "(n, steps, ...)" if self.time else "(n, ...)"
             raise InputError(f"x has shape {x.shape}; expected {wanted}, an axis of features at least")
-        if labels.dtype.kind not in "iu" or labels.shape != (x.shape[axis],):
-            raise InputError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers {(x.shape[axis],)}")
+        if labels.dtype.kind not in "iu" or labels.shape != x.shape[:1]:
+            raise InputError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers {x.shape[:1]}")
         if labels.size and labels.min() < 0:
             raise InputError(f"labels hold {labels.min()}; expected integers from 0 on")
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "labels", labels.astype(np.int64))
 
     def batch(self, rows: np.ndarray, draws: Draws | None) -> Any:
-        """The examples `rows`; nothing about them is random."""
-        return np.take(self.x, rows, axis=int(self.time))
+        """The examples `rows`, time first; nothing about them is random."""
+        x = self.x[rows]
+        return np.ascontiguousarray(x.swapaxes(0, 1)) if self.time else x
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, rows: np.ndarray) -> "Arrays":
+        """Some of the examples."""
+        return Arrays(self.x[rows], self.labels[rows], self.time)
+
+    @property
+    def signal(self) -> Signal:
+        """What a network takes that takes these."""
+        domain = "binary" if self.x.dtype in (np.uint8, np.bool_) else "real"
+        if self.time:
+            return Signal("values", self.x.shape[2:], domain, self.x.shape[1])  # type: ignore[arg-type]
+        return Signal("values", self.x.shape[1:], domain)  # type: ignore[arg-type]

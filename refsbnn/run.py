@@ -1,15 +1,22 @@
 """A training run in Python: fit, predict, evaluate, save, load."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from refsbnn import __version__
+from refsbnn.arrays import Arrays
+from refsbnn.data.digits import Splits
 from refsbnn.errors import InputError, check_choice
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
+from refsbnn.layers import Layer, Signal
+from refsbnn.layers.description import build, describe
+from refsbnn.network import Network
+from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import files, folder
 from refsbnn.training.command import metrics
@@ -18,6 +25,17 @@ from refsbnn.training.loop import train
 from refsbnn.training.task import Task, prepare
 
 PARTS = ("train", "validation", "test")
+HELD_OUT = 5  # one example in so many is for validation, where arrays are given
+SPLIT = 2**32 - 1  # the address of the permutation that chooses them: an epoch that no run reaches
+
+
+@dataclass(frozen=True)
+class Given(Task):
+    """A task on arrays, which go into the network as they are."""
+
+    def inputs(self, x: np.ndarray, draws: Any) -> np.ndarray:
+        """A batch, time first."""
+        return x if self.network.input.steps is None else np.ascontiguousarray(x.swapaxes(0, 1))
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class Run:
         Parameters
         ----------
         x : (n, ...) array
-            As the data set holds its examples; they are coded as spikes if the configuration says so.
+            As the data hold their examples; coded as spikes if the configuration says so.
         samples : int, optional
             Sampled networks to average, 0 for the mean weights; the configuration's number if not given.
 
@@ -65,18 +83,24 @@ class Run:
             Examples that do not fit the network.
         """
         x = np.asarray(x)
+        if not x.ndim:
+            raise InputError(f"x is {x!r}; expected an array of examples")
         samples = self.config.evaluation.samples if samples is None else samples
         inputs = Coded(x, self.task.inputs)
         return predict(self.task.network, self.parameters, inputs, len(x), self.task.streams, samples, alike=True)
 
     def evaluate(
-        self, part: str = "test", samples: int | None = None, progress: Callable[[int], None] = lambda examples: None
+        self,
+        part: str | tuple[np.ndarray, np.ndarray] = "test",
+        samples: int | None = None,
+        progress: Callable[[int], None] = lambda examples: None,
     ) -> Report:
         """Scores, firing rates and synaptic operations of the mean weights, one sample and many.
 
         Parameters
         ----------
-        part : {"test", "validation", "train"}
+        part : {"test", "validation", "train"} or (x, labels)
+            Part of the data, or new examples as `predict_proba` takes them, and their labels.
         samples : int, optional
             Sampled networks that the last mode averages; the configuration's number if not given.
         progress : callable, optional
@@ -86,27 +110,44 @@ class Run:
         -------
         Report
             ``print(report.table())`` shows it.
+
+        Raises
+        ------
+        InputError
+            A part that the run does not have, examples that do not fit.
         """
-        check_choice("part", part, PARTS)
-        split = getattr(self.task.splits, part)
+        task, name = self.task, part if isinstance(part, str) else "given"
+        if isinstance(part, str):
+            check_choice("part", part, PARTS)
+            x, labels = getattr(task.splits, part).x, getattr(task.splits, part).labels
+            if not len(labels):
+                raise InputError(f"the run holds no {part} examples; give some: evaluate((x, labels))")
+        else:
+            x, labels = (np.asarray(each) for each in part)
         samples = self.config.evaluation.samples if samples is None else samples
-        task, inputs = self.task, Coded(split.x, self.task.inputs)
+        inputs = Coded(x, task.inputs)
         return report(
-            task.network, self.parameters, inputs, split.labels, task.streams, samples, part=part, progress=progress
+            task.network, self.parameters, inputs, labels, task.streams, samples, part=name, progress=progress
         )
 
     def save(self, out: str | Path) -> None:
-        """Write a folder that `load` and `refsbnn evaluate` read.
+        """Write a folder that `load` and `refsbnn evaluate` read. Arrays that were given as data are not in it.
 
         Raises
         ------
         InputError
             The folder cannot be written to.
         """
-        out = Path(out)
+        out, network = Path(out), self.task.network
+        described = {
+            "layers": describe([stage.layer for stage in network.stages]),
+            "input": asdict(network.input),
+            "data_given": isinstance(self.task, Given),
+        }
         files.write_text(out / folder.METRICS, metrics(self.history))
         files.write_arrays(out / folder.PARAMETERS, self.parameters)
-        files.write_json(out / folder.RESULT, {"refsbnn": __version__, "config": self.config.as_dict()})
+        facts = {"refsbnn": __version__, "config": self.config.as_dict(), "network": described}
+        files.write_json(out / folder.RESULT, facts)
 
     @classmethod
     def load(cls, out: str | Path) -> "Run":
@@ -118,17 +159,54 @@ class Run:
             No such folder, nothing trained in it, damaged files, another version of refsbnn.
         """
         stored = folder.read(Path(out))
-        task = prepare(stored.config)
         try:
+            task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
             task.network.check(stored.parameters)
         except InputError as error:
             raise InputError(f"run {out}: {error}") from None
         return cls(task, stored.parameters, stored.history)
 
 
+def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
+    """The task of a saved run; without its data where they had been given as arrays."""
+    try:
+        signal = Signal(**described["input"] | {"shape": tuple(described["input"]["shape"])})
+        layers, given = build(described["layers"]), described["data_given"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the network's description is damaged: {error}") from None
+    network = built(config, layers, signal)
+    if not given:
+        return replace(prepare(config), network=network)
+    empty = Arrays(
+        np.zeros((0, *(() if signal.steps is None else (signal.steps,)), *signal.shape)),
+        np.zeros(0, int),
+        signal.steps is not None,
+    )
+    return Given(config, network, Splits(empty, empty, empty), Streams(config.seed))  # type: ignore[arg-type]
+
+
+def built(config: configuration.Config, layers: Sequence[Layer], signal: Signal) -> Network:
+    """The network of some layers in the configuration's backend."""
+    return Network(layers, signal, backend=config.training.backend)
+
+
+def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None) -> Task:
+    """A task on arrays, a fifth of them held out for validation by a permutation of the configuration's seed."""
+    if len(data) < 2:
+        raise InputError(f"data hold {len(data)} examples; expected at least 2, for training and validation")
+    streams, held = Streams(config.seed), max(len(data) // HELD_OUT, 1)
+    order = streams.permutation(len(data), step=SPLIT)
+    train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
+    parts = Splits(train, validation, test)  # type: ignore[arg-type]
+    layers = config.layers(int(data.labels.max()) + 1) if layers is None else layers
+    return Given(config, built(config, layers, data.signal), parts, streams)
+
+
 def fit(
     config: str | configuration.Config,
     *overrides: str,
+    data: Arrays | tuple[np.ndarray, np.ndarray] | None = None,
+    layers: Sequence[Layer] | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> Run:
     """Train a network.
@@ -139,6 +217,11 @@ def fit(
         A TOML file, or the name of a configuration that ships, as for `refsbnn train`.
     overrides : str
         As "training.epochs=5".
+    data : (x, labels) or Arrays, optional
+        Examples (n, ...) and labels 0, 1, ... in place of the configuration's data; a fifth of them, drawn by the
+        configuration's seed, is held out for validation. `Arrays` can say that the second axis is time.
+    layers : sequence of Layer, optional
+        In place of the configuration's model.
     report : callable, optional
         Gets a row of numbers after each epoch.
 
@@ -164,6 +247,11 @@ def fit(
         for override in overrides:
             configuration.apply(tree, override)
         config = configuration.read(tree)
-    task = prepare(config)
+    if data is not None:
+        task = given_task(config, data if isinstance(data, Arrays) else Arrays(*data), layers)
+    else:
+        task = prepare(config)
+        if layers is not None:
+            task = replace(task, network=built(config, layers, task.network.input))
     result = train(task, report)
     return Run(task, result.parameters, result.history)

@@ -18,12 +18,12 @@ RESULT, PARAMETERS, METRICS = "result.json", "parameters.npz", "metrics.csv"
 
 
 class Stored(NamedTuple):
-    """What a run folder holds of a network: what was trained, what came out, an epoch a row, and the file it is in."""
+    """What a run folder holds: what was trained, what came out, an epoch a row, and the network if it is described."""
 
     config: Config
     parameters: dict[str, np.ndarray]
     history: list[dict[str, float]]
-    source: str
+    network: dict[str, Any] | None
 
 
 def read(out: Path, warn: Any = lambda line: None) -> Stored:
@@ -45,7 +45,7 @@ def read(out: Path, warn: Any = lambda line: None) -> Stored:
     if (out / RESULT).exists():
         facts = read_json(out / RESULT)
         config = config_of(out / RESULT, facts.get("refsbnn"), facts.get("config"))
-        return Stored(config, read_arrays(out / PARAMETERS), read_metrics(out / METRICS), PARAMETERS)
+        return Stored(config, read_arrays(out / PARAMETERS), read_metrics(out / METRICS), facts.get("network"))
     found = checkpoint.newest(out, warn)
     if found is None:
         raise InputError(f"run {out} holds neither {RESULT} nor a checkpoint; expected the folder of a training run")
@@ -53,7 +53,7 @@ def read(out: Path, warn: Any = lambda line: None) -> Stored:
     config = config_of(path, content.facts["versions"]["refsbnn"], content.facts["config"])
     group = "best/" if content.facts["best"] else "parameters/"
     parameters = {key.removeprefix(group): value for key, value in content.arrays.items() if key.startswith(group)}
-    return Stored(config, parameters, content.facts["history"], str(path.relative_to(out)))
+    return Stored(config, parameters, content.facts["history"], None)
 
 
 def config_of(path: Path, version: Any, tree: Any) -> Config:

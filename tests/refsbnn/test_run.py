@@ -1,6 +1,7 @@
 """Fit, predict, evaluate, save and load from Python."""
 
 import doctest
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 import refsbnn
 from refsbnn import Run, fit
+from refsbnn.arrays import Arrays
 from refsbnn.errors import InputError
+from refsbnn.layers import LIF, Dense, LeakyReadout, SampledReadout, Spike
 from refsbnn.training import config as configuration
 
 SMALL = ("training.epochs=2", "model.hidden=[12]", "evaluation.samples=3")
@@ -63,6 +66,60 @@ def test_evaluate_scores_every_example_in_three_modes(run: Run) -> None:
     assert run.evaluate("validation").modes[0].scores.examples == 287
 
 
+def shapes() -> tuple[np.ndarray, np.ndarray]:
+    """Two classes of eight features that one feature tells apart."""
+    x = np.random.default_rng(3).normal(size=(101, 8))
+    return x, (x[:, 2] > 0.0).astype(int)
+
+
+def test_arrays_in_place_of_the_configurations_data(tmp_path: Path) -> None:
+    x, y = shapes()
+    run = fit("digits_binary", *SMALL, "training.batch=16", data=(x, y))
+    assert [len(getattr(run.task.splits, part).labels) for part in ("train", "validation", "test")] == [81, 20, 0]
+    held = np.concatenate([run.task.splits.train.x, run.task.splits.validation.x])
+    np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(x, axis=0))  # every example is in one part, once
+    assert run.evaluate((x, y)).modes[-1].scores.examples == 101
+    with pytest.raises(InputError, match=r"holds no test examples; give some: evaluate\(\(x, labels\)\)"):
+        run.evaluate("test")
+    run.save(tmp_path)
+    again = Run.load(tmp_path)
+    np.testing.assert_array_equal(again.predict_proba(x), run.predict_proba(x))
+    assert again.evaluate((x, y)).as_dict() == run.evaluate((x, y)).as_dict()
+
+
+def test_layers_in_place_of_the_configurations_model(tmp_path: Path) -> None:
+    x, y = shapes()
+    layers = [Dense(20), Spike("st"), Dense(2), SampledReadout()]
+    run = fit("digits_binary", *SMALL, "training.epochs=30", "training.batch=16", data=(x, y), layers=layers)
+    # Guessing is right on Binomial(101, 1/2): P(>= 80 %) < 1e-9.
+    assert run.evaluate((x, y)).modes[-1].scores.accuracy > 0.8
+    run.save(tmp_path)
+    assert [stage.layer for stage in Run.load(tmp_path).task.network.stages] == layers
+
+
+def test_spikes_over_time_as_data(tmp_path: Path) -> None:
+    spikes = np.random.default_rng(4).integers(0, 2, (30, 6, 5), np.uint8)
+    data = Arrays(spikes, spikes[:, :, 0].sum(axis=1) % 2, time=True)
+    layers = [Dense(7), LIF(), Dense(2), LeakyReadout(), SampledReadout()]
+    run = fit("digits_binary", *SMALL, "training.batch=8", data=data, layers=layers)
+    p = run.predict_proba(spikes[:4])
+    assert p.shape == (4, 2)
+    run.save(tmp_path)
+    np.testing.assert_array_equal(Run.load(tmp_path).predict_proba(spikes[:4]), p)
+
+
+def test_a_damaged_description(tmp_path: Path) -> None:
+    fit("digits_binary", *SMALL, data=shapes()).save(tmp_path)
+    facts = json.loads((tmp_path / "result.json").read_text())
+    for damaged, message in (
+        ({}, "the network's description is damaged"),
+        (facts["network"] | {"layers": [{"kind": "lstm"}]}, "kind is 'lstm'"),
+    ):
+        (tmp_path / "result.json").write_text(json.dumps(facts | {"network": damaged}))
+        with pytest.raises(InputError, match=message):
+            Run.load(tmp_path)
+
+
 def test_bad_arguments(run: Run) -> None:
     with pytest.raises(InputError, match="part is 'testing'; accepted: 'train', 'validation', 'test'"):
         run.evaluate("testing")
@@ -70,6 +127,10 @@ def test_bad_arguments(run: Run) -> None:
         run.predict_proba(np.zeros((1, 8, 8, 1)), samples=-1)
     with pytest.raises(InputError, match="unknown key 'epoch'"):
         fit("digits_binary", "training.epoch=1")
+    with pytest.raises(InputError, match="data hold 1 examples; expected at least 2"):
+        fit("digits_binary", data=(np.zeros((1, 3)), np.zeros(1, int)))
+    with pytest.raises(InputError, match="labels are float64"):
+        fit("digits_binary", data=(np.zeros((3, 3)), np.zeros(3)))
     with pytest.raises(InputError, match="is no folder"):
         Run.load("nowhere")
 
