@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from refsbnn.errors import InputError
 from refsbnn.layers import (
     LIF,
     AveragePool,
@@ -18,6 +19,27 @@ from refsbnn.layers import (
 )
 
 
+def each_layer(units: dict[str, Any], layers: int) -> list[dict[str, Any]]:
+    """The options of each unit layer: all alike, but that `member` may list an estimator for each.
+
+    Raises
+    ------
+    InputError
+        A list of another length than there are unit layers.
+
+    Examples
+    --------
+    >>> each_layer({"member": ["st", "agr(tau=0.5)"], "domain": "bipolar"}, 2)[1]
+    {'member': 'agr(tau=0.5)', 'domain': 'bipolar'}
+    """
+    members = units.get("member")
+    if members is None or isinstance(members, str):
+        return [units] * layers
+    if len(members) != layers:
+        raise InputError(f"member lists {len(members)} estimators; the model has {layers} unit layers")
+    return [{**units, "member": member} for member in members]
+
+
 def mlp(hidden: Sequence[int], classes: int, *, units: dict[str, Any], weights: dict[str, Any]) -> list[Layer]:
     """Dense layers of noisy binary units and a sampled readout.
 
@@ -27,11 +49,11 @@ def mlp(hidden: Sequence[int], classes: int, *, units: dict[str, Any], weights: 
         Units of each hidden layer.
     classes : int
     units, weights : dict
-        Options of `Spike` and of `Dense`.
+        Options of `Spike` and of `Dense`; here and below, `member` may list one estimator for each layer of units.
     """
     layers: list[Layer] = [Flatten()]
-    for size in hidden:
-        layers += [Dense(size, **weights), Spike(**units)]
+    for size, own in zip(hidden, each_layer(units, len(hidden)), strict=True):
+        layers += [Dense(size, **weights), Spike(**own)]
     return [*layers, Dense(classes, **weights), SampledReadout()]
 
 
@@ -47,29 +69,56 @@ def convnet(channels: Sequence[int], classes: int, *, units: dict[str, Any], wei
         Options of `Spike`, and of `Conv2d` and `Dense`.
     """
     layers: list[Layer] = []
-    for filters in channels:
-        layers += [Conv2d(filters, padding=1, **weights), Spike(**units), MaxPool(2)]
+    for filters, own in zip(channels, each_layer(units, len(channels)), strict=True):
+        layers += [Conv2d(filters, padding=1, **weights), Spike(**own), MaxPool(2)]
     return [*layers, Flatten(), Dense(classes, **weights), SampledReadout()]
 
 
 def resnet(
-    depth: int, width: int, classes: int, *, pool: int, scale: float, units: dict[str, Any], weights: dict[str, Any]
+    depth: int,
+    width: int,
+    classes: int,
+    *,
+    pool: int,
+    scale: float,
+    stages: int = 1,
+    convolutions: int = 1,
+    units: dict[str, Any],
+    weights: dict[str, Any],
 ) -> list[Layer]:
-    """A residual stream of `depth` noisy binary 3x3 convolutions without normalisation (theory 3.8).
+    """Residual streams of noisy binary 3x3 convolutions without normalisation (theory 3.8).
+
+    A stream keeps its shape. Between two stages its moments make spikes, and a convolution of stride 2 with twice the
+    filters begins the next. With width 64, four stages, depth 2 and two convolutions a block this is the ResNet-18 of
+    He et al. (2016) for small images, whose shortcuts with a projection become those convolutions.
 
     Parameters
     ----------
-    depth, width, classes : int
+    depth : int
+        Blocks in each stage.
+    width : int
+        Filters in the first stage.
+    classes : int
     pool : int
         Size of the average pooling before the readout.
     scale : float
         The branches' weight a_l.
+    stages : int
+    convolutions : int
+        Pairs of units and convolution in each block.
     units, weights : dict
         Options of `Spike` and of `Conv2d` and `Dense`.
     """
-    blocks = [Residual((Spike(**units), Conv2d(width, padding=1, **weights)), scale=scale) for _ in range(depth)]
-    stem = Conv2d(width, padding=1, **weights)
-    return [stem, *blocks, Spike(**units), AveragePool(pool), Flatten(), Dense(classes, **weights), SampledReadout()]
+    own = iter(each_layer(units, stages * (depth * convolutions + 1)))
+    layers: list[Layer] = [Conv2d(width, padding=1, **weights)]
+    for stage in range(stages):
+        filters = width * 2**stage
+        if stage:
+            layers += [Spike(**next(own)), Conv2d(filters, stride=2, padding=1, **weights)]
+        for _ in range(depth):
+            pairs = [(Spike(**next(own)), Conv2d(filters, padding=1, **weights)) for _ in range(convolutions)]
+            layers.append(Residual(tuple(layer for pair in pairs for layer in pair), scale=scale))
+    return [*layers, Spike(**next(own)), AveragePool(pool), Flatten(), Dense(classes, **weights), SampledReadout()]
 
 
 def spiking(
@@ -91,8 +140,8 @@ def spiking(
         Options of `LeakyReadout`, `LIF` and `Dense`.
     """
     layers: list[Layer] = [Flatten()]
-    for size in hidden:
-        layers += [Dense(size, **weights), LIF(**units)]
+    for size, own in zip(hidden, each_layer(units, len(hidden)), strict=True):
+        layers += [Dense(size, **weights), LIF(**own)]
     return [*layers, Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
 
 
@@ -115,8 +164,8 @@ def spiking_convnet(
         Options of `LeakyReadout`, of `LIF`, and of `Conv2d` and `Dense`.
     """
     layers: list[Layer] = []
-    for filters in channels:
-        layers += [Conv2d(filters, padding=1, **weights), LIF(**units), MaxPool(2)]
+    for filters, own in zip(channels, each_layer(units, len(channels)), strict=True):
+        layers += [Conv2d(filters, padding=1, **weights), LIF(**own), MaxPool(2)]
     return [*layers, Flatten(), Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
 
 

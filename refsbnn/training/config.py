@@ -13,6 +13,7 @@ from refsbnn.errors import InputError, check_choice
 from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
 from refsbnn.models import MODELS
 from refsbnn.network import BACKENDS
+from refsbnn.optim import SCHEDULES
 
 SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
@@ -46,9 +47,43 @@ class Objective:
 
 @dataclass(frozen=True)
 class Training:
-    """Optimisation: `samples` are forward passes per example and step; `warmup` is in epochs.
+    """Optimisation, and what is kept of it on the way.
 
-    `backend` is the reference ("numpy") or the compiled kernels ("numba"), which agree to rounding, not to the bit.
+    Attributes
+    ----------
+    epochs, batch : int
+    samples : int
+        Forward passes per example and step.
+    optimiser : {"adam", "adamw", "sgd"}
+    rate : float
+        The learning rate's peak.
+    momentum : float
+        Of "sgd".
+    weight_decay : float
+        Of "adamw" and "sgd".
+    schedule : {"constant", "cosine", "step"}
+    warmup : float
+        Epochs of linear rise of the learning rate.
+    drops : list of int
+        Epochs after which the schedule "step" multiplies the rate by `factor`.
+    factor : float
+    clip : float
+        Largest norm of the gradient.
+    patience : int
+        Training ends when the validation score has not improved for so many epochs, and the best epoch's parameters are
+        the result; 0 trains to the last epoch, whose parameters are the result.
+    score : {"validation_nll", "validation_accuracy"}
+        What `patience` watches.
+    backend : {"numpy", "numba"}
+        The reference or the compiled kernels, which agree to rounding, not to the bit.
+    recompute : int
+        As in `Network`: 0 keeps every layer's tape, n the input of each n layers.
+    checkpoint : float
+        Minutes between checkpoints within an epoch; the end of an epoch always saves one.
+    keep : int
+        Checkpoints that stay.
+    tensorboard : bool
+        Whether the record also goes to files for TensorBoard.
     """
 
     epochs: int = 20
@@ -56,17 +91,40 @@ class Training:
     samples: int = 1
     optimiser: str = "adam"
     rate: float = 1e-2
+    momentum: float = 0.9
+    weight_decay: float = 0.0
     schedule: str = "cosine"
     warmup: float = 0.0
+    drops: list[int] = field(default_factory=list)
+    factor: float = 0.1
     clip: float = 1e9
+    patience: int = 0
+    score: str = "validation_nll"
     backend: str = "numpy"
+    recompute: int = 0
+    checkpoint: float = 10.0
+    keep: int = 2
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        at_least("training", self, 1, "epochs", "batch", "samples")
-        at_least("training", self, 0.0, "rate", "warmup", "clip")
-        check_choice("training.optimiser", self.optimiser, ("adam", "sgd"))
-        check_choice("training.schedule", self.schedule, ("constant", "cosine"))
+        at_least("training", self, 1, "epochs", "batch", "samples", "keep")
+        at_least("training", self, 0.0, "rate", "momentum", "weight_decay", "warmup", "factor", "clip", "checkpoint")
+        at_least("training", self, 0, "patience", "recompute")
+        check_choice("training.optimiser", self.optimiser, ("adam", "adamw", "sgd"))
+        check_choice("training.schedule", self.schedule, SCHEDULES)
+        check_choice("training.score", self.score, ("validation_nll", "validation_accuracy"))
         check_choice("training.backend", self.backend, BACKENDS)
+        if not self.momentum < 1.0:
+            raise InputError(f"training.momentum is {self.momentum!r}; expected a number below 1")
+        if self.weight_decay and self.optimiser == "adam":
+            raise InputError("training.weight_decay needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'")
+        if bool(self.drops) != (self.schedule == "step"):
+            raise InputError(
+                f"training.drops is {self.drops} with schedule {self.schedule!r}; the schedule 'step', and no other, "
+                "takes the epochs after which the rate falls"
+            )
+        if sorted(set(self.drops)) != self.drops:
+            raise InputError(f"training.drops is {self.drops}; expected epochs in ascending order")
 
 
 @dataclass(frozen=True)
@@ -185,10 +243,10 @@ def read(tree: dict[str, Any]) -> Config:
     return Config(**values)
 
 
-def read_section(section: str, given: Any, defaults: Any) -> dict[str, Any]:
-    """The keys of one section, checked against the fields and types of a dataclass instance."""
+def read_section(section: str, given: Any, defaults: Any, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The keys of one section, checked against the fields (but some) and types of a dataclass instance."""
     table(section, given)
-    names = [item.name for item in fields(defaults)]
+    names = [item.name for item in fields(defaults) if item.name not in without]
     out = {}
     for key, value in given.items():
         accept(section, key, names)
@@ -203,7 +261,7 @@ def read_model(given: Any) -> dict[str, Any]:
     signature = inspect.signature(MODELS[given["name"]]).parameters
     names = [name for name in signature if name != "classes"]
     options = {
-        "units": LIF() if given["name"] == "spiking" else Spike(),
+        "units": LIF() if given["name"].startswith("spiking") else Spike(),
         "readout": LeakyReadout(),
         "weights": Dense(1),
     }
@@ -211,11 +269,14 @@ def read_model(given: Any) -> dict[str, Any]:
     for key, value in given.items():
         accept("model", key, ["name", *names])
         if key in options:
-            read_section(f"model.{key}", value, options[key])
-            replace(options[key], **value)  # the layer's own checks
+            table(f"model.{key}", value)
+            for each in alternatives(f"model.{key}", value):
+                read_section(f"model.{key}", each, options[key], without=("out",))
+                replace(options[key], **each)  # the layer's own checks
         elif key != "name":
-            kind = {"hidden": [1], "scale": 1.0}.get(key, 1)
-            typed(f"model.{key}", value, kind)
+            kind = {"hidden": [1], "channels": [1], "scale": 1.0}.get(key, 1)
+            value = typed(f"model.{key}", value, kind)
+            at_least_one(f"model.{key}", value)
         out[key] = value
     for name in names:
         if name in options:
@@ -223,6 +284,22 @@ def read_model(given: Any) -> dict[str, Any]:
         elif name not in out and signature[name].default is inspect.Parameter.empty:
             raise InputError(f"model.{name} is missing; model {given['name']!r} needs it")
     return out
+
+
+def alternatives(section: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """A layer's options, once for each estimator where `member` lists one a layer."""
+    members = options.get("member")
+    if not isinstance(members, list):
+        return [options]
+    if not members:
+        raise InputError(f"{section}.member is []; expected an estimator, or a list of one for each unit layer")
+    return [{**options, "member": member} for member in members]
+
+
+def at_least_one(name: str, value: Any) -> None:
+    """Raise InputError for an integer below 1."""
+    if type(value) is int and value < 1:
+        raise InputError(f"{name} is {value}; expected an integer >= 1")
 
 
 def table(section: str, given: Any) -> None:
@@ -242,7 +319,7 @@ def typed(name: str, value: Any, like: Any) -> Any:
     """`value` if it is of the type of `like` (an integer will do for a float); raises InputError otherwise."""
     wanted = type(like)
     if wanted is list:
-        if isinstance(value, list) and value and all(type(item) is type(like[0]) and item > 0 for item in value):
+        if isinstance(value, list) and (value or not like) and all(type(item) is int and item > 0 for item in value):
             return value
         raise InputError(f"{name} is {value!r}; expected a list of positive integers")
     if wanted is float and type(value) is int:

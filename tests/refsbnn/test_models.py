@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refsbnn.errors import InputError
 from refsbnn.layers import Signal
 from refsbnn.models import MODELS
 from refsbnn.network import Network
@@ -16,20 +17,35 @@ CASES = {
     "mlp": (IMAGE, {"hidden": [7, 6]}),
     "convnet": (IMAGE, {"channels": [4, 5]}),
     "resnet": (IMAGE, {"depth": 3, "width": 4, "pool": 4, "scale": 0.5}),
+    "resnet stages": (IMAGE, {"depth": 1, "width": 4, "pool": 2, "scale": 0.5, "stages": 2, "convolutions": 2}),
     "spiking": (MOVIE, {"hidden": [9], "readout": {"beta": 0.9}}),
     "spiking_convnet": (MOVIE, {"channels": [4, 5], "readout": {}}),
 }
 
 
+def test_stages_of_a_residual_network() -> None:
+    """The shapes of ResNet-18's stages, at a fourth of its width; an estimator for each of its layers of units."""
+    members = ["st"] * 19 + ["trapezoid"]
+    options = {"units": {"member": members}, "weights": {}}
+    layers = MODELS["resnet"](classes=10, depth=2, width=16, pool=4, scale=1.0, stages=4, convolutions=2, **options)
+    network = Network(layers, Signal("values", (32, 32, 3)))
+    shapes = [stage.output.shape for stage in network.stages if stage.layer.kind == "residual"]
+    assert shapes == [shape for n in range(4) for shape in [(32 >> n, 32 >> n, 16 << n)] * 2]
+    spikes = [layer for layer in layers if layer.kind == "spike"]
+    assert [layer.member for layer in spikes] == ["st"] * 3 + ["trapezoid"]
+    with pytest.raises(InputError, match="member lists 2 estimators; the model has 3 unit layers"):
+        MODELS["mlp"]([4, 4, 4], 2, units={"member": ["st", "st"]}, weights={})
+
+
 def test_every_model_is_tested() -> None:
-    assert CASES.keys() == MODELS.keys()
+    assert {name.split()[0] for name in CASES} == set(MODELS)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", CASES)
 def test_runs(name: str, backend: str) -> None:
     signal, options = CASES[name]
-    network = Network(MODELS[name](classes=3, **options, **OPTIONS), signal, backend=backend)
+    network = Network(MODELS[name.split()[0]](classes=3, **options, **OPTIONS), signal, backend=backend)
     shape = (5, *signal.shape) if signal.steps is None else (signal.steps, 5, *signal.shape)
     x = np.random.default_rng(0).integers(0, 2, shape).astype(float)
     parameters = network.initial(Streams(1))

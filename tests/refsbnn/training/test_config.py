@@ -20,6 +20,25 @@ def test_overrides_of_every_type():
     assert config.model["units"]["member"] == "st"
 
 
+def test_an_estimator_for_each_layer():
+    config = load("digits_binary", ["model.units.member=['st', 'trapezoid']"])
+    spikes = [layer for layer in config.layers(10) if layer.kind == "spike"]
+    assert [layer.member for layer in spikes] == ["st", "trapezoid"]
+    with pytest.raises(InputError, match="member lists 1 estimators; the model has 2 unit layers"):
+        load("digits_binary", ["model.units.member=['st']"]).layers(10)
+
+
+def test_models_of_every_kind_are_read(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[model]\nname = "spiking_convnet"\nchannels = [4, 5]\n[model.units]\nmember = ["st", "st"]\nbeta = 0.5\n'
+    )
+    assert load(str(path)).layers(3)[1].beta == 0.5
+    path.write_text('[model]\nname = "resnet"\ndepth = 1\nwidth = 4\npool = 0\nscale = 1\n')
+    with pytest.raises(InputError, match=r"model\.pool is 0; expected an integer >= 1"):
+        load(str(path))
+
+
 def test_a_file_reads_like_a_shipped_one(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('seed = 4\n[model]\nname = "mlp"\nhidden = [5]\n')
@@ -35,14 +54,30 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("training.epochs=true", "training.epochs is True; expected an integer"),
         ("training.epochs=0", "training.epochs is 0; expected a finite number >= 1"),
         ("training.rate=nan", "training.rate is nan"),
-        ("training.optimiser=lion", "accepted: 'adam', 'sgd'"),
+        ("training.optimiser=lion", "accepted: 'adam', 'adamw', 'sgd'"),
         ("training=5", r"training is 5; expected a table"),
+        ("training.weight_decay=0.1", "needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'"),
+        ("training.schedule=step", r"training.drops is \[\] with schedule 'step'"),
+        ("training.drops=[3]", r"training.drops is \[3\] with schedule 'cosine'"),
+        ("training.drops=[0]", "training.drops is .*; expected a list of positive integers"),
+        ("training.momentum=-1", "training.momentum is -1"),
+        ("training.momentum=1.0", "training.momentum is 1.0; expected a number below 1"),
+        ("training.patience=-1", "training.patience is -1"),
+        ("training.score=loss", "accepted: 'validation_nll', 'validation_accuracy'"),
+        ("training.keep=0", "training.keep is 0"),
+        ("training.checkpoint=-1", "training.checkpoint is -1"),
+        ("training.tensorboard=1", "training.tensorboard is 1; expected true or false"),
+        ("training.recompute=-1", "training.recompute is -1"),
         ("model.name=vgg", "accepted: 'mlp', 'convnet', 'resnet', 'spiking', 'spiking_convnet'"),
         ("model.depth=3", r"unknown key 'depth' in \[model\]; accepted: name, hidden"),
         ("model.hidden=256", "model.hidden is 256; expected a list of positive integers"),
         ("model.units.membr=st", r"unknown key 'membr' in \[model.units\]; accepted: member"),
         ("model.units.member=stt", "estimator is 'stt'"),
+        ("model.units.member=[]", r"model.units.member is \[\]"),
+        ("model.units.member=['st', 'stt']", "estimator is 'stt'"),
+        ("model.units.member=['st', 1]", "model.units.member is 1; expected a string"),
         ("model.weights.spread=-1", "spread is -1"),
+        ("model.weights.out=3", r"unknown key 'out' in \[model.weights\]; accepted: variance"),
         ("data.coding=rate", "data.steps is 0 with coding 'rate'"),
         ("data.name=mnist", "accepted: 'digits'"),
         ("objective.temperature=-1", "objective.temperature is -1"),
