@@ -150,15 +150,21 @@ class Run:
         files.write_json(out / folder.RESULT, facts)
 
     @classmethod
-    def load(cls, out: str | Path) -> "Run":
-        """Read the folder of a run: of `save`, or of `refsbnn train`.
+    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None) -> "Run":
+        """Read the folder of a run: of `save`, or of `refsbnn train`; of an unfinished one, its newest checkpoint.
+
+        Parameters
+        ----------
+        out : str or Path
+        warn : callable, optional
+            Gets a line for each damaged checkpoint that is passed over.
 
         Raises
         ------
         InputError
             No such folder, nothing trained in it, damaged files, another version of refsbnn.
         """
-        stored = folder.read(Path(out))
+        stored = folder.read(Path(out), warn)
         try:
             task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
             task.network.check(stored.parameters)

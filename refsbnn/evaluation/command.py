@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if arguments.samples is not None and arguments.samples < 1:
         raise InputError(f"--samples is {arguments.samples}; expected at least 1")
-    run = Run.load(arguments.run)
+    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr))
     samples = arguments.samples or run.config.evaluation.samples
     total = passes(samples) * len(getattr(run.task.splits, arguments.split).labels)
     with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:

@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ class Stored(NamedTuple):
     network: dict[str, Any] | None
 
 
-def read(out: Path, warn: Any = lambda line: None) -> Stored:
+def read(out: Path, warn: Callable[[str], None] = lambda line: None) -> Stored:
     """Read the folder of a finished run, or, of an unfinished one, its newest checkpoint that is whole.
 
     Parameters
@@ -50,10 +51,11 @@ def read(out: Path, warn: Any = lambda line: None) -> Stored:
     if found is None:
         raise InputError(f"run {out} holds neither {RESULT} nor a checkpoint; expected the folder of a training run")
     path, content = found
-    config = config_of(path, content.facts["versions"]["refsbnn"], content.facts["config"])
-    group = "best/" if content.facts["best"] else "parameters/"
+    facts = content.facts
+    config = config_of(path, facts.get("versions", {}).get("refsbnn"), facts.get("config"))
+    group = "best/" if facts.get("best") else "parameters/"
     parameters = {key.removeprefix(group): value for key, value in content.arrays.items() if key.startswith(group)}
-    return Stored(config, parameters, content.facts["history"], None)
+    return Stored(config, parameters, facts.get("history", []), None)
 
 
 def config_of(path: Path, version: Any, tree: Any) -> Config:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from refsbnn import __version__
 from refsbnn.cli import main
 from refsbnn.figures import style
 from refsbnn.run import Run, fit
+from refsbnn.training import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,34 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 def test_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "is no folder" in refused(capsys, str(tmp_path / "none"))
     assert "holds neither result.json nor a checkpoint" in refused(capsys, str(tmp_path))
+
+
+@pytest.fixture
+def unfinished(trained: Path, tmp_path: Path) -> Path:
+    """A run that only checkpoints are left of; the later one has all parameters at zero."""
+    run, out = Run.load(trained), tmp_path / "unfinished"
+    facts = {"versions": {"refsbnn": __version__}, "config": run.config.as_dict(), "history": run.history, "best": None}
+    for step, factor in ((1, 1.0), (2, 0.0)):
+        arrays = {f"parameters/{key}": factor * value for key, value in run.parameters.items()}
+        checkpoint.save(out, step, checkpoint.Content(arrays, facts), keep=2)
+    return out
+
+
+def test_of_an_unfinished_run_the_newest_checkpoint_counts(unfinished: Path, trained: Path) -> None:
+    run = Run.load(unfinished)
+    assert all((value == 0.0).all() for value in run.parameters.values())
+    assert run.history == Run.load(trained).history
+
+
+def test_a_damaged_checkpoint_is_named_and_passed_over(
+    unfinished: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = checkpoint.saved(unfinished)[0]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert main(["evaluate", str(unfinished), "--samples", "1"]) == 0
+    captured = capsys.readouterr()
+    assert f"{newest} is damaged" in captured.err
+    assert captured.out.startswith(Run.load(trained).evaluate("test", 1).table())
 
 
 def test_another_version(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
