@@ -44,6 +44,8 @@ def check_array(
         Not numeric, wrong shape, not finite, or negative where that is refused.
     """
     try:
+        if np.iscomplexobj(value):
+            raise TypeError
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"{name} is not a numeric array (a {type(value).__name__} was given)") from None

@@ -111,6 +111,7 @@ class Network:
         if not self.stages:
             raise InputError("a network needs at least one layer")
         self.output = self.stages[-1].output
+        self._shapes: dict[str, tuple[int, ...]] = {}
         self.recompute, self.chunk = recompute, chunk
         timed = time.leading(self.stages) if chunk else 0
         self._timed, rest = self.stages[:timed], self.stages[timed:]
@@ -119,7 +120,9 @@ class Network:
 
     def initial(self, streams: Streams) -> Parameters:
         """Initial parameters: a flat dictionary of arrays of the network's type, keys such as "2.dense.mu"."""
-        return {key: value.astype(self.dtype) for key, value in chain.initial(self.stages, streams).items()}
+        values = {key: value.astype(self.dtype) for key, value in chain.initial(self.stages, streams).items()}
+        self._shapes = {key: value.shape for key, value in values.items()}
+        return values
 
     def forward(self, parameters: Parameters, x: np.ndarray | Events, draws: Draws) -> tuple[Any, Tape]:
         """Run a batch through the network.
@@ -147,8 +150,7 @@ class Network:
         expected = (*leading, len(draws.samples), *self.input.shape)
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
-        for key, parameter in parameters.items():
-            finite(f"parameter {key!r}", parameter)
+        self.check(parameters)
         run = Pass(self.backend, draws, self.dtype)
         segments: list[Segment] = []
         value: Any = x
@@ -209,12 +211,13 @@ class Network:
             Gradient of the input; None where the first linear layer was spared it.
         """
         run = replace(tape.run, input_gradient=input_gradient)
+        leading = (self.output.steps,) if self.output.steps is not None else ()
+        shape = (*leading, len(run.draws.samples), *self.output.shape)
         if isinstance(g, Moments):
-            m, norm2 = (np.ascontiguousarray(part, self.dtype) for part in (g.m, g.norm2))
-            g = Moments(m, None if g.v is None else np.ascontiguousarray(g.v, self.dtype), norm2)
+            v = None if g.v is None else self._gradient(g.v, shape)
+            g = Moments(self._gradient(g.m, shape), v, self._gradient(g.norm2, shape[-1:]))
         else:
-            g = np.ascontiguousarray(g, self.dtype)
-            finite("the output's gradient", g)
+            g = self._gradient(g, shape)
         each = penalty / max(sum(stage.layer.units for stage in self.stages), 1)
         gradients: Parameters = {}
         value: Any = g
@@ -229,6 +232,9 @@ class Network:
                 value, own = time.backward(self._timed, run, parameters, tape.pieces, value, each, self.chunk)
                 gradients |= own
         return gradients, value
+
+    def _gradient(self, g: Any, shape: tuple[int, ...]) -> np.ndarray:
+        return np.ascontiguousarray(check_array("the output's gradient", g, shape), self.dtype)
 
     def monitors(self, tape: Tape) -> list[Monitor]:
         """Firing rate, spread of r and bias penalty of every unit layer."""
@@ -247,13 +253,18 @@ class Network:
         return total, gradients
 
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:
-        """Raise InputError unless the parameters are those of this network: same keys, same shapes, finite."""
-        expected = self.initial(Streams(0))
-        if set(parameters) != set(expected):
-            odd = sorted(set(parameters) ^ set(expected))
+        """Raise InputError unless the parameters are this network's: same keys, shapes and type, finite."""
+        if not self._shapes:
+            self.initial(Streams(0))
+        if parameters.keys() != self._shapes.keys():
+            odd = sorted(parameters.keys() ^ self._shapes.keys())
             raise InputError(f"parameters do not fit the network: {odd[0]!r} is missing or unknown")
-        for key, value in expected.items():
-            check_array(f"parameter {key!r}", parameters[key], value.shape)
+        for key, shape in self._shapes.items():
+            value = parameters[key]
+            if not isinstance(value, np.ndarray) or value.dtype != self.dtype or value.shape != shape:
+                given = f"{getattr(value, 'dtype', type(value).__name__)} of shape {np.shape(value)}"
+                raise InputError(f"parameter {key!r} is {given}; the network's is {self.dtype} of shape {shape}")
+            finite(f"parameter {key!r}", value)
 
     def summary(self) -> str:
         """A table of the layers: output shape, parameters, dense synaptic operations per example.

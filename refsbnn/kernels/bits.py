@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, uint64
 
 from refsbnn.errors import InputError
 from refsbnn.kernels.simd import address
@@ -52,8 +52,9 @@ def pack(spikes: np.ndarray) -> Spikes:
     if spikes.size and spikes.max() > 1:
         raise InputError(f"spikes hold the value {spikes.max()}; expected 0 and 1")
     units = math.prod(spikes.shape[1:])
+    packed = np.packbits(spikes.reshape(len(spikes), units), axis=1, bitorder="little")
     words = np.zeros((len(spikes), words_for(units)), np.uint64)
-    _pack(np.ascontiguousarray(spikes).reshape(len(spikes), units).view(np.uint8), words)
+    words.view(np.uint8)[:, : packed.shape[1]] = packed
     return Spikes(words, spikes.shape[1:])
 
 
@@ -62,13 +63,6 @@ def unpack(spikes: Spikes) -> np.ndarray:
     units = math.prod(spikes.shape)
     flat = np.unpackbits(spikes.words.view(np.uint8), axis=1, count=units, bitorder="little")
     return flat.reshape(len(spikes.words), *spikes.shape)
-
-
-@njit(cache=True, parallel=True)
-def _pack(flat, words):
-    for image in prange(flat.shape[0]):
-        for unit in range(flat.shape[1]):
-            words[image, unit // WORD] |= uint64(flat[image, unit]) << uint64(unit % WORD)
 
 
 @njit(cache=True)

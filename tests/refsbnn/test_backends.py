@@ -173,6 +173,44 @@ def test_nan_anywhere_is_refused_in_one_line(backend):
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda p: {k: v for k, v in p.items() if k != "0.dense.rho"},
+            "do not fit the network: '0.dense.rho' is missing",
+        ),
+        (lambda p: {**p, "9.dense.mu": p["0.dense.mu"]}, "do not fit the network: '9.dense.mu' is missing or unknown"),
+        (lambda p: {**p, "0.dense.mu": p["0.dense.mu"].T.copy()}, r"'0.dense.mu' is float.. of shape \(20, 33\)"),
+        (lambda p: {**p, "0.dense.mu": p["0.dense.mu"].astype(np.float16)}, "'0.dense.mu' is float16 of shape"),
+    ],
+)
+def test_parameters_of_another_network_are_named(backend, change, message):
+    layers, signal, x = NETWORKS["recurrent neurons"]
+    network = Network(layers, signal, backend=backend)
+    draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    with pytest.raises(InputError, match=message):
+        network.forward(change(network.initial(Streams(1))), x, draws)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: g[:1], r"the output's gradient has shape \(1, 5\); expected"),
+        (lambda g: g.astype(complex), "the output's gradient is not a numeric array"),
+        (lambda g: g.astype(str), "the output's gradient is not a numeric array"),
+    ],
+)
+def test_a_gradient_that_does_not_fit_is_named(change, message):
+    layers, signal, x = NETWORKS["recurrent neurons"]
+    network = Network(layers, signal, backend="numba")
+    parameters = network.initial(Streams(1))
+    logits, tape = network.forward(parameters, x, Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)))
+    with pytest.raises(InputError, match=message):
+        network.backward(parameters, tape, change(logits))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_recomputing_gives_the_same_bits_from_a_smaller_tape(name, backend):
     layers, signal, x = NETWORKS[name]
