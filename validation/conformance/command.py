@@ -2,7 +2,9 @@
 
 import argparse
 import datetime
+import os
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
+    if os.getcwd() not in sys.path:  # an installed command does not look for modules where it is run
+        sys.path.append(os.getcwd())
     adapter = load(options.adapter, options.device)
     dtypes = capabilities(adapter, options.adapter).dtypes
     dtype = options.dtype or dtypes[0]

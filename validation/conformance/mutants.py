@@ -1,14 +1,10 @@
 """Adapters with one planted bug each, every one of which has to fail: the tests of the suite itself.
 
-A mutant is the NumPy reference with some of its functions replaced while it runs, so that the bug is in every layer
-and network that uses them.
+Here are the bugs of the specification; `subtle_mutants` has those that reviewers thought of.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -16,64 +12,8 @@ from refsbnn import baselines, estimators, optim, streams
 from refsbnn.estimators.member import BinaryTarget, Member
 from refsbnn.noise import Noise
 from refsbnn.reference import conv2d, dense, lif, pool, unit
-from validation.conformance.adapters import Arrays
-from validation.conformance.adapters.reference import Reference
-from validation.conformance.schema import Op
-
-Patch = tuple[Any, str, Any]  # owner, attribute, replacement
-BOTH, GIVEN, OWN = ("given", "own"), ("given",), ("own",)
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One planted bug.
-
-    Attributes
-    ----------
-    name : str
-    bug_class : str
-        What the cases that are there for it list.
-    modes : tuple of str
-        Where it has to be found; docs/conformance.md argues what is left out.
-    patches : callable
-        Makes the replacements, afresh for each run.
-    options : dict
-        Changes of the operation's options, as factors.
-    """
-
-    name: str
-    bug_class: str
-    modes: tuple[str, ...]
-    patches: Callable[[], list[Patch]] = list
-    options: Mapping[str, float] = ()  # type: ignore[assignment]
-
-    def adapter(self) -> Reference:
-        """The reference with the bug."""
-        return Mutated(self)
-
-
-class Mutated(Reference):
-    """The reference under a mutant's patches."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
-
-    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
-        changed = {k: op.options[k] * f for k, f in dict(self.mutant.options).items() if k in op.options}
-        with ExitStack() as stack:
-            for owner, attribute, replacement in self.mutant.patches():
-                stack.enter_context(mock.patch.object(owner, attribute, replacement))
-            return super().run(Op(op.name, {**op.options, **changed}), arrays, noise, dtype, seed)
-
-
-def wrapped(owner: Any, attribute: str, change: Callable[..., Any]) -> Patch:
-    """A replacement that calls `change(original, *arguments)`."""
-    original = getattr(owner, attribute)
-
-    def replacement(*args: Any, **keywords: Any) -> Any:
-        return change(original, *args, **keywords)
-
-    return owner, attribute, replacement
+from validation.conformance.mutant import BOTH, GIVEN, OWN, Mutant, Patch, wrapped
+from validation.conformance.subtle_mutants import SUBTLE, uniforms
 
 
 def fire_backward(change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> list[Patch]:
@@ -172,11 +112,6 @@ def decay_not_squared(M: Any, V: Any, z: Any, m: Any, v: Any, k: Any) -> tuple[A
 def global_scale() -> list[Patch]:
     change = wrapped(unit, "standardise", lambda f, m, v: f(m, np.full_like(v, v.mean())))
     return [change]
-
-
-def uniforms(change: Callable[[np.ndarray], np.ndarray]) -> list[Patch]:
-    """A change of the uniforms that the implementation draws for itself."""
-    return [wrapped(streams.Draws, "uniforms", lambda f, *a, **k: change(f(*a, **k)))]
 
 
 def last_maximum(f: Any, x: np.ndarray, size: int, stride: int | None = None) -> Any:
@@ -288,4 +223,5 @@ MUTANTS = (
         OWN,
         lambda: uniforms(lambda u: np.broadcast_to(u[:1], u.shape) if u.ndim == 3 else u),
     ),
+    *SUBTLE,
 )

@@ -1,6 +1,7 @@
 """`refsbnn conformance`: exit codes, what is written, and that a user's mistake is one line."""
 
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -130,6 +131,15 @@ def test_file_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_mistake_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["conformance", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_adapter_is_found_where_the_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "found_here.py").write_text(f"from {Reference.__module__} import Reference as Mine\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path])
+    assert cli.main(["conformance", "run", "--adapter", "found_here:Mine", "--case", "dense.*"]) == 0
 
 
 def test_a_module_that_does_not_load_is_one_line(

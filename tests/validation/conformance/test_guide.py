@@ -1,7 +1,13 @@
 """docs/conformance.md says what is so: its numbers, its table of questions, its adapters and its bugs."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from validation.conformance import adapters
 from validation.conformance.cases import all_cases
@@ -40,3 +46,42 @@ def test_its_bugs_are_the_mutants() -> None:
         first = mutant.name.lower().split(" of ")[0].removesuffix(" backward").removesuffix(" forward")
         words = {"one uniform for all steps": "one for all steps"}
         assert words.get(mutant.name, first) in told, mutant.name
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed (extra `torch`)")
+def test_its_worked_failure_is_what_the_judge_says(tmp_path: Path) -> None:
+    """The commands as printed, then every line that is shown; digits of errors may differ between builds of PyTorch."""
+    worked = GUIDE.split("## A worked failure")[1].split("How to read it.")[0]
+    blocks = [[]]
+    for line in worked.splitlines():
+        if line.startswith("    "):
+            blocks[-1].append(line[4:])
+        elif line and blocks[-1]:
+            blocks.append([])
+    commands, shown = blocks[:2]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:.",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    options = {"cwd": tmp_path, "env": environment, "text": True, "capture_output": True}
+    subprocess.run(["bash", "-c", "\n".join(commands)], check=True, **options)
+    layers = tmp_path / "mine_layers.py"
+    right, wrong = re.findall(r"`(past = [^`]*)`", worked)[::-1]
+    assert layers.read_text().count(right) == 1
+    layers.write_text(layers.read_text().replace(right, wrong))
+    asked = shown[0].removeprefix("$ refsbnn ").split()
+    run = f"import sys; from refsbnn.cli import main; sys.exit(main({asked!r}))"
+    done = subprocess.run([sys.executable, "-c", run], **options)
+    assert done.returncode == 1, done.stderr
+
+    def words(line: str) -> str:
+        """What a build of PyTorch does not change: a row's counts, a line without its numbers."""
+        if "roundings off" in line:
+            return line.split(":")[0]
+        row = re.match(r"\w+( +[\d.]+){4} ", line)
+        return row.group() if row else line
+
+    said = [words(line) for line in done.stdout.splitlines()]
+    for line in shown[1:]:
+        assert not line or line == "..." or words(line) in said, line

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from validation.conformance.adapters.reference import Reference
 from validation.conformance.cases import all_cases
-from validation.conformance.mutants import MUTANTS, Mutant
+from validation.conformance.mutant import Mutant
+from validation.conformance.mutants import MUTANTS
 from validation.conformance.own import run as own
 from validation.conformance.own.cases import OwnCase, make
 from validation.conformance.own.law import law
 from validation.conformance.run import run_case
+from validation.conformance.subtle_mutants import neurons_backward
 
 OWN = list(make())
 LEVEL = own.level_of(own.ALPHA, OWN)
@@ -35,15 +38,36 @@ def test_the_mutants_are_those_of_the_specification_and_more() -> None:
     assert {mutant.bug_class for mutant in MUTANTS} <= classes
 
 
+class Narrow:
+    """An adapter whose results are rounded to a narrower type: what a program in that type can show at best."""
+
+    def __init__(self, inner: Reference) -> None:
+        self.inner, self.capabilities = inner, inner.capabilities
+
+    def run(self, op, arrays, noise, dtype, seed):
+        out = self.inner.run(op, arrays, noise, "float64", seed)
+        return {k: y.astype(np.float32) if y.dtype.kind == "f" else y for k, y in out.items()}
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a bug may divide by zero
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("mutant", **named("given"))
-def test_given_noise_kills(mutant: Mutant) -> None:
-    """By a wrong number in a case that is there for it; not by an exception."""
-    adapter = mutant.adapter()
-    outcomes = [run_case(adapter, case, "float64") for case in all_cases() if mutant.bug_class in case.bug_class]
+def test_given_noise_kills(mutant: Mutant, dtype: str) -> None:
+    """By a wrong number in a case that is there for it; not by an exception. float32's tolerance is as good."""
+    adapter = mutant.adapter() if dtype == "float64" else Narrow(mutant.adapter())
+    outcomes = [run_case(adapter, case, dtype) for case in all_cases() if mutant.bug_class in case.bug_class]
     failed = [outcome for outcome in outcomes if outcome.verdict == "fail"]
     assert failed
     assert not [outcome.message for outcome in failed if "Error" in outcome.message]
+
+
+def test_without_a_bug_nothing_is_killed() -> None:
+    """What tells a mutant from the reference is its bug: neither the patching nor the rounding fails."""
+    adapter = Narrow(Mutant("none", "", ()).adapter())
+    assert {run_case(adapter, case, "float32").verdict for case in all_cases()} == {"pass"}
+    right = Mutant("the neurons' backward pass, rewritten", "", (), lambda: neurons_backward(0, np.square)).adapter()
+    neurons = [case for case in all_cases() if case.op.name == "lif"]
+    assert {run_case(right, case, "float64").verdict for case in neurons} == {"pass"}
 
 
 def matching(mutant: Mutant) -> list[OwnCase]:

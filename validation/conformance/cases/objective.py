@@ -13,7 +13,7 @@ def likelihoods() -> Iterator[Case]:
     dims = {**dict.fromkeys(("logits", "targets", "m", "v"), "batch,class"), "labels": "batch", "loglik": "batch"}
     d = Draw("categorical.softmax")
     inputs = {"logits": 2.0 * d.signed("logits", (4, 3)), "labels": np.array([2, 0, 1, 1], dtype=np.int64)}
-    yield case(d.case, {}, {"inputs": inputs}, dims, "forward backward", "sign zero-gradient")
+    yield case(d.case, {}, {"inputs": inputs}, dims, "forward backward", "sign zero-gradient wrong-axis")
     d = Draw("bernoulli.independent")
     inputs = {"logits": 2.0 * d.signed("logits", (4, 3)), "targets": d.grid("targets", (4, 3), 0, 4, 4)}
     yield case(d.case, {}, {"inputs": inputs}, dims, "forward backward", "sign zero-gradient")

@@ -142,6 +142,7 @@ def lif(name: str, options: dict[str, Any], *, recurrent: bool = False) -> OwnCa
 def make() -> Iterator[OwnCase]:
     """All of them."""
     bugs = "swapped-inequality missing-half kl-scale transposed-weight global-scale zero-gradient variance-extension"
+    bugs += " wrong-axis"
     for noise, member in LAYERED:
         plain = member.split("(")[0].replace("-", "_")
         special = " fresh-noise" if plain == "st_gs" else " unnormalised-weight"
