@@ -14,11 +14,11 @@ except ImportError as error:
     raise ImportError("refsbnn.classifier needs scikit-learn 1.6 or newer: pip install 'refsbnn[sklearn]'") from error
 
 from refsbnn.arrays import Arrays
-from refsbnn.data.digits import Splits
 from refsbnn.evaluation.predict import predict
 from refsbnn.layers import Signal
 from refsbnn.layers.linear import check_size
 from refsbnn.network import Network
+from refsbnn.run import arrays
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config, read
 from refsbnn.training.loop import train
@@ -114,7 +114,7 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
         x = self._standardised(X)
         data, one = Arrays(x, labels), Arrays(x[:1], labels[:1])  # nothing is held out; the record wants an example
         network, streams = self._network()
-        result = train(Task(self._config(), network, Splits(data, one, one), streams))  # type: ignore[arg-type]
+        result = train(Task(self._config(), network, arrays(data.signal, data, one, one), streams))
         self.parameters_, self.history_ = result.parameters, result.history
         return self
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from refsbnn import __version__
 from refsbnn.arrays import Arrays
-from refsbnn.data.digits import Splits
+from refsbnn.data.dataset import Dataset
 from refsbnn.errors import InputError, check_choice
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
@@ -20,22 +20,12 @@ from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import files, folder
 from refsbnn.training.command import metrics
-from refsbnn.training.evaluate import Coded
 from refsbnn.training.loop import train
 from refsbnn.training.task import Task, prepare
 
 PARTS = ("train", "validation", "test")
 HELD_OUT = 5  # one example in so many is for validation, where arrays are given
 SPLIT = 2**32 - 1  # the address of the permutation that chooses them: an epoch that no run reaches
-
-
-@dataclass(frozen=True)
-class Given(Task):
-    """A task on arrays, which go into the network as they are."""
-
-    def inputs(self, x: np.ndarray, draws: Any) -> np.ndarray:
-        """A batch, time first."""
-        return x if self.network.input.steps is None else np.ascontiguousarray(x.swapaxes(0, 1))
 
 
 @dataclass(frozen=True)
@@ -50,11 +40,14 @@ class Run:
         Keys as "1.dense.mu".
     history : list of dict
         A row an epoch, as in metrics.csv.
+    data_given : bool
+        Whether the data were given as arrays, and not by the configuration.
     """
 
     task: Task
     parameters: dict[str, np.ndarray]
     history: list[dict[str, float]]
+    data_given: bool = False
 
     @property
     def config(self) -> configuration.Config:
@@ -86,7 +79,7 @@ class Run:
         if not x.ndim:
             raise InputError(f"x is {x!r}; expected an array of examples")
         samples = self.config.evaluation.samples if samples is None else samples
-        inputs = Coded(x, self.task.inputs)
+        inputs = self.task.data.given(x, np.zeros(len(x), np.int64))
         return predict(self.task.network, self.parameters, inputs, len(x), self.task.streams, samples, alike=True)
 
     def evaluate(
@@ -119,15 +112,14 @@ class Run:
         task, name = self.task, part if isinstance(part, str) else "given"
         if isinstance(part, str):
             check_choice("part", part, PARTS)
-            x, labels = getattr(task.splits, part).x, getattr(task.splits, part).labels
-            if not len(labels):
+            inputs = getattr(task.data, part)
+            if not len(inputs.labels):
                 raise InputError(f"the run holds no {part} examples; give some: evaluate((x, labels))")
         else:
-            x, labels = (np.asarray(each) for each in part)
+            inputs = task.data.given(*(np.asarray(each) for each in part))
         samples = self.config.evaluation.samples if samples is None else samples
-        inputs = Coded(x, task.inputs)
         return report(
-            task.network, self.parameters, inputs, labels, task.streams, samples, part=name, progress=progress
+            task.network, self.parameters, inputs, inputs.labels, task.streams, samples, part=name, progress=progress
         )
 
     def save(self, out: str | Path) -> None:
@@ -142,7 +134,7 @@ class Run:
         described = {
             "layers": describe([stage.layer for stage in network.stages]),
             "input": asdict(network.input),
-            "data_given": isinstance(self.task, Given),
+            "data_given": self.data_given,
         }
         files.write_text(out / folder.METRICS, metrics(self.history))
         files.write_arrays(out / folder.PARAMETERS, self.parameters)
@@ -170,7 +162,8 @@ class Run:
             task.network.check(stored.parameters)
         except InputError as error:
             raise InputError(f"run {out}: {error}") from None
-        return cls(task, stored.parameters, stored.history)
+        given = stored.network is not None and bool(stored.network["data_given"])
+        return cls(task, stored.parameters, stored.history, given)
 
 
 def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
@@ -188,7 +181,7 @@ def described_task(config: configuration.Config, described: dict[str, Any]) -> T
         np.zeros(0, int),
         signal.steps is not None,
     )
-    return Given(config, network, Splits(empty, empty, empty), Streams(config.seed))  # type: ignore[arg-type]
+    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed))
 
 
 def built(config: configuration.Config, layers: Sequence[Layer], signal: Signal) -> Network:
@@ -203,9 +196,19 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     streams, held = Streams(config.seed), max(len(data) // HELD_OUT, 1)
     order = streams.permutation(len(data), step=SPLIT)
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
-    parts = Splits(train, validation, test)  # type: ignore[arg-type]
+    parts = arrays(data.signal, train, validation, test)
     layers = config.layers(int(data.labels.max()) + 1) if layers is None else layers
-    return Given(config, built(config, layers, data.signal), parts, streams)
+    return Task(config, built(config, layers, data.signal), parts, streams)
+
+
+def arrays(signal: Signal, train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
+    """Arrays as a data set."""
+    classes = int(train.labels.max(initial=-1)) + 1
+
+    def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
+        return Arrays(x, labels, signal.steps is not None)
+
+    return Dataset(classes, signal, train, validation, test, given)
 
 
 def fit(
@@ -260,4 +263,4 @@ def fit(
         if layers is not None:
             task = replace(task, network=built(config, layers, task.network.input))
     result = train(task, report)
-    return Run(task, result.parameters, result.history)
+    return Run(task, result.parameters, result.history, data is not None)

@@ -6,13 +6,16 @@ E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998, https://doi.or
 
 import hashlib
 import io
+from dataclasses import dataclass
 from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
+from refsbnn.data.dataset import Dataset
 from refsbnn.errors import InputError
-from refsbnn.streams import Streams
+from refsbnn.layers.signal import Signal
+from refsbnn.streams import Draws, Purpose, Streams
 
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
 DARKEST = 16.0  # the largest pixel value
@@ -67,6 +70,54 @@ def load() -> Splits:
     return Splits(
         Split(x[:first], labels[:first]), Split(x[first:last], labels[first:last]), Split(x[last:], labels[last:])
     )
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Examples in memory, turned into spikes anew for every batch.
+
+    Attributes
+    ----------
+    x : (n, ...) array
+    labels : (n,) int64 array
+    coding : {"none", "rate", "latency"}
+        "none" gives x as it is, the others spikes (steps, batch, features) as `encode`.
+    steps : int
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    coding: str = "none"
+    steps: int = 0
+
+    def batch(self, rows: np.ndarray, draws: Draws) -> np.ndarray:
+        """The examples `rows` as the network takes them."""
+        x = self.x[rows]
+        if self.coding == "none":
+            return x
+        flat = x.reshape(len(x), -1)
+        u = None
+        if self.coding == "rate":
+            inputs = Draws(draws.streams, Purpose.INPUT, draws.step, draws.samples)
+            u = inputs.uniforms(0, flat.shape[1:], steps=self.steps)
+        return encode(flat, self.coding, self.steps, u)
+
+
+def dataset(coding: str = "none", steps: int = 0) -> Dataset:
+    """The digits as training takes them, coded as `Coded` says."""
+    splits = load()
+    shape = splits.train.x.shape[1:]
+    signal = Signal("values", shape)
+    if coding != "none":
+        signal = Signal("values", (int(np.prod(shape)),), "binary", steps)
+    train, validation, test = (Coded(part.x, part.labels, coding, steps) for part in splits)
+
+    def given(x: np.ndarray, labels: np.ndarray) -> Coded:
+        if x.shape[1:] != shape:
+            raise InputError(f"x has shape {x.shape}; digits are (n, {', '.join(map(str, shape))})")
+        return Coded(x, labels, coding, steps)
+
+    return Dataset(10, signal, train, validation, test, given)
 
 
 def encode(x: np.ndarray, coding: str, steps: int, u: np.ndarray | None = None) -> np.ndarray:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"--samples is {arguments.samples}; expected at least 1")
     run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr))
     samples = arguments.samples or run.config.evaluation.samples
-    total = passes(samples) * len(getattr(run.task.splits, arguments.split).labels)
+    total = passes(samples) * len(getattr(run.task.data, arguments.split).labels)
     with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:
         report = run.evaluate(arguments.split, samples, bar.update)
     if arguments.json is not None:

@@ -16,7 +16,6 @@ from refsbnn.layers import Residual
 from refsbnn.layers.chain import Stage, connect
 from refsbnn.network import Network
 from refsbnn.streams import Draws, Purpose, Streams
-from refsbnn.training.evaluate import Coded
 from refsbnn.training.files import write_bytes
 from refsbnn.training.task import Parameters, Task
 
@@ -54,9 +53,9 @@ def draw(folder: Path, task: Task, parameters: Parameters, history: History, sco
         return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
     save(folder / "curves.png", curves, history)
     save(folder / "layers.png", layers, history, units(network.stages))
-    part = task.splits.validation
+    part = task.data.validation
     shown = class_map if network.input.steps is None else raster
-    save(folder / spikes, shown, keeping(network), parameters, Coded(part.x, task.inputs), part.labels, task.streams)
+    save(folder / spikes, shown, keeping(network), parameters, part, part.labels, task.streams)
     save(folder / "reliability.png", reliability.diagram, {name: each.reliability for name, each in scores.items()})
     return f"figures: {', '.join(names)}"
 

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
 
         with compiling(config.training.backend):
             result = loop.train(task, report)
-    test = evaluate(task.network, result.parameters, task.splits.test, task.inputs, task.streams, config.evaluation)
+    test = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
     files.write_text(out / "metrics.csv", metrics(result.history))
     files.write_arrays(out / "parameters.npz", result.parameters)
     files.write_json(out / "result.json", outcome(config, result, test))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from refsbnn.cli import CONFIGURATIONS
+from refsbnn.data.options import Data
 from refsbnn.errors import InputError, check_choice
 from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
 from refsbnn.models import MODELS
@@ -16,21 +17,6 @@ from refsbnn.network import BACKENDS
 from refsbnn.optim import SCHEDULES
 
 SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
-
-
-@dataclass(frozen=True)
-class Data:
-    """Data set, and how its inputs become spikes: "none" (real values), "rate" or "latency" over `steps` steps."""
-
-    name: str = "digits"
-    coding: str = "none"
-    steps: int = 0
-
-    def __post_init__(self) -> None:
-        check_choice("data.name", self.name, ("digits",))
-        check_choice("data.coding", self.coding, ("none", "rate", "latency"))
-        if (self.coding == "none") != (self.steps == 0) or self.steps < 0:
-            raise InputError(f"data.steps is {self.steps} with coding {self.coding!r}; a coding takes steps >= 1")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def train(task: Task, report: Callable[[dict[str, float]], None] = lambda row: N
 
     The parameters of the last epoch are the result: nothing is selected by validation accuracy.
     """
-    config, n = task.config, len(task.splits.train.labels)
+    config, n = task.config, len(task.data.train.labels)
     batch = min(config.training.batch, n)
     per_epoch = n // batch
     steps = per_epoch * config.training.epochs
@@ -54,5 +54,5 @@ def train(task: Task, report: Callable[[dict[str, float]], None] = lambda row: N
         row["seconds"] = time.perf_counter() - start
         history.append(row)
         report(row)
-    scores = evaluate(task.network, parameters, task.splits.validation, task.inputs, task.streams, config.evaluation)
+    scores = evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation)
     return Result(parameters, history, scores, weight.tempered, n, time.perf_counter() - start)

@@ -40,13 +40,13 @@ def record(
     moments: GradientMoments,
 ) -> dict[str, float]:
     """One epoch's row: parts of the loss, accuracies, rates and spreads by unit layer, gradient signal-to-noise."""
-    validation = task.splits.validation
+    validation = task.data.validation
     one = type(task.config.evaluation)(samples=1)
-    scores = evaluate(task.network, parameters, validation, task.inputs, task.streams, one)
+    scores = evaluate(task.network, parameters, validation, task.streams, one)
     row = {
         "epoch": epoch + 1,
         "loglik": mean_of(done, "loglik"),
-        "kl_per_example": mean_of(done, "kl") / len(task.splits.train.labels),
+        "kl_per_example": mean_of(done, "kl") / len(task.data.train.labels),
         "kl_weight": weight.value,
         "penalty": mean_of(done, "penalty"),
         "train_accuracy": mean_of(done, "correct"),

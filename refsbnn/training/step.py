@@ -27,11 +27,11 @@ def estimate(task: Task, parameters: Parameters, index: np.ndarray, step: int, w
 
     The loss is -loglik + weight * KL + lambda * B, a mean over the batch and over the samples of each example.
     """
-    samples, examples = task.config.training.samples, task.splits.train
+    samples, examples = task.config.training.samples, task.data.train
     rows = np.repeat(index, samples)
     # The address of a row is its example's index and its number among the example's samples.
     draws = Draws(task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index)))
-    logits, tape = task.network.forward(parameters, task.inputs(examples.x[rows], draws), draws)
+    logits, tape = task.network.forward(parameters, examples.batch(rows, draws), draws)
     loglik, dlogits = elbo.categorical(logits, examples.labels[rows])
     penalty = task.config.objective.penalty
     gradients, _ = task.network.backward(parameters, tape, -dlogits / len(rows), penalty=penalty)

@@ -75,8 +75,8 @@ def shapes() -> tuple[np.ndarray, np.ndarray]:
 def test_arrays_in_place_of_the_configurations_data(tmp_path: Path) -> None:
     x, y = shapes()
     run = fit("digits_binary", *SMALL, "training.batch=16", data=(x, y))
-    assert [len(getattr(run.task.splits, part).labels) for part in ("train", "validation", "test")] == [81, 20, 0]
-    held = np.concatenate([run.task.splits.train.x, run.task.splits.validation.x])
+    assert [len(getattr(run.task.data, part).labels) for part in ("train", "validation", "test")] == [81, 20, 0]
+    held = np.concatenate([run.task.data.train.x, run.task.data.validation.x])
     np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(x, axis=0))  # every example is in one part, once
     assert run.evaluate((x, y)).modes[-1].scores.examples == 101
     with pytest.raises(InputError, match=r"holds no test examples; give some: evaluate\(\(x, labels\)\)"):

@@ -67,8 +67,8 @@ def test_the_gradient_is_that_of_the_whole_objective(run):
     for key, g in estimate(task, w, index, 0, 0.25).gradients.items():
         np.testing.assert_allclose(g, plain[key] + 0.25 * kl[key], rtol=1e-12, atol=1e-15)
     draws = Draws(task.streams, Purpose.TRAIN, 0, index)
-    logits, tape = task.network.forward(w, task.inputs(task.splits.train.x[index], draws), draws)
-    _, dlogits = elbo.categorical(logits, task.splits.train.labels[index])
+    logits, tape = task.network.forward(w, task.data.train.batch(index, draws), draws)
+    _, dlogits = elbo.categorical(logits, task.data.train.labels[index])
     by_hand, _ = task.network.backward(w, tape, -dlogits / 8)
     for key, g in plain.items():
         np.testing.assert_array_equal(g, by_hand[key])
@@ -81,8 +81,8 @@ def test_several_samples_are_the_mean_over_their_draws():
     total = {key: 0.0 for key in got}
     for sample in (0, 1):
         draws = Draws(task.streams, Purpose.TRAIN, 5, 2 * index + sample)
-        logits, tape = task.network.forward(w, task.splits.train.x[index], draws)
-        _, dlogits = elbo.categorical(logits, task.splits.train.labels[index])
+        logits, tape = task.network.forward(w, task.data.train.batch(index, draws), draws)
+        _, dlogits = elbo.categorical(logits, task.data.train.labels[index])
         for key, g in task.network.backward(w, tape, -dlogits / 4)[0].items():
             total[key] = total[key] + g
     for key, g in got.items():
