@@ -38,6 +38,7 @@ class Purpose(IntEnum):
     TRAIN = 3  # spikes and readout noise while training
     PREDICT = 4  # the same in evaluation
     WEIGHT = 5  # weight sampling
+    AUGMENT = 6  # how training examples are moved
 
 
 def philox(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:

@@ -85,8 +85,8 @@ MUTANTS = (
     Mutant(
         "convolution: the extension's slope left out of dx",
         "refsbnn/reference/conv2d.py",
-        "dx = dx_mean + dx_variance * dx2",
-        "dx = dx_mean + dx_variance",
+        "dx = dx + dx_variance * dx2",
+        "dx = dx + dx_variance",
         f"{REFERENCE}/test_conv2d.py::test_backward",
     ),
     Mutant(
@@ -113,8 +113,8 @@ MUTANTS = (
     Mutant(
         "recurrent gradient from the spikes of the wrong step",
         "refsbnn/reference/lif.py",
-        "own = dense.backward(dM, dV, z[t - 1],",
-        "own = dense.backward(dM, dV, z[t],",
+        "own = dense.backward(dM, dV, z[last],",
+        "own = dense.backward(dM, dV, z[now],",
         f"{REFERENCE}/test_lif.py::test_backward_sends_each_slope_through_time",
     ),
     Mutant(

@@ -1,20 +1,73 @@
 """The section [data] of a configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 from refsbnn.errors import InputError, check_choice
+
+CODED = ("coding", "steps")
+HELD = ("root", "held_out")
+EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay")
+KEYS = {
+    "digits": CODED,
+    "cifar10": (*HELD, "shift", "mirror"),
+    "shd": (*EVENTS, "shift", "jitter", "drop"),
+    "ssc": (*EVENTS, "shift", "jitter", "drop"),
+    "nmnist": (*EVENTS, "shift", "mirror"),
+}
 
 
 @dataclass(frozen=True)
 class Data:
-    """Data set, and how its inputs become spikes: "none" (real values), "rate" or "latency" over `steps` steps."""
+    """Data set, how its inputs become spikes, what is held out, and how training examples are moved.
+
+    Attributes
+    ----------
+    name : str
+        One of `KEYS`, which says what else it takes.
+    root : str
+        Folder in which the official files lie.
+    coding : {"none", "rate", "latency"}
+        Of real inputs: as they are, or as spikes over `steps` steps.
+    steps : int
+        Time steps.
+    bin_ms : float
+        Width of a time step of events in milliseconds; 0 cuts each recording into `steps` equal parts.
+    held_out : float
+        Part of the training examples that is for validation, chosen by a fixed permutation.
+    groups : list of int
+        Speakers or users that are for validation instead, whole.
+    delay, shift, jitter, drop, mirror
+        As in `refsbnn.data.spikes.Augment`; for images `shift` pads and crops.
+    """
 
     name: str = "digits"
+    root: str = "data"
     coding: str = "none"
     steps: int = 0
+    bin_ms: float = 0.0
+    held_out: float = 0.1
+    groups: list[int] = field(default_factory=list)
+    delay: int = 0
+    shift: int = 0
+    jitter: float = 0.0
+    drop: float = 0.0
+    mirror: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("data.name", self.name, ("digits",))
+        check_choice("data.name", self.name, KEYS)
         check_choice("data.coding", self.coding, ("none", "rate", "latency"))
-        if (self.coding == "none") != (self.steps == 0) or self.steps < 0:
+        known = ("name", *KEYS[self.name])
+        for item in fields(self):
+            default = item.default_factory() if callable(item.default_factory) else item.default
+            if item.name not in known and getattr(self, item.name) != default:
+                raise InputError(f"data.{item.name} is not for {self.name!r}; accepted: {', '.join(known)}")
+        for name in ("steps", "bin_ms", "delay", "shift", "jitter"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a finite number >= 0")
+        for name in ("held_out", "drop"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")
+        if "coding" in known and (self.coding == "none") != (self.steps == 0):
             raise InputError(f"data.steps is {self.steps} with coding {self.coding!r}; a coding takes steps >= 1")
+        if "bin_ms" in known and self.steps < 1:
+            raise InputError(f"data.steps is {self.steps}; {self.name} takes steps >= 1")

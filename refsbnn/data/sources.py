@@ -1,6 +1,5 @@
 """Data sets by name."""
 
-from refsbnn.data import digits
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 
@@ -11,6 +10,16 @@ def load(options: Data) -> Dataset:
     Raises
     ------
     InputError
-        A damaged data set.
+        Missing or damaged files.
     """
-    return digits.dataset(options.coding, options.steps)
+    if options.name == "digits":
+        from refsbnn.data import digits
+
+        return digits.dataset(options.coding, options.steps)
+    if options.name == "cifar10":
+        from refsbnn.data import cifar10
+
+        return cifar10.dataset(options)
+    from refsbnn.data import event_sets
+
+    return event_sets.dataset(options)

@@ -19,7 +19,7 @@ import numpy as np
 from refsbnn.errors import InputError
 
 USER_BLOCK = 512  # bytes; the smallest that HDF5 allows
-TITLE = b"refsbnn checkpoint, sha256 of what follows this block of 512 bytes:\n"
+TITLE = b"refsbnn file, sha256 of what follows this block of 512 bytes:\n"
 FOLDER = "checkpoints"
 
 
@@ -41,8 +41,10 @@ def digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").hexdigest().encode()
 
 
-def write(path: Path, content: Content) -> None:
+def write(path: Path, content: Content, compression: str | None = None) -> None:
     """Write a checkpoint in one step: to a temporary file beside it, to the disk, then renamed.
+
+    `compression` is HDF5's, for arrays that are not a few.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def write(path: Path, content: Content) -> None:
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             file["facts"] = json.dumps(content.facts)
             for key, array in content.arrays.items():
-                file[key] = array
+                file.create_dataset(key, data=array, compression=compression if array.ndim else None)
         block = TITLE + digest(temporary)
         with temporary.open("r+b") as raw:
             raw.write(block.ljust(USER_BLOCK, b"\0"))
@@ -84,7 +86,7 @@ def read(path: Path) -> Content:
         with path.open("rb") as file:
             block = file.read(USER_BLOCK)
         if not block.startswith(TITLE):
-            raise Damaged("it is no checkpoint of refsbnn, or its beginning is lost")
+            raise Damaged("it is no such file of refsbnn, or its beginning is lost")
         if block[len(TITLE) :].rstrip(b"\0") != digest(path):
             raise Damaged("its checksum differs")
         arrays: dict[str, np.ndarray] = {}

@@ -1,0 +1,88 @@
+"""CIFAR-10 (Krizhevsky 2009): 60,000 photographs of ten kinds of things, 32x32 pixels in three colours."""
+
+from pathlib import Path
+
+import numpy as np
+
+from refsbnn.data import pickles
+from refsbnn.data.dataset import Dataset
+from refsbnn.data.images import Images, standard
+from refsbnn.data.options import Data
+from refsbnn.errors import InputError
+from refsbnn.layers.signal import Signal
+from refsbnn.streams import Streams
+
+SIDE, COLOURS, CLASSES = 32, 3, 10
+SIZE = COLOURS * SIDE * SIDE
+ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar.html"
+PYTHON, BINARY = "cifar-10-batches-py", "cifar-10-batches-bin"
+TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
+
+
+def dataset(options: Data) -> Dataset:
+    """CIFAR-10 in its parts, each channel standardised by the training images' mean and deviation.
+
+    Raises
+    ------
+    InputError
+        Missing or damaged files.
+    """
+    root = Path(options.root)
+    x, labels = read(root, TRAIN)
+    test_x, test_labels = read(root, ["test_batch"])
+    order = Streams(0).permutation(len(x), step=0)
+    count = round(options.held_out * len(x))
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    scale = standard(x[kept])
+    parts = (
+        Images(x[kept], labels[kept], *scale, shift=options.shift, mirror=options.mirror),
+        Images(x[held], labels[held], *scale),
+        Images(test_x, test_labels, *scale),
+    )
+
+    def given(new: np.ndarray, new_labels: np.ndarray) -> Images:
+        if new.dtype != np.uint8 or new.shape[1:] != (SIDE, SIDE, COLOURS):
+            raise InputError(f"x is {new.dtype} {new.shape}; expected uint8 (n, {SIDE}, {SIDE}, {COLOURS})")
+        return Images(new, new_labels, *scale)
+
+    return Dataset(CLASSES, Signal("values", (SIDE, SIDE, COLOURS)), *parts, given)
+
+
+def read(root: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 32, 32, 3) uint8 and labels (n,) of some batches, from the "python" or the "binary" version."""
+    for folder, one, end in ((root / PYTHON, pickled, ""), (root / BINARY, binary, ".bin")):
+        if folder.is_dir():
+            parts = [one(folder / f"{name}{end}") for name in names]
+            x = np.concatenate([part[0] for part in parts]).reshape(-1, COLOURS, SIDE, SIDE)
+            return np.ascontiguousarray(x.transpose(0, 2, 3, 1)), np.concatenate([part[1] for part in parts])
+    raise InputError(f"{root} has neither {PYTHON} nor {BINARY}; they are at {ADDRESS}, see docs/data.md")
+
+
+def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels of a batch of the "python" version."""
+    content = pickles.read(path)
+    x, labels = (content.get(key) if isinstance(content, dict) else None for key in (b"data", b"labels"))
+    if not isinstance(x, np.ndarray) or not isinstance(labels, list):
+        raise InputError(f"{path} is no batch of CIFAR-10: it has no array b'data' and list b'labels'")
+    return checked(path, x, np.array(labels))
+
+
+def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels of a batch of the "binary" version: a byte of label before each image."""
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) % (SIZE + 1):
+        raise InputError(f"{path} is damaged: {len(content)} bytes are not images of {SIZE + 1}")
+    rows = content.reshape(-1, SIZE + 1)
+    return checked(path, rows[:, 1:], rows[:, 0])
+
+
+def checked(path: Path, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels that can be a batch; raises InputError otherwise."""
+    if x.dtype != np.uint8 or x.shape != (len(labels), SIZE) or labels.dtype.kind not in "iu" or not len(labels):
+        raise InputError(f"{path} is no batch of CIFAR-10: {x.dtype} {x.shape} with {len(labels)} labels")
+    if not 0 <= labels.min() <= labels.max() < CLASSES:
+        raise InputError(f"{path} has labels from {labels.min()} to {labels.max()}; expected 0 to {CLASSES - 1}")
+    return x, labels.astype(np.int64)

@@ -1,0 +1,36 @@
+"""N-MNIST: digits seen by an event camera that moves (Orchard et al. 2015), through tonic's reader."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from refsbnn.data.recordings import Recording
+from refsbnn.errors import InputError
+
+SHAPE = (34, 34, 2)
+ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
+
+
+def read(folder: Path) -> Iterator[Recording]:
+    """The recordings of a part, digit by digit: folder/<digit>/*.bin.
+
+    Raises
+    ------
+    InputError
+        No such files, a damaged one, or tonic is not installed.
+    """
+    paths = sorted(folder.glob("[0-9]/*.bin"))
+    if not paths:
+        raise InputError(f"{folder} holds no files <digit>/*.bin; they are at {ADDRESS}, see docs/data.md")
+    try:
+        from tonic.io import read_mnist_file
+    except ImportError:
+        raise InputError("N-MNIST needs tonic, which is not installed; accepted: pip install 'refsbnn[data]'") from None
+    kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+    for path in paths:
+        if path.stat().st_size % 5:
+            raise InputError(f"{path} is damaged: {path.stat().st_size} bytes are not events of 5")
+        seen = read_mnist_file(str(path), dtype=kind)
+        units = (seen["y"] * SHAPE[1] + seen["x"]) * SHAPE[2] + seen["p"]
+        yield Recording(seen["t"] / 1000.0, units, int(path.parent.name))

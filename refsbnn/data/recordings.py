@@ -1,0 +1,136 @@
+"""Recordings of events, kept sparse: in time bins, each with the units that fired in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refsbnn import __version__
+from refsbnn.errors import InputError
+from refsbnn.training import checkpoint
+
+LARGEST = 2**16  # bins and units are kept as 16-bit integers
+
+
+class Recording(NamedTuple):
+    """One recording as its file has it.
+
+    Attributes
+    ----------
+    times : (events,) array
+        Milliseconds.
+    units : (events,) integer array
+    label : int
+    group : int
+        Who spoke or moved, where the data set says so; else 0.
+    """
+
+    times: np.ndarray
+    units: np.ndarray
+    label: int
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Binned recordings: recording i has the events offsets[i] to offsets[i + 1], by bin, then by unit, each once.
+
+    Attributes
+    ----------
+    offsets : (n + 1,) int64 array
+    bins, units : (events,) uint16 arrays
+    labels, groups : (n,) int64 arrays
+    """
+
+    offsets: np.ndarray
+    bins: np.ndarray
+    units: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def binned(recordings: Iterable[Recording], width: float, steps: int, size: int) -> Recordings:
+    """Put events into bins; several of a unit in one bin count once, those after the last bin are left out.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+    width : float
+        Of a bin in milliseconds; 0 cuts each recording into equal parts from its first to its last event.
+    steps : int
+        Number of bins.
+    size : int
+        Number of units.
+
+    Raises
+    ------
+    InputError
+        Units or times that do not fit, no recording.
+
+    Examples
+    --------
+    >>> one = Recording(np.array([0.0, 0.4, 7.0, 99.0]), np.array([2, 2, 0, 1]), label=3)
+    >>> binned([one], width=5.0, steps=2, size=3)  # doctest: +ELLIPSIS
+    Recordings(offsets=array([0, 2]), bins=array([0, 1], dtype=uint16), units=array([2, 0], dtype=uint16), ...)
+    """
+    if not 1 <= steps < LARGEST or not 1 <= size <= LARGEST:
+        raise InputError(f"{steps} bins of {size} units; accepted: 1 to {LARGEST - 1} bins, 1 to {LARGEST} units")
+    keys, labels, groups = [], [], []
+    for number, one in enumerate(recordings):
+        times, units = np.asarray(one.times, np.float64), np.asarray(one.units, np.int64)
+        if times.shape != units.shape or times.ndim != 1 or not np.isfinite(times).all():
+            raise InputError(f"recording {number} has {times.shape} times for {units.shape} units, or times not finite")
+        if units.size and not 0 <= units.min() <= units.max() < size:
+            raise InputError(
+                f"recording {number} has units from {units.min()} to {units.max()}; accepted: 0 to {size - 1}"
+            )
+        if width > 0.0:
+            place = np.floor(times / width)
+        else:
+            first, span = (times.min(), np.ptp(times)) if times.size else (0.0, 0.0)
+            place = np.minimum(np.floor((times - first) / (span or 1.0) * steps), steps - 1)
+        inside = (place >= 0) & (place < steps)
+        keys.append(np.unique(place[inside].astype(np.int64) * size + units[inside]))
+        labels.append(int(one.label))
+        groups.append(int(one.group))
+    if not keys:
+        raise InputError("there is no recording")
+    offsets = np.concatenate([[0], np.cumsum([len(key) for key in keys])]).astype(np.int64)
+    every = np.concatenate(keys)
+    return Recordings(
+        offsets, (every // size).astype(np.uint16), (every % size).astype(np.uint16), np.array(labels), np.array(groups)
+    )
+
+
+def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:
+    """Write recordings in one step: compressed HDF5 behind a checksum, with what made them as `facts`.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to.
+    """
+    arrays = {item.name: getattr(recordings, item.name) for item in fields(Recordings)}
+    checkpoint.write(path, checkpoint.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
+
+
+def load(path: Path, facts: dict[str, object]) -> Recordings | None:
+    """Read recordings if they were made with the same facts; None if not.
+
+    Raises
+    ------
+    InputError
+        A damaged file.
+    """
+    try:
+        content = checkpoint.read(path)
+        if {key: content.facts.get(key) for key in facts} != facts:
+            return None
+        return Recordings(**content.arrays)
+    except (checkpoint.Damaged, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete it, and it is made again") from None

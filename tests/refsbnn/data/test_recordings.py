@@ -1,0 +1,76 @@
+"""Binned recordings: what is in a bin, written and read back, and damaged files."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refsbnn.data import recordings
+from refsbnn.data.recordings import Recording, binned
+from refsbnn.errors import InputError
+
+SIZE = 5
+events = st.lists(st.tuples(st.floats(0.0, 50.0), st.integers(0, SIZE - 1)), max_size=30)
+
+
+def bins_of(times, width, steps):
+    """Each time's bin, by its definition."""
+    if width:
+        return [int(t // width) for t in times]
+    first, span = min(times, default=0.0), (max(times, default=0.0) - min(times, default=0.0)) or 1.0
+    return [min(int((t - first) / span * steps), steps - 1) for t in times]
+
+
+@given(st.lists(events, min_size=1, max_size=4), st.sampled_from([0.0, 3.0, 10.0]), st.integers(1, 7))
+@settings(deadline=None)
+def test_a_bin_has_each_unit_that_fired_in_it_once(several, width, steps):
+    made = binned([Recording(*map(np.array, zip(*one, strict=True)), label=1) if one else
+                   Recording(np.zeros(0), np.zeros(0, int), 1) for one in several], width, steps, SIZE)  # fmt: skip
+    assert len(made) == len(several)
+    for i, one in enumerate(several):
+        part = slice(made.offsets[i], made.offsets[i + 1])
+        got = list(zip(made.bins[part].tolist(), made.units[part].tolist(), strict=True))
+        places = bins_of([t for t, _ in one], width, steps)
+        want = {(place, unit) for place, (_, unit) in zip(places, one, strict=True) if place < steps}
+        assert got == sorted(want)
+
+
+def example():
+    rng = np.random.default_rng(0)
+    several = [Recording(100 * rng.random(20), rng.integers(0, SIZE, 20), i % 3, i % 2) for i in range(7)]
+    return binned(several, 10.0, 8, SIZE)
+
+
+def test_written_and_read_back(tmp_path):
+    made = example()
+    recordings.save(tmp_path / "a.h5", made, {"steps": 8})
+    again = recordings.load(tmp_path / "a.h5", {"steps": 8})
+    for name in ("offsets", "bins", "units", "labels", "groups"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    assert recordings.load(tmp_path / "a.h5", {"steps": 9}) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "text"])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "a.h5"
+    recordings.save(path, example(), {})
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        content[len(content) // 2] ^= 1
+    path.write_bytes({"cut": content[:-100], "bit": content, "empty": b"", "text": b"hello"}[damage])
+    with pytest.raises(InputError, match=r"a\.h5 is damaged: .*; delete it, and it is made again"):
+        recordings.load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([Recording(np.zeros(2), np.zeros(3, int), 0)], r"recording 0 has \(2,\) times for \(3,\) units"),
+        ([Recording(np.array([np.nan]), np.zeros(1, int), 0)], "times not finite"),
+        ([Recording(np.zeros(1), np.array([SIZE]), 0)], "recording 0 has units from 5 to 5; accepted: 0 to 4"),
+        ([], "there is no recording"),
+    ],
+)
+def test_bad_recordings(given, message):
+    with pytest.raises(InputError, match=message):
+        binned(given, 1.0, 2, SIZE)

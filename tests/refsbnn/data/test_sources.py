@@ -1,0 +1,190 @@
+"""The data sets, from miniature files in the official layouts to batches."""
+
+import os
+import pickle
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from refsbnn.data import cifar10, event_sets, nmnist, pickles, recordings, shd
+from refsbnn.data.options import KEYS, Data
+from refsbnn.data.sources import load
+from refsbnn.errors import InputError
+from refsbnn.streams import Draws, Purpose, Streams
+from tests.refsbnn.data.layouts import write_cifar10, write_nmnist, write_shd
+
+DRAWS = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(3))
+
+
+@pytest.fixture
+def spoken(tmp_path):
+    write_shd(tmp_path)
+    return Data(name="shd", root=str(tmp_path), steps=10, bin_ms=100.0)
+
+
+def test_spoken_digits(spoken, tmp_path):
+    data = load(spoken)
+    assert (data.classes, data.signal.shape, data.signal.steps) == (20, (700,), 10)
+    assert [len(part.labels) for part in (data.train, data.validation, data.test)] == [22, 2, 24]
+    with h5py.File(tmp_path / "SHD/shd_test.h5") as file:
+        times, units = file["spikes/times"][1].astype(float), file["spikes/units"][1]
+        np.testing.assert_array_equal(data.test.labels, file["labels"][:])
+    want = np.zeros((10, 700), np.uint8)
+    want[(10 * times).astype(int).clip(max=9), units] = 1  # a second cut into tenths; float16 may round up to 1.0
+    if times.max() < 1.0:
+        np.testing.assert_array_equal(np.asarray(data.test.batch(np.array([1, 1, 1]), DRAWS))[:, 0], want)
+
+
+def test_later_runs_read_the_binned_file(spoken, monkeypatch):
+    first = load(spoken)
+    monkeypatch.setattr(recordings, "binned", None)
+    again = load(spoken)
+    np.testing.assert_array_equal(first.train.recordings.units, again.train.recordings.units)
+    monkeypatch.undo()
+    assert load(replace(spoken, steps=5)).signal.steps == 5
+
+
+def test_a_root_that_cannot_be_written_to_is_read(spoken, monkeypatch, capsys):
+    def refuse(*_):
+        raise InputError("cannot write there")
+
+    monkeypatch.setattr(recordings, "save", refuse)
+    assert load(spoken).classes == 20
+    assert "not kept for later runs: cannot write there" in capsys.readouterr().err
+
+
+def test_whole_speakers_are_held_out(spoken):
+    data = load(replace(spoken, groups=[1]))
+    assert set(data.validation.recordings.groups[data.validation.rows]) == {1}
+    assert set(data.train.recordings.groups[data.train.rows]) == {0, 2}
+    with pytest.raises(InputError, match=r"data\.groups holds 7; shd has 0, 1, 2"):
+        load(replace(spoken, groups=[7]))
+
+
+def test_only_training_examples_are_moved(spoken):
+    data = load(replace(spoken, shift=5, jitter=2.0, drop=0.1, delay=1))
+    assert data.train.augment.jitter == 2.0
+    for part in (data.validation, data.test):
+        assert part.augment == type(part.augment)()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "layout"])
+def test_a_bad_file_is_named(spoken, tmp_path, damage):
+    path = tmp_path / "SHD/shd_train.h5"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:2000])
+    else:
+        with h5py.File(path, "w") as file:
+            file["labels"] = np.zeros(3)
+    with pytest.raises(InputError, match=r"shd_train\.h5 (is missing|cannot be read)"):
+        load(spoken)
+
+
+def test_nmnist(tmp_path):
+    pytest.importorskip("tonic", reason="needs the extra data")
+    written = write_nmnist(tmp_path)
+    read = list(nmnist.read(tmp_path / "NMNIST/Train"))
+    paths = sorted(path for path in written if "Train" in str(path))
+    for one, path in zip(read, paths, strict=True):
+        x, y, polarity, t = written[path]
+        np.testing.assert_array_equal(one.units, (y * 34 + x) * 2 + polarity)
+        np.testing.assert_allclose(one.times, t / 1000.0, rtol=1e-15)
+        assert one.label == int(path.parent.name)
+    data = load(Data(name="nmnist", root=str(tmp_path), steps=4))
+    assert data.train.batch(np.arange(3), DRAWS).shape == (4, 3, 34, 34, 2)
+    paths[0].write_bytes(b"1234567")
+    with pytest.raises(InputError, match="is damaged: 7 bytes are not events of 5"):
+        list(nmnist.read(tmp_path / "NMNIST/Train"))
+    with pytest.raises(InputError, match="holds no files"):
+        list(nmnist.read(tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize("version", ["python", "binary"])
+def test_cifar10(tmp_path, version):
+    written = write_cifar10(tmp_path, version)
+    x, labels = cifar10.read(tmp_path, cifar10.TRAIN)
+    rows = np.concatenate([written[name][0] for name in cifar10.TRAIN])
+    np.testing.assert_array_equal(x.transpose(0, 3, 1, 2).reshape(len(x), -1), rows)
+    np.testing.assert_array_equal(labels, np.concatenate([written[name][1] for name in cifar10.TRAIN]))
+    data = load(Data(name="cifar10", root=str(tmp_path)))
+    assert [len(part.labels) for part in (data.train, data.validation, data.test)] == [54, 6, 12]
+    every = data.train.batch(np.arange(54), replace(DRAWS, samples=np.arange(54)))
+    # Standardised by these very images: 55,296 numbers of size 1 a channel, summed in float32.
+    np.testing.assert_allclose(every.mean(axis=(0, 1, 2)), 0.0, atol=1e-4)
+    np.testing.assert_allclose(every.std(axis=(0, 1, 2)), 1.0, atol=1e-4)
+
+
+def test_crops_and_mirrors_are_of_the_image(tmp_path):
+    write_cifar10(tmp_path, "python")
+    plain, moved = (
+        load(Data(name="cifar10", root=str(tmp_path), **more)) for more in ({}, {"shift": 2, "mirror": True})
+    )
+    rows = np.arange(3)
+    x, y = plain.train.batch(rows, DRAWS), moved.train.batch(rows, DRAWS)
+    for image, got in zip(x, y, strict=True):
+        framed = [np.pad(each, [(2, 2), (2, 2), (0, 0)]) for each in (image, image[:, ::-1])]
+        crops = [each[i : i + 32, j : j + 32] for each in framed for i in range(5) for j in range(5)]
+        assert sum((crop == got).all() for crop in crops) == 1
+    np.testing.assert_array_equal(plain.validation.batch(rows, DRAWS), moved.validation.batch(rows, DRAWS))
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("content", [Malicious(), {b"data": Malicious()}, [np.float64]])
+def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content):
+    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(InputError, match=r"a is no pickle of arrays: it asks for (posix\.system|numpy\.float64)"):
+        pickles.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+def test_pickles_of_arrays_are_read(tmp_path, protocol):
+    content = {"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2], "name": b"x"}
+    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=protocol))
+    read = {key if isinstance(key, str) else key.decode(): value for key, value in pickles.read(tmp_path / "a").items()}
+    np.testing.assert_array_equal(read["data"], content["data"])
+    assert (read["labels"], read["name"]) == ([1, 2], b"x")
+
+
+@pytest.mark.parametrize("cut", [0, 10, 1000])
+def test_a_cut_batch_is_named(tmp_path, cut):
+    write_cifar10(tmp_path, "python")
+    path = tmp_path / cifar10.PYTHON / "data_batch_2"
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(InputError, match="data_batch_2 is no pickle of arrays"):
+        load(Data(name="cifar10", root=str(tmp_path)))
+
+
+def test_no_images_at_all(tmp_path):
+    with pytest.raises(
+        InputError, match=r"has neither cifar-10-batches-py nor cifar-10-batches-bin; they are at https"
+    ):
+        load(Data(name="cifar10", root=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "mnist"}, "accepted: 'digits', 'cifar10', 'shd', 'ssc', 'nmnist'"),
+        ({"name": "shd"}, r"data\.steps is 0; shd takes steps >= 1"),
+        ({"name": "digits", "shift": 1}, r"data\.shift is not for 'digits'; accepted: name, coding, steps"),
+        ({"name": "nmnist", "steps": 4, "jitter": 1.0}, r"data\.jitter is not for 'nmnist'"),
+        ({"name": "cifar10", "held_out": 1.0}, r"data\.held_out is 1\.0; expected a number from 0 to below 1"),
+        ({"name": "shd", "steps": 3, "bin_ms": float("inf")}, r"data\.bin_ms is inf"),
+    ],
+)
+def test_impossible_options(given, message):
+    with pytest.raises(InputError, match=message):
+        Data(**given)
+
+
+def test_every_set_has_its_keys():
+    assert {"digits", "cifar10", *event_sets.SETS} == set(KEYS)
+    assert shd.files("ssc", "test") == "SSC/ssc_test.h5"
