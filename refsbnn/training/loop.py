@@ -6,53 +6,197 @@ from dataclasses import dataclass
 
 from refsbnn import elbo, optim
 from refsbnn.training.evaluate import Scores, evaluate
-from refsbnn.training.record import GradientMoments, record
+from refsbnn.training.record import record
+from refsbnn.training.state import Best, Row, State
 from refsbnn.training.step import estimate
 from refsbnn.training.task import Parameters, Task
 
 
+class Interrupted(Exception):
+    """Training was asked to stop; its state has been saved."""
+
+
 @dataclass
 class Result:
-    """A finished training run."""
+    """A finished training run.
+
+    Attributes
+    ----------
+    parameters : dict
+        Of the last epoch; where validation chose, of the best one.
+    history : list of dict
+        An epoch a row.
+    validation : Scores
+    tempered : bool
+        Whether the objective's KL weight was another than 1/N.
+    examples : int
+        For training.
+    seconds : float
+    steps : int
+    best : int or None
+        The epoch after which the validation score was best, where validation chose.
+    """
 
     parameters: Parameters
-    history: list[dict[str, float]]
+    history: list[Row]
     validation: Scores
     tempered: bool
     examples: int
     seconds: float
+    steps: int
+    best: int | None
 
 
-def train(task: Task, report: Callable[[dict[str, float]], None] = lambda row: None) -> Result:
-    """Train to the last epoch; `report` gets one row of numbers an epoch.
+@dataclass(frozen=True)
+class Plan:
+    """What follows from a task alone: which examples each step takes, with which KL weight and learning rate.
 
-    The parameters of the last epoch are the result: nothing is selected by validation accuracy.
+    An epoch is as many whole batches as the examples fill, in an order of its own; what is left of that order is not
+    seen in that epoch.
     """
-    config, n = task.config, len(task.data.train.labels)
-    batch = min(config.training.batch, n)
-    per_epoch = n // batch
-    steps = per_epoch * config.training.epochs
-    optimiser = optim.Adam() if config.training.optimiser == "adam" else optim.SGD()
-    parameters = task.network.initial(task.streams)
-    history: list[dict[str, float]] = []
-    start, step, weight = time.perf_counter(), 0, elbo.KLWeight(0.0, True)
-    for epoch in range(config.training.epochs):
-        order = task.streams.permutation(n, step=epoch)
-        done, moments = [], GradientMoments()
-        for b in range(per_epoch):
-            warmup = round(config.objective.warmup * per_epoch)
-            weight = elbo.kl_weight(step, n, warmup=warmup, temperature=config.objective.temperature)
-            now = estimate(task, parameters, order[b * batch : (b + 1) * batch], step, weight.value)
-            gradients, _ = optim.clip(now.gradients, config.training.clip)
-            moments.add(now.gradients)
-            warm = round(config.training.warmup * per_epoch)
-            rate = optim.rate(config.training.schedule, config.training.rate, step, steps, warm)
-            parameters = optimiser.step(parameters, gradients, rate)
-            done.append(now)
-            step += 1
-        row = record(task, parameters, epoch, done, weight, moments)
-        row["seconds"] = time.perf_counter() - start
-        history.append(row)
+
+    task: Task
+    examples: int
+    batch: int
+    per_epoch: int
+
+    @classmethod
+    def of(cls, task: Task) -> "Plan":
+        """The plan of a task."""
+        examples = len(task.data.train.labels)
+        batch = min(task.config.training.batch, examples)
+        return cls(task, examples, batch, examples // batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.per_epoch * self.task.config.training.epochs
+
+    def weight(self, step: int) -> elbo.KLWeight:
+        """Weight of the KL term (theory 4.4)."""
+        objective = self.task.config.objective
+        warmup = round(objective.warmup * self.per_epoch)
+        return elbo.kl_weight(step, self.examples, warmup=warmup, temperature=objective.temperature)
+
+    def rate(self, step: int) -> float:
+        """Learning rate."""
+        training = self.task.config.training
+        return optim.rate(
+            training.schedule,
+            training.rate,
+            step,
+            self.steps,
+            round(training.warmup * self.per_epoch),
+            drops=[epoch * self.per_epoch for epoch in training.drops],
+            factor=training.factor,
+        )
+
+
+def initial(task: Task) -> State:
+    """The state before the first step."""
+    training = task.config.training
+    decay = training.weight_decay
+    optimiser = optim.SGD(training.momentum, decay) if training.optimiser == "sgd" else optim.Adam(weight_decay=decay)
+    return State(task.network.initial(task.streams), optimiser)
+
+
+def train(
+    task: Task,
+    report: Callable[[Row], None] = lambda row: None,
+    *,
+    state: State | None = None,
+    each_step: Callable[[State], None] = lambda state: None,
+    save: Callable[[State], None] = lambda state: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Train to the last epoch, or until validation has not improved for `training.patience` epochs.
+
+    Parameters
+    ----------
+    task : Task
+    report : callable
+        Gets a row of numbers after each epoch.
+    state : State, optional
+        Where to begin: `initial(task)`, or what a checkpoint held. It is changed.
+    each_step, save : callable
+        Called with the state after each step; after each epoch, and within one every `training.checkpoint` minutes.
+    stop : callable
+        Asked after each step; where it says yes the state is saved and Interrupted raised.
+
+    Raises
+    ------
+    Interrupted
+    InputError
+        A gradient that is not finite.
+    """
+    config, plan = task.config, Plan.of(task)
+    state = initial(task) if state is None else state
+    begun = time.perf_counter() - state.seconds
+    while not finished(task, state):
+        epoch_steps(plan, state, begun, each_step, save, stop)
+        row = record(task, state, plan.weight(state.step - 1).value)
+        state.seconds = row["seconds"] = time.perf_counter() - begun
+        state.history.append(row)
+        state.tally = type(state.tally)()
+        choose(task, state)
         report(row)
-    scores = evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation)
-    return Result(parameters, history, scores, weight.tempered, n, time.perf_counter() - start)
+        save(state)
+    parameters = state.parameters if state.best is None else state.best.parameters
+    return Result(
+        parameters,
+        state.history,
+        evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation),
+        plan.weight(state.step).tempered,
+        plan.examples,
+        state.seconds,
+        state.step,
+        None if state.best is None else state.best.epoch,
+    )
+
+
+def epoch_steps(
+    plan: Plan,
+    state: State,
+    begun: float,
+    each_step: Callable[[State], None],
+    save: Callable[[State], None],
+    stop: Callable[[], bool],
+) -> None:
+    """What is left of an epoch's steps."""
+    task, training = plan.task, plan.task.config.training
+    epoch = len(state.history)
+    order = task.streams.permutation(plan.examples, step=epoch)
+    saved = time.perf_counter()
+    for batch in range(state.step - epoch * plan.per_epoch, plan.per_epoch):
+        index = order[batch * plan.batch : (batch + 1) * plan.batch]
+        now = estimate(task, state.parameters, index, state.step, plan.weight(state.step).value)
+        gradients, _ = optim.clip(now.gradients, training.clip)
+        state.tally.add(now.numbers(), now.gradients)
+        state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))
+        state.step += 1
+        state.seconds = time.perf_counter() - begun
+        each_step(state)
+        if stop():
+            save(state)
+            raise Interrupted
+        if time.perf_counter() - saved >= 60.0 * training.checkpoint and batch + 1 < plan.per_epoch:
+            save(state)
+            saved = time.perf_counter()
+
+
+def finished(task: Task, state: State) -> bool:
+    """Whether the last epoch is done, or validation has not improved for as long as `training.patience` says."""
+    training, epochs = task.config.training, len(state.history)
+    patient = state.best is None or epochs - state.best.epoch < training.patience
+    return epochs >= training.epochs or not patient
+
+
+def choose(task: Task, state: State) -> None:
+    """Keep the parameters after an epoch if its validation score is the best so far, where `training.patience` asks."""
+    training = task.config.training
+    if not training.patience:
+        return
+    row = state.history[-1]
+    score = row["validation_accuracy"] if training.score == "validation_accuracy" else -row["validation_nll"]
+    if state.best is None or score > state.best.score:
+        state.best = Best(len(state.history), score, state.parameters)

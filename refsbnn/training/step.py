@@ -21,22 +21,39 @@ class Step:
     gradients: Parameters
     monitors: list[Any]
 
+    def numbers(self) -> dict[str, float]:
+        """What the record averages over an epoch: parts of the loss, firing rate and spread of r of each unit layer."""
+        out = {name: getattr(self, name) for name in ("loglik", "kl", "penalty", "correct")}
+        for i, monitor in enumerate(self.monitors):
+            out |= {f"rate.{i}": monitor.rate, f"spread.{i}": monitor.spread}
+        return out
 
-def estimate(task: Task, parameters: Parameters, index: np.ndarray, step: int, weight: float) -> Step:
+
+def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, Draws]:
+    """The rows of a batch, each example once for each of its samples, and their draws.
+
+    The address of a row is its example's index and its number among the example's samples.
+    """
+    samples = task.config.training.samples
+    rows = np.repeat(index, samples)
+    return rows, Draws(task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index)))
+
+
+def estimate(task: Task, parameters: Parameters, index: np.ndarray, step: int, weight: float, x: Any = None) -> Step:
     """Loss and gradient estimate on the training examples `index`.
 
-    The loss is -loglik + weight * KL + lambda * B, a mean over the batch and over the samples of each example.
+    The loss is -loglik + weight * KL + lambda * B, a mean over the batch and over the samples of each example. `x` is
+    the batch, where it has been made before.
     """
-    samples, examples = task.config.training.samples, task.data.train
-    rows = np.repeat(index, samples)
-    # The address of a row is its example's index and its number among the example's samples.
-    draws = Draws(task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index)))
-    logits, tape = task.network.forward(parameters, examples.batch(rows, draws), draws)
+    examples = task.data.train
+    rows, draws = passes(task, index, step)
+    logits, tape = task.network.forward(parameters, examples.batch(rows, draws) if x is None else x, draws)
     loglik, dlogits = elbo.categorical(logits, examples.labels[rows])
     penalty = task.config.objective.penalty
-    gradients, _ = task.network.backward(parameters, tape, -dlogits / len(rows), penalty=penalty)
+    gradients, _ = task.network.backward(parameters, tape, -dlogits / len(rows), penalty=penalty, input_gradient=False)
     kl, kl_gradients = task.network.kl(parameters)
-    gradients = {key: g + weight * kl_gradients[key] if key in kl_gradients else g for key, g in gradients.items()}
+    for key, g in kl_gradients.items():
+        gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
     monitors = task.network.monitors(tape)
     bias = float(np.mean([record.penalty for record in monitors]))
     correct = float((logits.argmax(axis=1) == examples.labels[rows]).mean())

@@ -8,7 +8,6 @@ from refsbnn.streams import Draws, Purpose
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
 from refsbnn.training.loop import train
-from refsbnn.training.record import GradientMoments
 from refsbnn.training.step import estimate
 from refsbnn.training.task import prepare
 
@@ -87,13 +86,6 @@ def test_several_samples_are_the_mean_over_their_draws():
             total[key] = total[key] + g
     for key, g in got.items():
         np.testing.assert_allclose(g, total[key], rtol=1e-9, atol=1e-15)  # sums of four terms in another order
-
-
-def test_signal_to_noise_by_hand():
-    moments = GradientMoments()
-    for value in ([1.0, 0.0], [3.0, 0.0]):
-        moments.add({"w": np.array(value)})
-    assert moments.ratios() == {"w": 4.0}  # mean (2, 0), variance 1
 
 
 def test_scores_by_hand():
