@@ -107,7 +107,7 @@ class Network:
         self.backend = importlib.import_module(BACKENDS[backend])
         self.dtype = np.dtype(dtype or DTYPES[backend][0])
         self.input = input
-        self.stages = chain.connect(layers, input)
+        self.stages = chain.connect(layers, input, first=True)
         if not self.stages:
             raise InputError("a network needs at least one layer")
         self.output = self.stages[-1].output

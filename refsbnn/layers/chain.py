@@ -6,6 +6,7 @@ from typing import Any
 
 from refsbnn.errors import InputError
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place
+from refsbnn.layers.shape import Flatten
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Streams
 
@@ -20,8 +21,8 @@ class Stage:
     output: Signal
 
 
-def connect(layers: Sequence[Layer], signal: Signal, index: int = 0) -> tuple[Stage, ...]:
-    """Check that each layer takes what the one before gives.
+def connect(layers: Sequence[Layer], signal: Signal, index: int = 0, first: bool = False) -> tuple[Stage, ...]:
+    """Check that each layer takes what the one before gives; `first` where the signal is the network's input.
 
     Raises
     ------
@@ -32,13 +33,14 @@ def connect(layers: Sequence[Layer], signal: Signal, index: int = 0) -> tuple[St
     for number, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise InputError(f"layer {number} is a {type(layer).__name__}; expected one of refsbnn.layers")
-        name, place = f"{number}.{layer.kind}", Place(signal, index)
+        name, place = f"{number}.{layer.kind}", Place(signal, index, first)
         try:
             signal = layer.connect(signal)
         except InputError as error:
             raise InputError(f"layer {name}: {error}") from None
         stages.append(Stage(name, layer, place, signal))
         index += layer.addresses
+        first = first and isinstance(layer, Flatten)
     return tuple(stages)
 
 

@@ -16,10 +16,14 @@ Parameters = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer stands: the type of its input, and its number in the streams' addresses."""
+    """Where a layer stands: the type of its input, its number in the streams' addresses, whether it sees the input.
+
+    `first` is true where at most rearrangements lie between the network's input and the layer.
+    """
 
     input: Signal
     index: int
+    first: bool = False
 
 
 @dataclass

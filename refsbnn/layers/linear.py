@@ -90,7 +90,7 @@ class Linear(Layer):
         kept, mu, sigma2, bias_sigma2 = tape
         x = kept if isinstance(kept, Events) else np.asarray(kept)
         module, options = self.operator(run, place)
-        wanted = run.input_gradient or place.index > 0
+        wanted = run.input_gradient or not place.first
         gradient = module.backward(g.m, g.v, x, mu, sigma2, input_gradient=wanted, **options)
         dmu = gradient.mu + 2.0 * mu * g.norm2.reshape(-1, *[1] * (mu.ndim - 1))  # of norm2 = ||mu_i||^2
         out = {

@@ -98,6 +98,6 @@ class Flatten(Layer):
         return x.reshape(*x.shape[: x.ndim - axes], -1), x.shape
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
-    ) -> tuple[np.ndarray, Parameters]:
-        return g.reshape(tape), {}
+        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray | None, penalty: float
+    ) -> tuple[np.ndarray | None, Parameters]:
+        return None if g is None else g.reshape(tape), {}

@@ -141,8 +141,10 @@ def test_numba_is_numpy_to_rounding(name, dtype, eps):
         assert np.abs(given - exact).max() <= 1000.0 * eps * np.abs(exact).max(), key
 
 
-def test_events_are_bytes_without_an_input_gradient():
+@pytest.mark.parametrize("before", [[], [Flatten()]], ids=["alone", "after flatten"])
+def test_events_are_bytes_without_an_input_gradient(before):
     layers, signal, x = NETWORKS["recurrent neurons"]
+    layers = [*before, *layers]
     network = Network(layers, signal, backend="numba")
     parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     results = []
