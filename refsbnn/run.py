@@ -15,13 +15,12 @@ from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
 from refsbnn.layers.description import build, describe
-from refsbnn.network import Network
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import files, folder
 from refsbnn.training.command import metrics
 from refsbnn.training.loop import train
-from refsbnn.training.task import Task, prepare
+from refsbnn.training.task import Task, connected, prepare
 
 PARTS = ("train", "validation", "test")
 HELD_OUT = 5  # one example in so many is for validation, where arrays are given
@@ -173,7 +172,7 @@ def described_task(config: configuration.Config, described: dict[str, Any]) -> T
         layers, given = build(described["layers"]), described["data_given"]
     except (KeyError, TypeError) as error:
         raise InputError(f"the network's description is damaged: {error}") from None
-    network = built(config, layers, signal)
+    network = connected(config, layers, signal)
     if not given:
         return replace(prepare(config), network=network)
     empty = Arrays(
@@ -182,11 +181,6 @@ def described_task(config: configuration.Config, described: dict[str, Any]) -> T
         signal.steps is not None,
     )
     return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed))
-
-
-def built(config: configuration.Config, layers: Sequence[Layer], signal: Signal) -> Network:
-    """The network of some layers in the configuration's backend."""
-    return Network(layers, signal, backend=config.training.backend)
 
 
 def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None) -> Task:
@@ -198,7 +192,7 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
     parts = arrays(data.signal, train, validation, test)
     layers = config.layers(int(data.labels.max()) + 1) if layers is None else layers
-    return Task(config, built(config, layers, data.signal), parts, streams)
+    return Task(config, connected(config, layers, data.signal), parts, streams)
 
 
 def arrays(signal: Signal, train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
@@ -261,6 +255,6 @@ def fit(
     else:
         task = prepare(config)
         if layers is not None:
-            task = replace(task, network=built(config, layers, task.network.input))
+            task = replace(task, network=connected(config, layers, task.network.input))
     result = train(task, report)
     return Run(task, result.parameters, result.history, data is not None)

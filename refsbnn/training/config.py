@@ -64,6 +64,8 @@ class Training:
         The reference or the compiled kernels, which agree to rounding, not to the bit.
     recompute : int
         As in `Network`: 0 keeps every layer's tape, n the input of each n layers.
+    chunk : int
+        As in `Network`: 0 runs all time steps at once, n that many at a time.
     checkpoint : float
         Minutes between checkpoints within an epoch; the end of an epoch always saves one.
     keep : int
@@ -88,6 +90,7 @@ class Training:
     score: str = "validation_nll"
     backend: str = "numpy"
     recompute: int = 0
+    chunk: int = 0
     checkpoint: float = 10.0
     keep: int = 2
     tensorboard: bool = False
@@ -95,7 +98,7 @@ class Training:
     def __post_init__(self) -> None:
         at_least("training", self, 1, "epochs", "batch", "samples", "keep")
         at_least("training", self, 0.0, "rate", "momentum", "weight_decay", "warmup", "factor", "clip", "checkpoint")
-        at_least("training", self, 0, "patience", "recompute")
+        at_least("training", self, 0, "patience", "recompute", "chunk")
         check_choice("training.optimiser", self.optimiser, ("adam", "adamw", "sgd"))
         check_choice("training.schedule", self.schedule, SCHEDULES)
         check_choice("training.score", self.score, ("validation_nll", "validation_accuracy"))

@@ -1,11 +1,13 @@
 """What a run trains: a network and its data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from refsbnn.data import sources
 from refsbnn.data.dataset import Dataset
+from refsbnn.layers import Layer, Signal
 from refsbnn.network import Network
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config
@@ -32,11 +34,11 @@ def prepare(config: Config) -> Task:
         A model that does not fit the data, or a damaged data set.
     """
     data = sources.load(config.data)
-    return Task(config, connected(config, data), data, Streams(config.seed))
+    return Task(config, connected(config, config.layers(data.classes), data.signal), data, Streams(config.seed))
 
 
-def connected(config: Config, data: Dataset) -> Network:
-    """The network of a configuration on its data."""
+def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:
+    """A network of some layers as the configuration wants it run."""
     training = config.training
-    layers = config.layers(data.classes)
-    return Network(layers, data.signal, backend=training.backend, recompute=training.recompute)
+    options = {"recompute": training.recompute, "chunk": training.chunk}
+    return Network(layers, signal, backend=training.backend, **options)

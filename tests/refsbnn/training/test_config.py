@@ -68,6 +68,7 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("training.checkpoint=-1", "training.checkpoint is -1"),
         ("training.tensorboard=1", "training.tensorboard is 1; expected true or false"),
         ("training.recompute=-1", "training.recompute is -1"),
+        ("training.chunk=-1", "training.chunk is -1"),
         ("model.name=vgg", "accepted: 'mlp', 'convnet', 'resnet', 'spiking', 'spiking_convnet'"),
         ("model.depth=3", r"unknown key 'depth' in \[model\]; accepted: name, hidden"),
         ("model.hidden=256", "model.hidden is 256; expected a list of positive integers"),
