@@ -40,5 +40,5 @@ def prepare(config: Config) -> Task:
 def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:
     """A network of some layers as the configuration wants it run."""
     training = config.training
-    options = {"recompute": training.recompute, "chunk": training.chunk}
-    return Network(layers, signal, backend=training.backend, **options)
+    recompute, chunk = training.recompute, training.chunk
+    return Network(layers, signal, backend=training.backend, recompute=recompute, chunk=chunk)
