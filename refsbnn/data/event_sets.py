@@ -10,9 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from refsbnn.arrays import Arrays
-from refsbnn.data import nmnist, recordings, shd
+from refsbnn.data import arrays_of_events, nmnist, pixels, recordings, shd
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
+from refsbnn.data.pixels import Seen
 from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
 from refsbnn.errors import InputError
@@ -27,7 +28,7 @@ class EventSet:
     Attributes
     ----------
     shape : tuple of int
-        (channels,) or (height, width, polarities).
+        (channels,), or (height, width, polarities) of a camera.
     classes : int
     train, test : str
         Places below the root.
@@ -38,13 +39,45 @@ class EventSet:
     classes: int
     train: str
     test: str
-    read: Callable[[Path], Iterator[Recording]]
+    read: Callable[[Path], Iterator[Any]]
+
+    def seen(self, options: Data) -> tuple[int, ...]:
+        """Shape of the events as the options want them."""
+        if len(self.shape) == 1:
+            return self.shape
+        height, width, channels = self.shape
+        return pixels.coarse((height, width, channels), options.downsample, options.merge)
+
+    def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
+        """The recordings of a part, with the units that the options want."""
+        for one in self.read(source):
+            yield one if isinstance(one, Recording) else self.turned(one, options)
+
+    def turned(self, one: Seen, options: Data) -> Recording:
+        """A camera's recording: filtered, on coarser pixels, polarities merged."""
+        height, width, channels = self.shape
+        shape = (height, width, channels)
+        kept = np.ones(len(one.times), np.bool_)
+        if options.denoise_ms > 0.0:
+            kept = pixels.supported(one.times, one.x, one.y, shape, options.denoise_ms)
+        places = pixels.units_of(one.x, one.y, one.polarity, shape, options.downsample, options.merge)
+        return Recording(one.times[kept], places[kept], one.label, one.group)
 
 
 SETS = {
     "shd": EventSet((shd.CHANNELS,), 20, shd.files("shd", "train"), shd.files("shd", "test"), shd.read),
     "ssc": EventSet((shd.CHANNELS,), 35, shd.files("ssc", "train"), shd.files("ssc", "test"), shd.read),
     "nmnist": EventSet(nmnist.SHAPE, 10, "NMNIST/Train", "NMNIST/Test", nmnist.read),
+    "pokerdvs": EventSet(
+        arrays_of_events.POKER_SHAPE, 4, "POKERDVS/pips_train", "POKERDVS/pips_test", arrays_of_events.poker
+    ),
+    "dvs_gesture": EventSet(
+        arrays_of_events.GESTURE_SHAPE,
+        arrays_of_events.GESTURES,
+        "DVSGesture/ibmGestureTrain",
+        "DVSGesture/ibmGestureTest",
+        arrays_of_events.gestures,
+    ),
 }
 
 
@@ -59,7 +92,7 @@ def dataset(options: Data) -> Dataset:
     kind = SETS[options.name]
     train, test = (prepared(options, kind, place) for place in (kind.train, kind.test))
     kept, held = held_out(options, train)
-    signal = Signal("values", kind.shape, "binary", options.steps)
+    signal = Signal("values", kind.seen(options), "binary", options.steps)
     augment = Augment(options.delay, options.shift, options.jitter, options.drop, options.mirror)
 
     def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
@@ -73,12 +106,21 @@ def dataset(options: Data) -> Dataset:
 def prepared(options: Data, kind: EventSet, place: str) -> Recordings:
     """The binned recordings of a part, from the file that an earlier run left, else from the official ones."""
     source = Path(options.root) / place
-    cache = Path(options.root) / "refsbnn" / f"{options.name}-{source.stem}-{options.steps}x{options.bin_ms:g}ms.h5"
-    facts: dict[str, Any] = {"source": place, "steps": options.steps, "bin_ms": options.bin_ms}
+    keys = ("steps", "bin_ms", "downsample", "merge", "denoise_ms")
+    facts: dict[str, Any] = {"source": place, **{key: getattr(options, key) for key in keys}}
+    name = "-".join(f"{facts[key]:g}" for key in keys)
+    cache = Path(options.root) / "refsbnn" / f"{options.name}-{source.stem}-{name}.h5"
     if cache.is_file() and (found := recordings.load(cache, facts)) is not None:
         return found
-    told = tqdm(kind.read(source), f"reading {source}", unit="recording", disable=None, delay=2.0, file=sys.stderr)
-    made = recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.shape)))
+    told = tqdm(
+        kind.recordings(source, options),
+        f"reading {source}",
+        unit="recording",
+        disable=None,
+        delay=2.0,
+        file=sys.stderr,
+    )
+    made = recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.seen(options))))
     try:
         recordings.save(cache, made, facts)
     except InputError as error:

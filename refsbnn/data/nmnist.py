@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from refsbnn.data.recordings import Recording
+from refsbnn.data.pixels import Seen
 from refsbnn.errors import InputError
 
 SHAPE = (34, 34, 2)
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
 
-def read(folder: Path) -> Iterator[Recording]:
+def read(folder: Path) -> Iterator[Seen]:
     """The recordings of a part, digit by digit: folder/<digit>/*.bin.
 
     Raises
@@ -32,5 +32,4 @@ def read(folder: Path) -> Iterator[Recording]:
         if path.stat().st_size % 5:
             raise InputError(f"{path} is damaged: {path.stat().st_size} bytes are not events of 5")
         seen = read_mnist_file(str(path), dtype=kind)
-        units = (seen["y"] * SHAPE[1] + seen["x"]) * SHAPE[2] + seen["p"]
-        yield Recording(seen["t"] / 1000.0, units, int(path.parent.name))
+        yield Seen(seen["t"] / 1000.0, seen["x"], seen["y"], seen["p"], int(path.parent.name))

@@ -7,12 +7,15 @@ from refsbnn.errors import InputError, check_choice
 CODED = ("coding", "steps")
 HELD = ("root", "held_out")
 EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay")
+CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror")
 KEYS = {
     "digits": CODED,
     "cifar10": (*HELD, "shift", "mirror"),
     "shd": (*EVENTS, "shift", "jitter", "drop"),
     "ssc": (*EVENTS, "shift", "jitter", "drop"),
-    "nmnist": (*EVENTS, "shift", "mirror"),
+    "nmnist": CAMERA,
+    "pokerdvs": CAMERA,
+    "dvs_gesture": CAMERA,
 }
 
 
@@ -36,6 +39,12 @@ class Data:
         Part of the training examples that is for validation, chosen by a fixed permutation.
     groups : list of int
         Speakers or users that are for validation instead, whole.
+    downsample : int
+        So many pixels a side become one.
+    merge : bool
+        Whether both polarities are one channel.
+    denoise_ms : float
+        Events without another one around them so shortly before are left out; 0 keeps all.
     delay, shift, jitter, drop, mirror
         As in `refsbnn.data.spikes.Augment`; for images `shift` pads and crops.
     """
@@ -47,6 +56,9 @@ class Data:
     bin_ms: float = 0.0
     held_out: float = 0.1
     groups: list[int] = field(default_factory=list)
+    downsample: int = 1
+    merge: bool = False
+    denoise_ms: float = 0.0
     delay: int = 0
     shift: int = 0
     jitter: float = 0.0
@@ -61,9 +73,11 @@ class Data:
             default = item.default_factory() if callable(item.default_factory) else item.default
             if item.name not in known and getattr(self, item.name) != default:
                 raise InputError(f"data.{item.name} is not for {self.name!r}; accepted: {', '.join(known)}")
-        for name in ("steps", "bin_ms", "delay", "shift", "jitter"):
+        for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a finite number >= 0")
+        if self.downsample < 1:
+            raise InputError(f"data.downsample is {self.downsample}; expected an integer >= 1")
         for name in ("held_out", "drop"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")

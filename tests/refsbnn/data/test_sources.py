@@ -91,7 +91,7 @@ def test_nmnist(tmp_path):
     paths = sorted(path for path in written if "Train" in str(path))
     for one, path in zip(read, paths, strict=True):
         x, y, polarity, t = written[path]
-        np.testing.assert_array_equal(one.units, (y * 34 + x) * 2 + polarity)
+        np.testing.assert_array_equal([one.x, one.y, one.polarity], [x, y, polarity])
         np.testing.assert_allclose(one.times, t / 1000.0, rtol=1e-15)
         assert one.label == int(path.parent.name)
     data = load(Data(name="nmnist", root=str(tmp_path), steps=4))
@@ -172,7 +172,7 @@ def test_no_images_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"name": "mnist"}, "accepted: 'digits', 'cifar10', 'shd', 'ssc', 'nmnist'"),
+        ({"name": "mnist"}, "accepted: 'digits', 'cifar10', 'shd', 'ssc', 'nmnist', 'pokerdvs'"),
         ({"name": "shd"}, r"data\.steps is 0; shd takes steps >= 1"),
         ({"name": "digits", "shift": 1}, r"data\.shift is not for 'digits'; accepted: name, coding, steps"),
         ({"name": "nmnist", "steps": 4, "jitter": 1.0}, r"data\.jitter is not for 'nmnist'"),
