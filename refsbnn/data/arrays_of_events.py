@@ -9,7 +9,7 @@ from refsbnn.data.pixels import Seen
 from refsbnn.errors import InputError
 
 POKER, POKER_SHAPE = ("cl", "he", "di", "sp"), (35, 35, 2)
-POKER_ADDRESS = "tonic, as tonic.datasets.POKERDVS(save_to=ROOT)"
+POKER_ADDRESS = "https://github.com/neuromorphs/tonic (tonic/datasets)"
 GESTURE_SHAPE, GESTURES = (128, 128, 2), 11
 GESTURE_ADDRESS = "https://figshare.com/ndownloader/files/38022171 (train) and 38020584 (test)"
 

@@ -1,0 +1,74 @@
+"""`refsbnn data`: fetch data sets where there is a network, check them, bin them for later runs."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from refsbnn.data import official
+from refsbnn.data.dataset import Dataset
+from refsbnn.data.event_sets import SETS
+from refsbnn.data.options import Data
+from refsbnn.data.sources import load
+from refsbnn.errors import InputError
+
+# Examples of the official training and test parts.
+COUNTS = {
+    "cifar10": (50000, 10000),
+    "shd": (8156, 2264),
+    "ssc": (75466, 20382),
+    "nmnist": (60000, 10000),
+    "pokerdvs": (48, 20),
+    "dvs_gesture": (1077, 264),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    out = argparse.ArgumentParser(
+        prog="refsbnn data",
+        description="prepare: fetch what is missing, check it, bin it for later runs. verify: check what is there.",
+        epilog="example: refsbnn data prepare shd --root ~/data --steps 100 --bin-ms 14",
+    )
+    out.add_argument("action", choices=("prepare", "verify"))
+    out.add_argument("name", choices=sorted(official.ARCHIVES))
+    out.add_argument(
+        "--root", type=Path, required=True, help="folder of the data sets, as data.root of a configuration"
+    )
+    out.add_argument("--steps", type=int, default=100, help="time steps of events (default 100)")
+    out.add_argument("--bin-ms", type=float, default=0.0, help="their width in ms; 0: equal parts (default)")
+    out.add_argument("--downsample", type=int, default=1, help="pixels a side that become one (default 1)")
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `refsbnn data` with the given arguments; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    name, root = arguments.name, arguments.root
+    lacking = official.missing(name, root)
+    if arguments.action == "verify" and lacking:
+        raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
+    for archive in lacking:
+        official.fetch(archive, root)
+    words = {"name": name, "root": str(root), "held_out": 0.0}
+    if name in SETS:
+        words |= {"steps": arguments.steps, "bin_ms": arguments.bin_ms}
+        words |= {"downsample": arguments.downsample} if len(SETS[name].shape) == 3 else {}
+    data = load(Data(**words))
+    print(table(name, data))
+    return 0
+
+
+def table(name: str, data: Dataset) -> str:
+    """What was found: examples, classes, and the share of units that fire at a step."""
+    lines = [f"{name}: {data.signal}", f"{'part':<8}{'examples':>10}{'official':>10}{'classes':>9}{'density':>9}"]
+    for part, split, count in zip(("train", "test"), (data.train, data.test), COUNTS[name], strict=True):
+        recordings = getattr(split, "recordings", None)
+        density = "-"
+        if recordings is not None:
+            places = len(recordings) * (data.signal.steps or 1) * int(np.prod(data.signal.shape))
+            density = f"{len(recordings.units) / places:.2%}"
+        found = len(split.labels)
+        lines.append(f"{part:<8}{found:>10,}{count:>10,}{len(np.unique(split.labels)):>9}{density:>9}")
+    return "\n".join(lines)
