@@ -8,8 +8,8 @@ help:  ## list the targets
 
 demo: $(VENV)/.demo  ## install, run the quick audit, train on the built-in digits, print a summary
 	"$(BIN)/refsbnn" audit --quick --json audit/report.json
-	"$(BIN)/refsbnn" train digits_binary
-	"$(BIN)/refsbnn" train digits_spiking
+	"$(BIN)/refsbnn" train digits_binary --overwrite
+	"$(BIN)/refsbnn" train digits_spiking --overwrite
 	@"$(BIN)/python" -c "$$SUMMARY"
 
 test: $(VENV)/.test  ## install and run the whole test suite

@@ -18,8 +18,8 @@ from refsbnn.layers.description import build, describe
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import files, folder
-from refsbnn.training.command import metrics
 from refsbnn.training.loop import train
+from refsbnn.training.metrics import metrics
 from refsbnn.training.task import Task, connected, prepare
 
 PARTS = ("train", "validation", "test")

@@ -21,10 +21,10 @@ ALLOWED = {
     "refsbnn": {"numpy", "scipy", "numba", "llvmlite", "h5py", "tqdm"},
     "validation": {"numpy", "scipy", "numba", "h5py", "tqdm", "refsbnn", "oracle"},
 }
-# What a function may import when it is called: the extras of setup.cfg (`data`, `mpi`, `plots`, `peers`).
+# What a function may import when it is called: extras of setup.cfg (`data`, `mpi`, `plots`, `tensorboard`, `peers`).
 ALLOWED_LATE = {
     "oracle": set(),
-    "refsbnn": {"tonic", "mpi4py", "matplotlib"},
+    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "torch"},
     "validation": {"matplotlib", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.

@@ -1,23 +1,27 @@
 """`refsbnn train`: a configuration in, a folder with the record, the parameters and the scores out."""
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from refsbnn import __version__
+from refsbnn.cli import DONE, INTERRUPTED
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
+from refsbnn.training import checkpoint, files, loop
 from refsbnn.training import config as configuration
-from refsbnn.training import files, loop
 from refsbnn.training.evaluate import Scores, evaluate
-from refsbnn.training.task import prepare
+from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
+from refsbnn.training.interrupt import asked_to_stop
+from refsbnn.training.metrics import Board, Metrics
+from refsbnn.training.progress import Progress
+from refsbnn.training.resume import begin
+from refsbnn.training.state import Row, State, packed
+from refsbnn.training.task import Task, prepare
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,12 +29,16 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="refsbnn train",
         description="Train a network and score it once on the test split.",
-        epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short",
+        epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short. Ctrl-C finishes the step, "
+        "saves and exits with 130; the same command with --resume continues, to the same bits.",
     )
     shipped = ", ".join(configuration.shipped())
     out.add_argument("config", help=f"a TOML file, or the name of a shipped configuration: {shipped}")
     out.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value, as training.rate=0.01")
     out.add_argument("--out", type=Path, help="folder of the results (default: runs/ and the configuration's name)")
+    earlier = out.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
+    earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     return out
 
 
@@ -42,26 +50,49 @@ def main(argv: Sequence[str]) -> int:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
     task = prepare(config)
+    state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
     print(task.network.summary(), flush=True)
-    with tqdm(total=config.training.epochs, unit="epoch", disable=None, delay=2.0, file=sys.stderr) as bar:
-
-        def report(row: dict[str, float]) -> None:
-            bar.set_postfix_str(
-                f"loglik {row['loglik']:.3f}, KL/N {row['kl_per_example']:.2f}, B {row['penalty']:.2f}, "
-                f"validation {row['validation_accuracy']:.1%}, rate {row['rate.0']:.2f}"
-            )
-            bar.update()
-
-        with compiling(config.training.backend):
-            result = loop.train(task, report)
+    try:
+        result = trained(task, state, out)
+    except loop.Interrupted:
+        say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
+        return INTERRUPTED
     test = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
-    files.write_text(out / "metrics.csv", metrics(result.history))
-    files.write_arrays(out / "parameters.npz", result.parameters)
-    files.write_json(out / "result.json", outcome(config, result, test))
+    files.write_arrays(out / PARAMETERS, result.parameters)
+    files.write_json(out / RESULT, outcome(config, result, test))
     print(table(config, result, test))
-    print(f"results: {out}/result.json, metrics.csv, parameters.npz")
+    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
     print(draw(out, task, result.parameters, result.history, {"validation": result.validation, "test": test}))
-    return 0
+    return DONE
+
+
+def say(line: str) -> None:
+    """Print a line on standard error."""
+    print(f"refsbnn: {line}", file=sys.stderr, flush=True)
+
+
+def trained(task: Task, state: State, out: Path) -> loop.Result:
+    """Train from a state on; checkpoints, the record and the progress bar on the way."""
+    config, plan = task.config, loop.Plan.of(task)
+    with ExitStack() as stack:
+        record = Metrics(out / METRICS, state.history)
+        board = Board(out / "tensorboard", len(state.history)) if config.training.tensorboard else None
+        if board is not None:
+            stack.enter_context(closing(board))
+        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
+        stop = stack.enter_context(asked_to_stop())
+        stack.enter_context(compiling(config.training.backend))
+
+        def report(row: Row) -> None:
+            record.add(row)
+            if board is not None:
+                board.add(row)
+            progress.epoch(row)
+
+        def save(state: State) -> None:
+            checkpoint.save(out, state.step, packed(state, config), config.training.keep)
+
+        return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)
 
 
 def compiling(backend: str) -> AbstractContextManager[None]:
@@ -84,18 +115,13 @@ def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> 
         "objective": "tempered" if result.tempered else "ELBO",
         "loglik_per_example": last["loglik"],
         "kl_per_example": last["kl_per_example"],
+        "epochs": len(result.history),
+        "steps": result.steps,
+        "parameters_of_epoch": result.best or len(result.history),
+        "chosen_by": None if result.best is None else config.training.score,
         "validation": result.validation.as_dict(),
         "test": test.as_dict(),
     }
-
-
-def metrics(history: list[dict[str, float]]) -> str:
-    """The record of all epochs as comma-separated values."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()
 
 
 def table(config: configuration.Config, result: loop.Result, test: Scores) -> str:
@@ -106,6 +132,8 @@ def table(config: configuration.Config, result: loop.Result, test: Scores) -> st
             f"{name:<12}{scores.examples:>9}{scores.accuracy:>10.2%}{scores.nll:>8.3f}{scores.brier:>8.3f}"
             f"{scores.calibration_error:>8.3f}"
         )
+    if result.best is not None:
+        lines.append(f"parameters of epoch {result.best} of {len(result.history)}, chosen by {config.training.score}")
     kind = "tempered objective" if result.tempered else "ELBO"
     last = result.history[-1]
     lines.append(

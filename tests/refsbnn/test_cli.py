@@ -38,7 +38,7 @@ def test_train_writes_its_results(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "test" in out
     files = {path.name for path in (tmp_path / "run").iterdir() if path.suffix != ".png"}
-    assert files == {"result.json", "metrics.csv", "parameters.npz"}
+    assert files == {"result.json", "metrics.csv", "parameters.npz", "checkpoints"}
     assert ("figures: curves.png" in out) == (tmp_path / "run/curves.png").exists()
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert result["test"]["examples"] == 360

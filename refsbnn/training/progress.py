@@ -1,0 +1,59 @@
+"""What a training run shows while it runs: a bar that moves with the steps, or a line an epoch where none can move."""
+
+import sys
+from typing import TextIO
+
+from tqdm import tqdm
+
+from refsbnn.training.state import Row, State
+
+SECONDS = 0.5  # between two updates of the numbers behind the bar
+
+
+class Progress:
+    """Steps done and left, parts of the loss, accuracy, firing rate.
+
+    Parameters
+    ----------
+    steps : int
+        Of the whole run.
+    examples : int
+        For training; the KL divergence is shown divided by it.
+    done : int
+        Steps of earlier sessions.
+    stream : file
+        A terminal gets the bar; any other file a line for each epoch.
+    """
+
+    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO = sys.stderr) -> None:
+        self.examples, self.stream, self.validation = examples, stream, ""
+        self.bar = tqdm(
+            total=steps, initial=done, unit="step", disable=not stream.isatty(), file=stream, mininterval=SECONDS
+        )
+
+    def step(self, state: State) -> None:
+        """Move the bar to the state's step; its numbers are means over the epoch so far."""
+        if self.bar.disable:
+            return
+        if self.bar.update(state.step - self.bar.n):
+            means = state.tally.means()
+            self.bar.set_postfix_str(self.numbers(means | {"kl": means["kl"] / self.examples}), refresh=False)
+
+    def epoch(self, row: Row) -> None:
+        """Show an epoch's validation accuracy; without a bar, the whole line."""
+        self.validation = f", validation {row['validation_accuracy']:.1%}"
+        if self.bar.disable:
+            numbers = self.numbers(row | {"kl": row["kl_per_example"], "correct": row["train_accuracy"]})
+            print(f"epoch {row['epoch']:.0f}: {numbers}, {row['seconds']:.0f} s", file=self.stream, flush=True)
+
+    def numbers(self, means: Row) -> str:
+        """The loss's parts in nats an example, accuracies, mean firing rate over the layers of units."""
+        rates = [value for name, value in means.items() if name.startswith("rate.")]
+        return (
+            f"loglik {means['loglik']:.3f}, KL/N {means['kl']:.2f}, B {means['penalty']:.2f}, "
+            f"accuracy {means['correct']:.1%}{self.validation}, rate {sum(rates) / max(len(rates), 1):.3f}"
+        )
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()

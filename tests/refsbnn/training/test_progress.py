@@ -1,0 +1,35 @@
+"""What a run shows: on a terminal a bar that moves with the steps; in a file a line an epoch."""
+
+import io
+
+from refsbnn.training.config import load
+from refsbnn.training.loop import Plan, train
+from refsbnn.training.progress import Progress
+from refsbnn.training.task import prepare
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(stream: io.StringIO) -> str:
+    task = prepare(load("digits_binary", ["training.epochs=2", "model.hidden=[4]", "training.batch=256"]))
+    plan = Plan.of(task)
+    progress = Progress(plan.steps, plan.examples, stream=stream)
+    progress.bar.mininterval = 0.0
+    train(task, progress.epoch, each_step=progress.step)
+    progress.close()
+    return stream.getvalue()
+
+
+def test_a_bar_moves_with_the_steps() -> None:
+    text = shown(Terminal())
+    for part in ("3/8", "8/8", "loglik -", "KL/N", "B ", "accuracy", "rate 0.", "validation"):
+        assert part in text
+
+
+def test_a_file_gets_a_line_an_epoch() -> None:
+    lines = shown(io.StringIO()).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    assert all(part in lines[1] for part in ("loglik -", "KL/N", "accuracy", "validation", "rate 0."))
