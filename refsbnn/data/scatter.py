@@ -1,16 +1,20 @@
-"""From recordings to a batch: every event is moved, or dropped, and set as one bit of its time step."""
+"""From recordings to a batch: every event is moved, or dropped, and set as one bit of its time step.
+
+One thread each: batches are made while a step runs on all of them, and parallel regions must not meet (Numba's own
+threads would abort).
+"""
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.kernels.philox import uniforms
 
 WORD = 64
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def scatter(offsets, bins, units, rows, late, shift, jitter, drop, key, samples, word, step, size, bits):
     """Bits (batch, steps, words) of the recordings `rows`.
 
@@ -26,7 +30,7 @@ def scatter(offsets, bins, units, rows, late, shift, jitter, drop, key, samples,
     size : int
         Number of units; events that leave 0 to size - 1, or the steps, are left out.
     """
-    for b in prange(len(rows)):
+    for b in range(len(rows)):
         u = np.zeros(4, np.float32)
         first = offsets[rows[b]]
         for e in range(first, offsets[rows[b] + 1]):
@@ -41,10 +45,10 @@ def scatter(offsets, bins, units, rows, late, shift, jitter, drop, key, samples,
                 bits[b, t, unit // WORD] |= np.uint64(1) << np.uint64(unit % WORD)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def place(offsets, bins, units, rows, late, down, right, mirrored, height, width, channels, bits):
     """As `scatter` for images: units are (row, column, channel), moved by pixels and mirrored left to right."""
-    for b in prange(len(rows)):
+    for b in range(len(rows)):
         for e in range(offsets[rows[b]], offsets[rows[b] + 1]):
             t, unit = np.int64(bins[e]) + late[b], np.int64(units[e])
             y, x, c = unit // (width * channels), unit // channels % width, unit % channels
@@ -54,10 +58,10 @@ def place(offsets, bins, units, rows, late, down, right, mirrored, height, width
                 bits[b, t, unit // WORD] |= np.uint64(1) << np.uint64(unit % WORD)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def count(bits, counts):
     """How many bits each step of each recording has: (steps, batch)."""
-    for b in prange(bits.shape[0]):
+    for b in range(bits.shape[0]):
         for t in range(bits.shape[1]):
             total = 0
             for word in bits[b, t]:
@@ -67,11 +71,11 @@ def count(bits, counts):
             counts[t, b] = total
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def events(octets, offsets, columns):
     """Columns of `Events` of shape (steps, batch, size), whose offsets are known; the bits as bytes."""
     batch = octets.shape[0]
-    for b in prange(batch):
+    for b in range(batch):
         for t in range(octets.shape[1]):
             k = offsets[t * batch + b]
             for i in range(octets.shape[2]):

@@ -2,13 +2,18 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from refsbnn import elbo, optim
+from refsbnn.data.loader import ahead
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.record import record
 from refsbnn.training.state import Best, Row, State
-from refsbnn.training.step import estimate
+from refsbnn.training.step import estimate, passes
 from refsbnn.training.task import Parameters, Task
 
 
@@ -167,21 +172,28 @@ def epoch_steps(
     epoch = len(state.history)
     order = task.streams.permutation(plan.examples, step=epoch)
     saved = time.perf_counter()
-    for batch in range(state.step - epoch * plan.per_epoch, plan.per_epoch):
-        index = order[batch * plan.batch : (batch + 1) * plan.batch]
-        now = estimate(task, state.parameters, index, state.step, plan.weight(state.step).value)
-        gradients, _ = optim.clip(now.gradients, training.clip)
-        state.tally.add(now.numbers(), now.gradients)
-        state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))
-        state.step += 1
-        state.seconds = time.perf_counter() - begun
-        each_step(state)
-        if stop():
-            save(state)
-            raise Interrupted
-        if time.perf_counter() - saved >= 60.0 * training.checkpoint and batch + 1 < plan.per_epoch:
-            save(state)
-            saved = time.perf_counter()
+    first = epoch * plan.per_epoch
+
+    def made(step: int) -> tuple[np.ndarray, Any]:
+        index = order[(step - first) * plan.batch : (step - first + 1) * plan.batch]
+        rows, draws = passes(task, index, step)
+        return index, task.data.train.batch(rows, draws)
+
+    with closing(ahead(made, range(state.step, first + plan.per_epoch))) as batches:
+        for index, x in batches:
+            now = estimate(task, state.parameters, index, state.step, plan.weight(state.step).value, x)
+            gradients, _ = optim.clip(now.gradients, training.clip)
+            state.tally.add(now.numbers(), now.gradients)
+            state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))
+            state.step += 1
+            state.seconds = time.perf_counter() - begun
+            each_step(state)
+            if stop():
+                save(state)
+                raise Interrupted
+            if time.perf_counter() - saved >= 60.0 * training.checkpoint and state.step < first + plan.per_epoch:
+                save(state)
+                saved = time.perf_counter()
 
 
 def finished(task: Task, state: State) -> bool:
