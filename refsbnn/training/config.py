@@ -66,6 +66,8 @@ class Training:
         As in `Network`: 0 keeps every layer's tape, n the input of each n layers.
     chunk : int
         As in `Network`: 0 runs all time steps at once, n that many at a time.
+    monitor : int
+        Firing rates, spreads of r and the bias penalty are recorded in every so many-th step of an epoch.
     checkpoint : float
         Minutes between checkpoints within an epoch; the end of an epoch always saves one.
     keep : int
@@ -91,12 +93,13 @@ class Training:
     backend: str = "numpy"
     recompute: int = 0
     chunk: int = 0
+    monitor: int = 1
     checkpoint: float = 10.0
     keep: int = 2
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        at_least("training", self, 1, "epochs", "batch", "samples", "keep")
+        at_least("training", self, 1, "epochs", "batch", "samples", "monitor", "keep")
         at_least("training", self, 0.0, "rate", "momentum", "weight_decay", "warmup", "factor", "clip", "checkpoint")
         at_least("training", self, 0, "patience", "recompute", "chunk")
         check_choice("training.optimiser", self.optimiser, ("adam", "adamw", "sgd"))

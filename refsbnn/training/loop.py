@@ -181,7 +181,8 @@ def epoch_steps(
 
     with closing(ahead(made, range(state.step, first + plan.per_epoch))) as batches:
         for index, x in batches:
-            now = estimate(task, state.parameters, index, state.step, plan.weight(state.step).value, x)
+            weight, monitored = plan.weight(state.step).value, (state.step - first) % training.monitor == 0
+            now = estimate(task, state.parameters, index, state.step, weight, x, monitored=monitored)
             gradients, _ = optim.clip(now.gradients, training.clip)
             state.tally.add(now.numbers(), now.gradients)
             state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))

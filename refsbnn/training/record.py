@@ -8,8 +8,8 @@ from refsbnn.training.task import Task
 def record(task: Task, state: State, weight: float) -> Row:
     """The row of the epoch whose steps the state's tally has counted; one sampled network scores the validation part.
 
-    A number is the mean over the epoch's steps, but for `kl_weight`, that of the last one, and the validation scores,
-    of the parameters after it.
+    A number is the mean over the epoch's steps, but for penalty, rates and spreads, whose mean is over every
+    `training.monitor`-th, `kl_weight`, that of the last, and the validation scores, of the parameters after it.
     """
     one = type(task.config.evaluation)(samples=1)
     scores = evaluate(task.network, state.parameters, task.data.validation, task.streams, one)

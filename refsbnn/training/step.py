@@ -6,24 +6,26 @@ from typing import Any
 import numpy as np
 
 from refsbnn import elbo
+from refsbnn.layers import Monitor
 from refsbnn.streams import Draws, Purpose
 from refsbnn.training.task import Parameters, Task
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step computed: parts of the loss in nats per example, and the gradients."""
+    """What one step computed: parts of the loss in nats per example, gradients, what the units did if asked."""
 
     loglik: float
     kl: float
-    penalty: float
     correct: float
     gradients: Parameters
-    monitors: list[Any]
+    monitors: list[Monitor]
 
     def numbers(self) -> dict[str, float]:
-        """What the record averages over an epoch: parts of the loss, firing rate and spread of r of each unit layer."""
-        out = {name: getattr(self, name) for name in ("loglik", "kl", "penalty", "correct")}
+        """What the record averages: parts of the loss; penalty, firing rate and spread of r of each unit layer."""
+        out = {name: getattr(self, name) for name in ("loglik", "kl", "correct")}
+        if self.monitors:
+            out["penalty"] = float(np.mean([monitor.penalty for monitor in self.monitors]))
         for i, monitor in enumerate(self.monitors):
             out |= {f"rate.{i}": monitor.rate, f"spread.{i}": monitor.spread}
         return out
@@ -39,11 +41,21 @@ def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, Draws]
     return rows, Draws(task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index)))
 
 
-def estimate(task: Task, parameters: Parameters, index: np.ndarray, step: int, weight: float, x: Any = None) -> Step:
+def estimate(
+    task: Task,
+    parameters: Parameters,
+    index: np.ndarray,
+    step: int,
+    weight: float,
+    x: Any = None,
+    *,
+    monitored: bool = True,
+) -> Step:
     """Loss and gradient estimate on the training examples `index`.
 
     The loss is -loglik + weight * KL + lambda * B, a mean over the batch and over the samples of each example. `x` is
-    the batch, where it has been made before.
+    the batch, where it has been made before; without `monitored` the units are not looked at, which takes passes over
+    all of them.
     """
     examples = task.data.train
     rows, draws = passes(task, index, step)
@@ -54,7 +66,6 @@ def estimate(task: Task, parameters: Parameters, index: np.ndarray, step: int, w
     kl, kl_gradients = task.network.kl(parameters)
     for key, g in kl_gradients.items():
         gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
-    monitors = task.network.monitors(tape)
-    bias = float(np.mean([record.penalty for record in monitors]))
+    monitors = task.network.monitors(tape) if monitored else []
     correct = float((logits.argmax(axis=1) == examples.labels[rows]).mean())
-    return Step(float(loglik.mean()), kl, bias, correct, gradients, monitors)
+    return Step(float(loglik.mean()), kl, correct, gradients, monitors)

@@ -27,6 +27,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.count = 0
+        self.counts: dict[str, int] = {}
         self.sums: dict[str, float] = {}
         self.gradients: Parameters = {}
         self.squares: dict[str, float] = {}
@@ -36,6 +37,7 @@ class Tally:
         self.count += 1
         for name, value in numbers.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
         for key in filter(recorded, gradients):
             g = gradients[key]
             if key in self.gradients:
@@ -45,8 +47,8 @@ class Tally:
             self.squares[key] = self.squares.get(key, 0.0) + squares(g)
 
     def means(self) -> dict[str, float]:
-        """The mean of each number over the steps."""
-        return {name: total / self.count for name, total in self.sums.items()}
+        """The mean of each number over the steps that gave it."""
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
 
     def ratios(self) -> dict[str, float]:
         """Signal-to-noise of the gradient of each matrix of weights, estimated over the steps.
@@ -63,12 +65,13 @@ class Tally:
 
     def facts(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the arrays of `gradients`."""
-        return {"count": self.count, "sums": self.sums, "squares": self.squares}
+        return {"count": self.count, "counts": self.counts, "sums": self.sums, "squares": self.squares}
 
     @classmethod
     def restored(cls, facts: dict[str, Any], gradients: Iterable[tuple[str, np.ndarray]]) -> "Tally":
         """The tally whose `facts` and gradients a checkpoint kept."""
         out = cls()
-        out.count, out.sums, out.squares = facts["count"], dict(facts["sums"]), dict(facts["squares"])
+        out.count, out.counts = facts["count"], dict(facts["counts"])
+        out.sums, out.squares = dict(facts["sums"]), dict(facts["squares"])
         out.gradients = dict(gradients)
         return out

@@ -73,6 +73,24 @@ def test_the_gradient_is_that_of_the_whole_objective(run):
         np.testing.assert_array_equal(g, by_hand[key])
 
 
+def test_units_are_looked_at_every_so_many_steps():
+    """With batches of 256 an epoch has 4 steps; every third are its first and its last. Nothing else changes."""
+    options = [*SMALL, "training.batch=256", "training.epochs=1"]
+    rows, rates = [], []
+    for every in (1, 3):
+        task, seen = prepare(load("digits_binary", [*options, f"training.monitor={every}"])), []
+
+        def note(state, seen=seen):
+            seen.append(state.tally.sums["rate.0"])
+
+        rows.append(train(task, each_step=note).history[0])
+        rates.append(np.diff([0.0, *seen]))
+    np.testing.assert_array_equal(rates[1][1:3], 0.0)
+    np.testing.assert_allclose(rows[1]["rate.0"], (rates[0][0] + rates[0][3]) / 2, rtol=1e-12)  # sums of differences
+    for key in ("loglik", "train_accuracy", "validation_nll", "snr.1.dense.mu"):
+        assert rows[0][key] == rows[1][key]
+
+
 def test_several_samples_are_the_mean_over_their_draws():
     task = prepare(load("digits_binary", [*SMALL, "training.samples=2"]))
     w, index = task.network.initial(task.streams), np.array([3, 11])

@@ -28,7 +28,14 @@ RUN = ["training.epochs=3", "training.batch=256", "model.hidden=[9]", "evaluatio
 KINDS = {
     "numpy": ["digits_binary", *RUN],
     "numba": ["digits_binary", *RUN, "training.backend=numba", "training.optimiser=adamw", "training.weight_decay=0.1"],
-    "spiking": ["digits_spiking", *RUN, "data.steps=3", "training.optimiser=sgd", "model.units.member='gr(tau=1,K=2)'"],
+    "spiking": [
+        "digits_spiking",
+        *RUN,
+        "data.steps=3",
+        "training.optimiser=sgd",
+        "training.monitor=3",
+        "model.units.member='gr(tau=1,K=2)'",
+    ],
     "patience": ["digits_binary", *RUN, "training.patience=1", "training.rate=1.0", "training.clip=0.1"],
 }
 
