@@ -32,6 +32,7 @@ FRAMEWORKS = {
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("cifar", "compile_cifar")},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("shd", "compile_shd", "plain_shd")},
     **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},
+    "validation/benchmarks/batchnorm_network.py": {"torch"},
     "refsbnn/classifier.py": {"sklearn"},
     "validation/conformance/adapters/pytorch.py": {"torch"},
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},

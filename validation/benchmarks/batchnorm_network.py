@@ -1,0 +1,234 @@
+"""The network of a configuration in PyTorch: point weights, deterministic spikes with surrogate slopes, batch norm.
+
+It is built from the layer descriptions that `refsbnn train` builds its network from, begins with the same weights, and
+keeps each parameter in the same layout. Values go through it with time and batch on one axis, (steps * batch, ...), so
+that linear maps and their normalisation take all steps at once; images lie in memory channels last.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from refsbnn import estimators
+from refsbnn.estimators.outside import Surrogate
+from refsbnn.events import Events
+from refsbnn.layers import LIF, AveragePool, Conv2d, Flatten, LeakyReadout, MaxPool, Residual, SampledReadout, Spike
+from refsbnn.layers.chain import Stage, connect
+from refsbnn.layers.linear import Linear
+from refsbnn.streams import Streams
+
+SCALE = 10.0  # of the surrogate slope, where the configuration names no fast sigmoid
+
+
+class Step(torch.autograd.Function):
+    """z = 1[r > 0] with the slope of a fast sigmoid (theory 2.17)."""
+
+    @staticmethod
+    def forward(ctx: Any, r: Tensor, scale: float) -> Tensor:
+        """Spikes in {0, 1}."""
+        ctx.save_for_backward(r)
+        ctx.scale = scale
+        return (r > 0).to(r.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Gradient of r; none of the scale."""
+        (r,) = ctx.saved_tensors
+        return gradients[0] / (1.0 + ctx.scale * r.abs()).square(), None
+
+
+def scale_of(member: str) -> float:
+    """The scale of a layer's surrogate slope.
+
+    Examples
+    --------
+    >>> scale_of("fast-sigmoid(scale=5)"), scale_of("agr(tau=0.5)")
+    (5.0, 10.0)
+    """
+    own = estimators.get(member)
+    return own.scale if isinstance(own, Surrogate) and own.kind == "fast-sigmoid" else SCALE
+
+
+class Weighted(nn.Module):
+    """A dense or convolutional layer; with a normalisation behind it, it has no bias of its own."""
+
+    def __init__(self, stage: Stage, streams: Streams, normalise: bool) -> None:
+        super().__init__()
+        layer = stage.layer
+        assert isinstance(layer, Linear)
+        weights = layer.initial(stage.place, streams)
+        self.layer, self.norm = layer, None
+        self.mu = nn.Parameter(torch.from_numpy(weights["mu"]).float())
+        self.bias_mu = None if normalise else nn.Parameter(torch.from_numpy(weights["bias_mu"]).float())
+        if normalise:
+            self.norm = nn.BatchNorm2d(layer.out) if isinstance(layer, Conv2d) else nn.BatchNorm1d(layer.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pre-activations."""
+        layer, mu = self.layer, self.mu
+        if layer.zero_mean:
+            mu = mu - mu.mean(dim=tuple(range(1, mu.ndim)), keepdim=True)  # theory 3.7
+        if isinstance(layer, Conv2d):
+            m = functional.conv2d(x, mu.permute(0, 3, 1, 2), self.bias_mu, layer.stride, layer.padding)
+        else:
+            m = functional.linear(x, mu, self.bias_mu)
+        return m if self.norm is None else self.norm(m)
+
+
+class Units(nn.Module):
+    """Binary units. `rate` is the share of ones in the last pass."""
+
+    def __init__(self, layer: Spike) -> None:
+        super().__init__()
+        self.scale, self.bipolar, self.rate = scale_of(layer.member), layer.domain == "bipolar", torch.zeros(())
+
+    def forward(self, m: Tensor) -> Tensor:
+        """Values in the units' domain."""
+        z = Step.apply(m, self.scale)
+        self.rate = z.detach().mean()
+        return 2.0 * z - 1.0 if self.bipolar else z  # theory 1.4
+
+
+class Neurons(nn.Module):
+    """LIF neurons, as `refsbnn.reference.lif` without noise. `rate` is as in `Units`."""
+
+    def __init__(self, stage: Stage, streams: Streams) -> None:
+        super().__init__()
+        layer = stage.layer
+        assert isinstance(layer, LIF)
+        weights = layer.initial(stage.place, streams)
+        self.layer, self.steps = layer, stage.place.input.steps or 1
+        self.scale, self.rate = scale_of(layer.member), torch.zeros(())
+        self.recurrent_mu = None
+        if layer.recurrent:
+            self.recurrent_mu = nn.Parameter(torch.from_numpy(weights["recurrent_mu"]).float())
+
+    def forward(self, m: Tensor) -> Tensor:
+        """Spikes of all steps."""
+        beta, theta = self.layer.beta, self.layer.theta
+        currents = m.split(len(m) // self.steps)
+        membrane = currents[0]
+        spikes = [Step.apply(membrane - theta, self.scale)]
+        for own in currents[1:]:
+            z = spikes[-1]
+            current = own if self.recurrent_mu is None else torch.addmm(own, z, self.recurrent_mu.t())
+            lowered = z if self.layer.reset_gradient else z.detach()
+            if self.layer.reset == "hard":
+                membrane = torch.addcmul(current, membrane, 1.0 - lowered, value=beta)  # theory 3.9
+            else:
+                membrane = current + beta * membrane - theta * lowered  # theory 3.10
+            spikes.append(Step.apply(membrane - theta, self.scale))
+        out = torch.cat(spikes)
+        self.rate = out.detach().mean()
+        return out
+
+
+class Branch(nn.Module):
+    """A residual block: the stream plus its branch (theory 3.8)."""
+
+    def __init__(self, stage: Stage, streams: Streams, normalise: bool) -> None:
+        super().__init__()
+        layer = stage.layer
+        assert isinstance(layer, Residual)
+        stages = connect(layer.branch, stage.place.input, stage.place.index)
+        self.branch = nn.Sequential(*(module_of(own, streams, normalise) for own in stages))
+        self.scale = layer.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The stream after the block."""
+        return x + self.scale * self.branch(x)
+
+
+class Readout(nn.Module):
+    """The leaky integrator without spikes (theory 3.13), as `refsbnn.reference.readout`."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        layer, steps = stage.layer, stage.place.input.steps or 1
+        assert isinstance(layer, LeakyReadout)
+        age = torch.arange(steps)[:, None] - torch.arange(steps)
+        self.decay = torch.where(age >= 0, layer.beta ** age.clamp(min=0).double(), 0.0)
+        self.reduce, self.steps = layer.reduce, steps
+
+    def forward(self, m: Tensor) -> Tensor:
+        """The mean, largest or last membrane of each class."""
+        membrane = torch.tensordot(self.decay.to(m.dtype), m.unflatten(0, (self.steps, -1)), 1)
+        if self.reduce == "mean":
+            return membrane.mean(0)
+        return membrane[-1] if self.reduce == "last" else membrane.max(0).values
+
+
+class Channels(nn.Module):
+    """Images to vectors, in the order of channels-last arrays."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(rows, features)."""
+        return x.movedim(1, -1).flatten(1) if x.ndim == 4 else x
+
+
+def module_of(stage: Stage, streams: Streams, normalise: bool) -> Any:
+    """The layer of a stage as a module."""
+    layer = stage.layer
+    if isinstance(layer, Linear):
+        return Weighted(stage, streams, normalise)
+    if isinstance(layer, Residual):
+        return Branch(stage, streams, normalise)
+    if isinstance(layer, Spike):
+        return Units(layer)
+    if isinstance(layer, LIF):
+        return Neurons(stage, streams)
+    if isinstance(layer, LeakyReadout):
+        return Readout(stage)
+    if isinstance(layer, MaxPool):
+        return nn.MaxPool2d(layer.size, layer.stride)
+    if isinstance(layer, AveragePool):
+        return nn.AvgPool2d(layer.size, layer.stride)
+    if isinstance(layer, Flatten):
+        return Channels()
+    if isinstance(layer, SampledReadout):
+        return nn.Identity()  # beside point weights the outputs are the means
+    raise NotImplementedError(f"no module stands for {layer.kind}")
+
+
+class Peer(nn.Module):
+    """The network in float32; a batch as `refsbnn.network.Network` takes it goes in, logits come out.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        Of a `refsbnn.network.Network`.
+    streams : Streams
+        What that network draws its initial weights from.
+    normalise : bool
+        Whether a batch norm follows each linear map but the readout's.
+    """
+
+    def __init__(self, stages: Sequence[Stage], streams: Streams, normalise: bool = True) -> None:
+        super().__init__()
+        readout = max(i for i, stage in enumerate(stages) if isinstance(stage.layer, Linear))
+        modules = [module_of(stage, streams, normalise and i != readout) for i, stage in enumerate(stages)]
+        self.stages = nn.Sequential(*modules)
+        self.timed = stages[0].place.input.steps is not None
+
+    def forward(self, x: np.ndarray | Events) -> Tensor:
+        """Logits (batch, classes)."""
+        values = torch.as_tensor(np.asarray(x), dtype=next(self.parameters()).dtype)
+        if self.timed:
+            values = values.flatten(0, 1)
+        return self.stages(values.movedim(-1, 1) if values.ndim == 4 else values)
+
+    def rates(self) -> list[float]:
+        """Firing rate of each layer of units in the last pass."""
+        return [float(module.rate) for module in self.modules() if isinstance(module, Units | Neurons)]
+
+    def groups(self, decay: float) -> list[dict[str, Any]]:
+        """The parameters for an optimiser: weight decay is for weights and biases, not for gains and offsets."""
+        kinds = nn.BatchNorm1d | nn.BatchNorm2d
+        norms = [p for module in self.modules() if isinstance(module, kinds) for p in module.parameters()]
+        apart = {id(p) for p in norms}
+        rest = [p for p in self.parameters() if id(p) not in apart]
+        return [{"params": rest, "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}]
