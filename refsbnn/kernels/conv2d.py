@@ -118,7 +118,8 @@ def backward(
         for name, g in (("dm", dm), ("dv", dv))
     )
     if isinstance(values, Spikes):
-        sums = batch.spike_weight_gradients(values.words, dm, dv, grid)
+        halves = 1 if domain == "bipolar" else 2  # the square of -1 and 1 tells nothing of the spikes
+        sums = batch.spike_weight_gradients(values.words, dm, dv, grid, halves)
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
             ones = np.ones((len(dm), grid.height * grid.width), mu.dtype)

@@ -63,8 +63,8 @@ def real_forward(x, x2, columns, grid, offset):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def spike_weight_gradients(words, dm, dv, grid):
-    """(2, patch, out): sums over images and positions of spike times gradient."""
+def spike_weight_gradients(words, dm, dv, grid, halves):
+    """(2, patch, out): sums over images and positions of spike times gradient; with one half, only those of dm."""
     size, half, positions = grid.kh * grid.kw * grid.channels, padded(grid.out), grid.rows * grid.columns
     images, patch_count, row_count = len(words), -(-size // WORD), -(-positions // WORD)
     shards = min(SHARDS, images)
@@ -78,7 +78,7 @@ def spike_weight_gradients(words, dm, dv, grid):
         for image in range(shard * images // shards, (shard + 1) * images // shards):
             patches(words[image], grid, patch_words)
             gather_gradient(dm[image], dv[image], half, gradient)
-            spike_weight_gradient(gradient, 2 * half, patch_words, scratch, table, sums)
+            spike_weight_gradient(gradient, halves * half // LANES, 2 * half, patch_words, scratch, table, sums)
         parts[shard] = sums
     total = sum_parts(parts)
     result = np.empty((2, size, grid.out), dm.dtype)

@@ -67,11 +67,11 @@ def spike_sums(tables, blocks, patch_words, sums):
 
 
 @njit(cache=True)
-def spike_weight_gradient(gradient, width, patch_words, scratch, table, sums):
+def spike_weight_gradient(gradient, blocks, width, patch_words, scratch, table, sums):
     """sums[block, patch entry, lane] += sum over positions of spike times gradient, by table.
 
     Here the bits run along positions: 64 positions make a word of each patch entry, and the table holds sums of rows
-    of the gradient, a (positions, width) matrix.
+    of the gradient, a (positions, width) matrix, of which the first `blocks` sixteens of columns are wanted.
     scratch : (ceil(positions / 64), 64 * patch words) uint64; table : TABLE floats.
     """
     words, positions = patch_words.shape
@@ -83,7 +83,7 @@ def spike_weight_gradient(gradient, width, patch_words, scratch, table, sums):
             block[:count] = patch_words[q, start : start + count]
             block[count:] = 0
             transpose(block)
-    for block in range(width // LANES):
+    for block in range(blocks):
         for start in range(0, positions, WORD):
             build_table(gradient, start * width + block * LANES, width, positions - start, table, 0)
             add_products(table, 0, scratch[start // WORD], entries, sums, block * entries * LANES)
