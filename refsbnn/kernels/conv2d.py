@@ -82,7 +82,7 @@ def forward(
         x2, _ = square(values, domain, variance)
         moments = batch.real_forward(values, x2, layout.columns, grid, offset)
     else:
-        scale = np.ones(2, mu.dtype)
+        scale = np.array([1, given is not None], mu.dtype)
         if domain == "bipolar":  # sum of w (2 z - 1) = 2 sum w z - sum w, both over the pixels inside the image
             inside = sums_inside(layout.columns, grid)
             offset = offset + np.array([-1, 1], mu.dtype)[:, None, None] * inside
@@ -118,7 +118,8 @@ def backward(
         for name, g in (("dm", dm), ("dv", dv))
     )
     if isinstance(values, Spikes):
-        halves = 1 if domain == "bipolar" else 2  # the square of -1 and 1 tells nothing of the spikes
+        # The square of -1 and 1 tells nothing of the spikes, and point weights have no variances.
+        halves = 1 if domain == "bipolar" or given is None else 2
         sums = batch.spike_weight_gradients(values.words, dm, dv, grid, halves)
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
@@ -130,7 +131,7 @@ def backward(
     dx = None
     if input_gradient:
         layout = filters(mu, sigma2, stride)
-        dx = input_gradients(dm, dv, values, layout, grid, domain, variance)
+        dx = input_gradients(dm, dv, values, layout, grid, domain, variance, given is None)
         dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
     gradients = LinearGradients(
         dx,
@@ -148,16 +149,17 @@ def input_gradients(
     grid: Grid,
     domain: str,
     variance: str,
+    point: bool,
 ) -> np.ndarray:
     """The gradient of x (theory 3.3): (images, height width in)."""
 
     def through(begin: int, depth: int) -> np.ndarray:
         return batch.input_gradients(dm, dv, layout.turned, layout.minimal, grid, begin, depth)
 
-    if (domain, variance) == ("binary", "linear"):  # dx2 = 1: means and variances in one product
+    if (domain, variance) == ("binary", "linear") and not point:  # dx2 = 1: means and variances in one product
         return through(0, 2 * layout.half)
     dx = through(0, layout.half)
-    if (domain, variance) == ("bipolar", "linear"):
+    if point or (domain, variance) == ("bipolar", "linear"):
         return dx
     if isinstance(states, Spikes):
         states = unpack(states).reshape(dx.shape).astype(dx.dtype)

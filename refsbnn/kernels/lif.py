@@ -125,7 +125,8 @@ def backward(
     width = matrix.padded(gm.shape[2])
     weights = () if recurrent is None else tuple(padded_square(part, width) for part in dense.present(*recurrent))
     mu_rows, sigma2_rows = (*weights, *[np.zeros(0, M.dtype)] * 2)[:2]
-    options = (*(M.dtype.type(n) for n in (beta, theta, 1)), reset == "hard", accumulate, reset_gradient)
+    numbers = (*(M.dtype.type(n) for n in (beta, theta, 1)), slopes.floor(M.dtype))
+    options = (*numbers, reset == "hard", accumulate, reset_gradient)
     arrays = (g.reshape(flat), M.reshape(flat), V.reshape(gv.shape), h.reshape(flat), k)
     first = check_before(tape.before, M, h.dtype, point)
     back = np.zeros((0 if tape.before is None else 3, *gm.shape[1:]), M.dtype)

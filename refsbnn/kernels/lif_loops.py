@@ -20,7 +20,7 @@ from refsbnn.kernels.simd import (
     store,
     store_less,
 )
-from refsbnn.kernels.slopes import own_slope
+from refsbnn.kernels.slopes import cut, own_slope
 from refsbnn.kernels.sparse import WIDE, add_rows
 
 SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
@@ -157,25 +157,26 @@ def _values_of(
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def gradients(
-    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, floor, hard, accumulate,
     reset_gradient, M0, V0, h0, after, gm, gv, before,
 ):  # fmt: skip
     """Gradients of the currents of arrays (T, batch, units), a shard of samples a task.
 
     The slopes follow a rule (kind, a, b0, b1) or are given as `k`; `direct` is what else depends on V, or of no steps;
     `mu` and `sigma2` are flat (width, width), or empty. M0, V0 and h0 as in `spikes`; `after` and `before` (3, batch,
-    units), or empty, are what comes from the step after the last and what goes to the state before the first.
+    units), or empty, are what comes from the step after the last and what goes to the state before the first. `floor` as
+    in `slopes.floor`.
     """
     for shard in prange((g.shape[1] + SHARD - 1) // SHARD):
         _gradients_of(
-            g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+            g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, floor, hard, accumulate,
             reset_gradient, M0, V0, h0, after, gm, gv, before, shard * SHARD,
         )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
 def _gradients_of(
-    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, hard, accumulate,
+    g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, floor, hard, accumulate,
     reset_gradient, M0, V0, h0, after, gm, gv, before, first,
 ):  # fmt: skip
     T, batch, units = g.shape
@@ -220,6 +221,7 @@ def _gradients_of(
                     inverse = ones / sqrt(spread)
                     r = r * inverse
                 c = (load(at_g, from_g + i) + load(dz, at + i)) * own_slope(at_k, from_k + i, z, r, kind, a, b0, b1)
+                c = cut(c, floor)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 keep = decay * (ones - z) if hard else decay
                 store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12

@@ -65,6 +65,15 @@ def make(kind: int, a: float = 0.0, b0: float = 0.0, b1: float = 0.0) -> Rule:
     return Rule(kind, np.float32(a), np.float32(b0), np.float32(b1))
 
 
+def floor(dtype: np.dtype) -> Any:
+    """What counts as zero in g w f(r), of a float type.
+
+    Far in the tail it falls below the type's smallest normal number, and processors take a hundred times as long for
+    numbers there; 2^14 above it, products with weights do not get there either.
+    """
+    return np.finfo(dtype).tiny * dtype.type(2**14)
+
+
 def inline_rule(h: np.ndarray, dtype: np.dtype, member: estimators.Member, noise: Noise) -> Rule:
     """The rule that a float32 kernel evaluates for spikes h as it goes; kind GIVEN where it needs `slopes` instead."""
     found = rule(member, noise) if dtype == np.float32 and h.dtype == np.uint8 else None
@@ -107,6 +116,14 @@ def slopes(
     r = (m.astype(np.float64) - theta) / np.sqrt(live)
     k[...] = member.slope(np.asarray(h, np.float64), r, noise, u=np.asarray(u, np.float64), extra=extra)
     return k
+
+
+@njit(cache=True, error_model="numpy")
+def cut(c, floor):
+    """Sixteen numbers, zero where their size is below the floor."""
+    zero = splat(floor - floor)
+    size = select_less(c, zero, zero - c, c)
+    return select_less(size, splat(floor), zero, c)
 
 
 @njit(cache=True, error_model="numpy")

@@ -91,7 +91,8 @@ def backward(
     k = slopes.slopes(h, m, v, 0.0, estimators.get(member), noises.get(noise), u, extra)
     dm, dv = np.empty_like(m), np.empty_like(m)
     gain = m.dtype.type(2 if domain == "bipolar" else 1)  # theory 1.4: dy = 2 dz
-    _chain(g.reshape(-1), k.reshape(-1), m.reshape(-1), v.reshape(-1), gain, dm.reshape(-1), dv.reshape(-1))
+    floor = slopes.floor(m.dtype)
+    _chain(g.reshape(-1), k.reshape(-1), m.reshape(-1), v.reshape(-1), gain, floor, dm.reshape(-1), dv.reshape(-1))
     return dm, None if point else dv
 
 
@@ -160,18 +161,18 @@ def _sample(m, v, u, kind, tau, gaussian, h):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _chain(g, k, m, v, gain, dm, dv):
+def _chain(g, k, m, v, gain, floor, dm, dv):
     """dm = g k / s and dv = -g k r / (2 s^2) of flat arrays (theory 3.2), zero where v = 0 (theory 3.17)."""
     for task in prange((len(m) + CHUNK - 1) // CHUNK):
-        _chain_chunk(g, k, m, v, gain, dm, dv, task * CHUNK, min((task + 1) * CHUNK, len(m)))
+        _chain_chunk(g, k, m, v, gain, floor, dm, dv, task * CHUNK, min((task + 1) * CHUNK, len(m)))
 
 
 @njit(cache=True, error_model="numpy")
-def _chain_chunk(g, k, m, v, gain, dm, dv, first, last):
+def _chain_chunk(g, k, m, v, gain, floor, dm, dv, first, last):
     """Units first to last; the last, partial vector goes through a padded copy."""
     pg, pk, pm, pv, pdm, pdv = address(g), address(k), address(m), address(v), address(dm), address(dv)
     for i in range(first, last - LANES + 1, LANES):
-        a, b = _chain_vector(load(pg, i), load(pk, i), load(pm, i), load(pv, i), gain)
+        a, b = _chain_vector(load(pg, i), load(pk, i), load(pm, i), load(pv, i), gain, floor)
         store(pdm, i, a)
         store(pdv, i, b)
     rest = (last - first) % LANES
@@ -181,7 +182,8 @@ def _chain_chunk(g, k, m, v, gain, dm, dv, first, last):
         for j in range(rest):
             row[j], row[LANES + j] = g[i + j], k[i + j]
             row[2 * LANES + j], row[3 * LANES + j] = m[i + j], v[i + j]
-        a, b = _chain_vector(load(row, 0), load(row, LANES), load(row, 2 * LANES), load(row, 3 * LANES), gain)
+        inputs = load(row, 0), load(row, LANES), load(row, 2 * LANES), load(row, 3 * LANES)
+        a, b = _chain_vector(*inputs, gain, floor)
         store(row, 4 * LANES, a)
         store(row, 5 * LANES, b)
         for j in range(rest):
@@ -189,9 +191,9 @@ def _chain_chunk(g, k, m, v, gain, dm, dv, first, last):
 
 
 @njit(cache=True, error_model="numpy")
-def _chain_vector(g, k, m, v, gain):
+def _chain_vector(g, k, m, v, gain, floor):
     zero, minus_half = splat(gain - gain), splat(-gain / (gain + gain))
     s = sqrt(v)
-    dm = splat(gain) * g * k / s
+    dm = slopes.cut(splat(gain) * g * k, floor) / s
     dv = minus_half * dm * m / v
     return select_less(zero, v, dm, zero), select_less(zero, v, dv, zero)

@@ -68,6 +68,15 @@ def test_agrees_with_the_reference(seed, shape, dtype, density, domain, variance
     for part, exactly, bound in zip(got[1:], truth[1:], bounds[1:], strict=True):
         close(part, exactly, bound, positions)
     assert conv2d.backward(dm, dv, x, *cast[:2], input_gradient=False, **options).x is None
+    # Point weights: the mean's half alone, its sums in the same order, so the same bits.
+    alone, none = conv2d.forward(x, cast[0], None, cast[2], **options)
+    assert none is None
+    assert (alone == m).all()
+    plain = conv2d.backward(dm, None, x, cast[0], None, **options)
+    exact_x = reference.backward(dm.astype(float), None, values, exact[0], None, **options).x
+    close(plain.x, exact_x, spread, 2 * kh * kw * out)
+    for part, same in zip(plain[1:], (got.mu, None, got.bias_mu, None), strict=True):
+        assert part is same is None or (part == same).all()
 
 
 @pytest.mark.parametrize(
