@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """The arguments of the command."""
     out = argparse.ArgumentParser(
         prog="refsbnn train",
-        description="Train a network and score it once on the test split.",
+        description="Train a network and score it, once, on the validation and test splits.",
         epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short. Ctrl-C finishes the step, "
         "saves and exits with 130; the same command with --resume continues, to the same bits.",
     )
@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("config", help=f"a TOML file, or the name of a shipped configuration: {shipped}")
     out.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value, as training.rate=0.01")
     out.add_argument("--out", type=Path, help="folder of the results (default: runs/ and the configuration's name)")
+    out.add_argument(
+        "--no-test", action="store_true", help="leave the test split unscored; `refsbnn evaluate` can score it later"
+    )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
@@ -57,12 +60,14 @@ def main(argv: Sequence[str]) -> int:
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
         return INTERRUPTED
-    test = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
+    scores = {"validation": result.validation}
+    if not arguments.no_test:
+        scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
     files.write_arrays(out / PARAMETERS, result.parameters)
-    files.write_json(out / RESULT, outcome(config, result, test))
-    print(table(config, result, test))
+    files.write_json(out / RESULT, outcome(config, result, scores))
+    print(table(config, result, scores))
     print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
-    print(draw(out, task, result.parameters, result.history, {"validation": result.validation, "test": test}))
+    print(draw(out, task, result.parameters, result.history, scores))
     return DONE
 
 
@@ -104,8 +109,8 @@ def compiling(backend: str) -> AbstractContextManager[None]:
     return cache.told()
 
 
-def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> dict[str, object]:
-    """What result.json holds."""
+def outcome(config: configuration.Config, result: loop.Result, scores: dict[str, Scores]) -> dict[str, object]:
+    """What result.json holds; `scores` are those of each split that was scored."""
     last = result.history[-1]
     return {
         "refsbnn": __version__,
@@ -119,15 +124,14 @@ def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> 
         "steps": result.steps,
         "parameters_of_epoch": result.best or len(result.history),
         "chosen_by": None if result.best is None else config.training.score,
-        "validation": result.validation.as_dict(),
-        "test": test.as_dict(),
+        **{name: each.as_dict() for name, each in scores.items()},
     }
 
 
-def table(config: configuration.Config, result: loop.Result, test: Scores) -> str:
+def table(config: configuration.Config, result: loop.Result, splits: dict[str, Scores]) -> str:
     """The summary that the command prints."""
     lines = [f"{'':<12}{'examples':>9}{'accuracy':>10}{'NLL':>8}{'Brier':>8}{'ECE':>8}"]
-    for name, scores in (("validation", result.validation), ("test", test)):
+    for name, scores in splits.items():
         lines.append(
             f"{name:<12}{scores.examples:>9}{scores.accuracy:>10.2%}{scores.nll:>8.3f}{scores.brier:>8.3f}"
             f"{scores.calibration_error:>8.3f}"

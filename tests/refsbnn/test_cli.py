@@ -46,6 +46,24 @@ def test_train_writes_its_results(tmp_path, capsys):
     assert len((tmp_path / "run/metrics.csv").read_text().splitlines()) == 2
 
 
+def test_no_test_leaves_the_test_split_alone(tmp_path, capsys, monkeypatch):
+    """Only validation is scored and shown; the rest is as without the option, and test can be scored later."""
+    run, command = tmp_path / "run", ["train", "digits_binary", *QUICK, "--out"]
+    with monkeypatch.context() as patch:
+        patch.setattr("refsbnn.training.command.evaluate", None)  # what would score it
+        assert main([*command, str(run), "--no-test"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if "%" in line] == ["validation"]
+    result = json.loads((run / "result.json").read_text())
+    assert "test" not in result
+    assert main(["evaluate", str(run), "--split", "test", "--json", str(tmp_path / "scores.json")]) == 0
+    assert json.loads((tmp_path / "scores.json").read_text())["examples"] == 360
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    whole = json.loads((tmp_path / "whole/result.json").read_text())
+    del whole["test"]
+    assert whole | {"seconds": 0} == result | {"seconds": 0}
+
+
 def test_results_cannot_go_into_a_file(tmp_path, capsys):
     (tmp_path / "run").write_text("mine")
     assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 2
