@@ -21,11 +21,12 @@ class Progress:
         For training; the KL divergence is shown divided by it.
     done : int
         Steps of earlier sessions.
-    stream : file
-        A terminal gets the bar; any other file a line for each epoch.
+    stream : file, optional
+        A terminal gets the bar; any other file a line for each epoch. Standard error if not given.
     """
 
-    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO | None = None) -> None:
+        stream = sys.stderr if stream is None else stream  # what it is now: it may have been redirected
         self.examples, self.stream, self.validation = examples, stream, ""
         self.bar = tqdm(
             total=steps, initial=done, unit="step", disable=not stream.isatty(), file=stream, mininterval=SECONDS

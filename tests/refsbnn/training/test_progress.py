@@ -1,6 +1,9 @@
 """What a run shows: on a terminal a bar that moves with the steps; in a file a line an epoch."""
 
 import io
+import sys
+
+import pytest
 
 from refsbnn.training.config import load
 from refsbnn.training.loop import Plan, train
@@ -33,3 +36,10 @@ def test_a_file_gets_a_line_an_epoch() -> None:
     lines = shown(io.StringIO()).splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
     assert all(part in lines[1] for part in ("loglik -", "KL/N", "accuracy", "validation", "rate 0."))
+
+
+def test_standard_error_is_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one of the import, which may be closed."""
+    now = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", now)
+    assert Progress(1, 1).stream is now
