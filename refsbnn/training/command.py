@@ -1,6 +1,5 @@
 """`refsbnn train`: a configuration in, a folder with the record, the parameters and the scores out."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from refsbnn import __version__
-from refsbnn.cli import DONE, INTERRUPTED
+from refsbnn.cli import DONE, INTERRUPTED, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
 from refsbnn.training import checkpoint, files, loop
@@ -24,9 +23,9 @@ from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The arguments of the command."""
-    out = argparse.ArgumentParser(
+    out = Parser(
         prog="refsbnn train",
         description="Train a network and score it, once, on the validation and test splits.",
         epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short. Ctrl-C finishes the step, "
@@ -34,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
     )
     shipped = ", ".join(configuration.shipped())
     out.add_argument("config", help=f"a TOML file, or the name of a shipped configuration: {shipped}")
-    out.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value, as training.rate=0.01")
+    out.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="replaces a value, as training.rate=0.01"
+    )
     out.add_argument("--out", type=Path, help="folder of the results (default: runs/ and the configuration's name)")
     out.add_argument(
         "--no-test", action="store_true", help="leave the test split unscored; `refsbnn evaluate` can score it later"

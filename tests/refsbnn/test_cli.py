@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from refsbnn.cli import main
+from refsbnn.cli import COMMANDS, main
 
 QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
 
@@ -31,6 +31,31 @@ def test_a_users_mistake_is_one_line(argv, capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("refsbnn: error: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_option_is_one_line(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--nonsense"])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"refsbnn {command}: error: ")
+    assert told.count("\n") == 1
+    assert f"refsbnn {command} --help" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example: refsbnn {command} " in capsys.readouterr().out
+
+
+def test_a_missing_argument_is_named_and_no_other(capsys):
+    with pytest.raises(SystemExit):
+        main(["train"])
+    assert "required: config;" in capsys.readouterr().err
 
 
 def test_train_writes_its_results(tmp_path, capsys):
@@ -72,6 +97,7 @@ def test_results_cannot_go_into_a_file(tmp_path, capsys):
 
 def test_the_installed_command_exits_with_the_code():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from refsbnn.cli import main; sys.exit(main(['nope']))"], check=False
+        [sys.executable, "-c", "import sys; from refsbnn.cli import COMMANDS, main; sys.exit(main(['nope']))"],
+        check=False,
     )
     assert done.returncode == 2
