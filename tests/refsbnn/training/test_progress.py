@@ -32,6 +32,15 @@ def test_a_bar_moves_with_the_steps() -> None:
         assert part in text
 
 
+def test_the_numbers_fit_80_columns() -> None:
+    """A terminal cuts what does not fit; these are as long as numbers of three digits get."""
+    progress = Progress(1, 1, stream=Terminal())
+    progress.validation = ", validation 100.0%"
+    means = {"loglik": -2.345, "kl": 12.34, "penalty": 56.78, "correct": 1.0, "rate.0": 0.5}
+    assert len(progress.numbers(means)) <= 80
+    progress.close()
+
+
 def test_a_file_gets_a_line_an_epoch() -> None:
     lines = shown(io.StringIO()).splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
