@@ -58,12 +58,15 @@ def main(argv: Sequence[str]) -> int:
     print(task.network.summary(), flush=True)
     try:
         result = trained(task, state, out)
+        scores = {"validation": result.validation}
+        if not arguments.no_test:
+            scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
         return INTERRUPTED
-    scores = {"validation": result.validation}
-    if not arguments.no_test:
-        scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
+    except KeyboardInterrupt:
+        say(f"stopped at once; the same command with --resume continues from the newest checkpoint in {out}")
+        return INTERRUPTED
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
     print(table(config, result, scores))
