@@ -1,8 +1,10 @@
 """The command `refsbnn`. Sub-commands are imported when they run, so that --help is there at once."""
 
+import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
@@ -69,6 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for a mistake, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def complain(message: str) -> int:

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import scipy
 from tqdm import tqdm
 
 import refsbnn
+from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from validation import claims
 from validation.claims.curves import Figure
@@ -26,21 +26,14 @@ from validation.report.table import count, table
 EXAMPLE = "example: refsbnn audit --quick --json audit/report.json"
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def _seed(text: str) -> int:
     if not text.isdigit() or int(text) >= 2**64:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; expected a whole number from 0 to 2^64-1")
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="refsbnn audit",
         description="Hold every claim to exact numbers: print one row per check, write the report as one HTML page.",
         epilog=EXAMPLE,

@@ -55,7 +55,9 @@ def read(root: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
             parts = [one(folder / f"{name}{end}") for name in names]
             x = np.concatenate([part[0] for part in parts]).reshape(-1, COLOURS, SIDE, SIDE)
             return np.ascontiguousarray(x.transpose(0, 2, 3, 1)), np.concatenate([part[1] for part in parts])
-    raise InputError(f"{root} has neither {PYTHON} nor {BINARY}; they are at {ADDRESS}, see docs/data.md")
+    raise InputError(
+        f"data.root is {str(root)!r}, which has neither {PYTHON} nor {BINARY}; they are at {ADDRESS}, see docs/data.md"
+    )
 
 
 def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:

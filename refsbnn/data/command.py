@@ -1,11 +1,11 @@
 """`refsbnn data`: fetch data sets where there is a network, check them, bin them for later runs."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from refsbnn.cli import Parser
 from refsbnn.data import official
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.event_sets import SETS
@@ -24,9 +24,9 @@ COUNTS = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The arguments of the command."""
-    out = argparse.ArgumentParser(
+    out = Parser(
         prog="refsbnn data",
         description="prepare: fetch what is missing, check it, bin it for later runs. verify: check what is there.",
         epilog="example: refsbnn data prepare shd --root ~/data --steps 100 --bin-ms 14",

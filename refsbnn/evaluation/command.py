@@ -1,6 +1,5 @@
 """`refsbnn evaluate`: the folder of a run in; scores, firing rates and synaptic operations out."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from refsbnn import __version__
+from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from refsbnn.evaluation.report import passes
 from refsbnn.figures import style
@@ -17,9 +17,9 @@ from refsbnn.run import Run
 from refsbnn.training.files import write_json
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The arguments of the command."""
-    out = argparse.ArgumentParser(
+    out = Parser(
         prog="refsbnn evaluate",
         description="Score a trained network: mean weights, one sampled network, the average over many.",
         epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json",

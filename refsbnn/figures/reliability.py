@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from refsbnn.evaluation.scores import Reliability
-from refsbnn.figures.style import COLOURS, INK, QUIET, axes
+from refsbnn.figures.style import COLOURS, QUIET, axes
 
 
 def diagram(bins: Mapping[str, Reliability]) -> Any:
@@ -27,16 +27,13 @@ def diagram(bins: Mapping[str, Reliability]) -> Any:
     for (above, below), (title, each) in zip(panels.T, bins.items(), strict=True):
         size = len(each.count)
         middle, held = (np.arange(size) + 0.5) / size, each.count > 0
-        above.set_title(title)
+        above.set_title(f"{title}, ECE {100 * each.error:.1f} %")
         above.plot([0, 1], [0, 1], color=QUIET, linewidth=1.0, linestyle="--", label="calibrated")
         above.bar(middle[held], each.accuracy[held], 0.92 / size, color=COLOURS[0], alpha=0.85, label="accuracy")
         above.plot(
             each.confidence[held], each.accuracy[held], "o", color=COLOURS[1], markersize=3.5, clip_on=False,
             label="mean confidence",
         )  # fmt: skip
-        above.text(
-            0.04, 0.95, f"ECE {100 * each.error:.1f} %", transform=above.transAxes, va="top", color=INK, fontsize=9
-        )
         above.set_ylim(0, 1.02)
         above.set_xlim(0, 1)
         below.bar(middle, each.count, 0.92 / size, color=QUIET)

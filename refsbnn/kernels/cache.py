@@ -56,8 +56,9 @@ class _Line(event.Listener):
 
 
 @contextmanager
-def told(stream: TextIO = sys.stderr) -> Iterator[None]:
-    """Inside, compilation shows on `stream`; nothing shows where all kernels come from the cache."""
+def told(stream: TextIO | None = None) -> Iterator[None]:
+    """Inside, compilation shows on `stream`, or standard error; nothing shows where all kernels come from the cache."""
+    stream = sys.stderr if stream is None else stream
     line = _Line(stream)
     with event.install_listener("numba:compile", line):
         yield

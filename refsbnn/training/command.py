@@ -1,6 +1,5 @@
 """`refsbnn train`: a configuration in, a folder with the record, the parameters and the scores out."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from refsbnn import __version__
-from refsbnn.cli import DONE, INTERRUPTED
+from refsbnn.cli import DONE, INTERRUPTED, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
 from refsbnn.training import checkpoint, files, loop
@@ -24,18 +23,23 @@ from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The arguments of the command."""
-    out = argparse.ArgumentParser(
+    out = Parser(
         prog="refsbnn train",
-        description="Train a network and score it once on the test split.",
+        description="Train a network and score it, once, on the validation and test splits.",
         epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short. Ctrl-C finishes the step, "
         "saves and exits with 130; the same command with --resume continues, to the same bits.",
     )
     shipped = ", ".join(configuration.shipped())
     out.add_argument("config", help=f"a TOML file, or the name of a shipped configuration: {shipped}")
-    out.add_argument("overrides", nargs="*", metavar="key=value", help="replaces a value, as training.rate=0.01")
+    out.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="replaces a value, as training.rate=0.01"
+    )
     out.add_argument("--out", type=Path, help="folder of the results (default: runs/ and the configuration's name)")
+    out.add_argument(
+        "--no-test", action="store_true", help="leave the test split unscored; `refsbnn evaluate` can score it later"
+    )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
@@ -54,15 +58,20 @@ def main(argv: Sequence[str]) -> int:
     print(task.network.summary(), flush=True)
     try:
         result = trained(task, state, out)
+        scores = {"validation": result.validation}
+        if not arguments.no_test:
+            scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
         return INTERRUPTED
-    test = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
+    except KeyboardInterrupt:
+        say(f"stopped at once; the same command with --resume continues from the newest checkpoint in {out}")
+        return INTERRUPTED
     files.write_arrays(out / PARAMETERS, result.parameters)
-    files.write_json(out / RESULT, outcome(config, result, test))
-    print(table(config, result, test))
+    files.write_json(out / RESULT, outcome(config, result, scores))
+    print(table(config, result, scores))
     print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
-    print(draw(out, task, result.parameters, result.history, {"validation": result.validation, "test": test}))
+    print(draw(out, task, result.parameters, result.history, scores))
     return DONE
 
 
@@ -104,8 +113,8 @@ def compiling(backend: str) -> AbstractContextManager[None]:
     return cache.told()
 
 
-def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> dict[str, object]:
-    """What result.json holds."""
+def outcome(config: configuration.Config, result: loop.Result, scores: dict[str, Scores]) -> dict[str, object]:
+    """What result.json holds; `scores` are those of each split that was scored."""
     last = result.history[-1]
     return {
         "refsbnn": __version__,
@@ -119,15 +128,14 @@ def outcome(config: configuration.Config, result: loop.Result, test: Scores) -> 
         "steps": result.steps,
         "parameters_of_epoch": result.best or len(result.history),
         "chosen_by": None if result.best is None else config.training.score,
-        "validation": result.validation.as_dict(),
-        "test": test.as_dict(),
+        **{name: each.as_dict() for name, each in scores.items()},
     }
 
 
-def table(config: configuration.Config, result: loop.Result, test: Scores) -> str:
+def table(config: configuration.Config, result: loop.Result, splits: dict[str, Scores]) -> str:
     """The summary that the command prints."""
     lines = [f"{'':<12}{'examples':>9}{'accuracy':>10}{'NLL':>8}{'Brier':>8}{'ECE':>8}"]
-    for name, scores in (("validation", result.validation), ("test", test)):
+    for name, scores in splits.items():
         lines.append(
             f"{name:<12}{scores.examples:>9}{scores.accuracy:>10.2%}{scores.nll:>8.3f}{scores.brier:>8.3f}"
             f"{scores.calibration_error:>8.3f}"

@@ -101,6 +101,8 @@ class Training:
     def __post_init__(self) -> None:
         at_least("training", self, 1, "epochs", "batch", "samples", "monitor", "keep")
         at_least("training", self, 0.0, "rate", "momentum", "weight_decay", "warmup", "factor", "clip", "checkpoint")
+        if not self.clip:
+            raise InputError("training.clip is 0, which stops training; expected a number > 0 (default: no clipping)")
         at_least("training", self, 0, "patience", "recompute", "chunk")
         check_choice("training.optimiser", self.optimiser, ("adam", "adamw", "sgd"))
         check_choice("training.schedule", self.schedule, SCHEDULES)
@@ -110,6 +112,13 @@ class Training:
             raise InputError(f"training.momentum is {self.momentum!r}; expected a number below 1")
         if self.weight_decay and self.optimiser == "adam":
             raise InputError("training.weight_decay needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'")
+        for name, needs, there in (
+            ("momentum", "training.optimiser = 'sgd'", self.optimiser == "sgd"),
+            ("factor", "training.schedule = 'step'", self.schedule == "step"),
+            ("score", "training.patience >= 1", self.patience > 0),
+        ):
+            if getattr(self, name) != getattr(type(self), name) and not there:
+                raise InputError(f"training.{name} is {getattr(self, name)!r}; it needs {needs}")
         if bool(self.drops) != (self.schedule == "step"):
             raise InputError(
                 f"training.drops is {self.drops} with schedule {self.schedule!r}; the schedule 'step', and no other, "
@@ -135,7 +144,7 @@ class Config:
 
     seed: int = 0
     data: Data = field(default_factory=Data)
-    model: dict[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": [64]})
+    model: dict[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": [64], "units": {}, "weights": {}})
     objective: Objective = field(default_factory=Objective)
     training: Training = field(default_factory=Training)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -152,10 +161,11 @@ class Config:
 
 def at_least(section: str, values: Any, lowest: float, *names: str) -> None:
     """Raise InputError if one of the named numbers is below `lowest` or not finite."""
+    kind = "an integer" if type(lowest) is int else "a finite number"
     for name in names:
         value = getattr(values, name)
         if not lowest <= value < float("inf"):
-            raise InputError(f"{section}.{name} is {value!r}; expected a finite number >= {lowest}")
+            raise InputError(f"{section}.{name} is {value!r}; expected {kind} >= {lowest:g}")
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Config:
@@ -194,7 +204,10 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
         raise InputError(f"configuration {name} is not valid TOML: {error}") from None
     for override in overrides:
         apply(tree, override)
-    return read(tree)
+    try:
+        return read(tree)
+    except InputError as error:
+        raise InputError(f"configuration {name}: {error}") from None
 
 
 def shipped() -> list[str]:
@@ -249,7 +262,9 @@ def read_section(section: str, given: Any, defaults: Any, without: Sequence[str]
 def read_model(given: Any) -> dict[str, Any]:
     """The model section: a name, and that model's arguments; layer options are checked by the layers' own fields."""
     table("model", given)
-    check_choice("model.name", given.get("name"), MODELS)
+    if "name" not in given:
+        raise InputError(f"model.name is missing; accepted: {', '.join(map(repr, MODELS))}")
+    check_choice("model.name", given["name"], MODELS)
     signature = inspect.signature(MODELS[given["name"]]).parameters
     names = [name for name in signature if name != "classes"]
     options = {
@@ -311,9 +326,10 @@ def typed(name: str, value: Any, like: Any) -> Any:
     """`value` if it is of the type of `like` (an integer will do for a float); raises InputError otherwise."""
     wanted = type(like)
     if wanted is list:
-        if isinstance(value, list) and (value or not like) and all(type(item) is int and item > 0 for item in value):
+        lowest = 0 if name == "data.groups" else 1
+        if isinstance(value, list) and (value or not like) and all(type(i) is int and i >= lowest for i in value):
             return value
-        raise InputError(f"{name} is {value!r}; expected a list of positive integers")
+        raise InputError(f"{name} is {value!r}; expected a list of integers >= {lowest}")
     if wanted is float and type(value) is int:
         return float(value)
     if like is None or type(value) is wanted:

@@ -126,7 +126,7 @@ def train(
     each_step, save : callable
         Called with the state after each step; after each epoch, and within one every `training.checkpoint` minutes.
     stop : callable
-        Asked after each step; where it says yes the state is saved and Interrupted raised.
+        Asked after each step and epoch; where it says yes the state is saved and Interrupted raised.
 
     Raises
     ------
@@ -146,6 +146,8 @@ def train(
         choose(task, state)
         report(row)
         save(state)
+        if stop():
+            raise Interrupted
     parameters = state.parameters if state.best is None else state.best.parameters
     return Result(
         parameters,

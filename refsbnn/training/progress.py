@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from refsbnn.training.state import Row, State
 
-SECONDS = 0.5  # between two updates of the numbers behind the bar
+SECONDS = 0.5  # between two updates of the bar and the numbers below it
 
 
 class Progress:
@@ -21,15 +21,17 @@ class Progress:
         For training; the KL divergence is shown divided by it.
     done : int
         Steps of earlier sessions.
-    stream : file
-        A terminal gets the bar; any other file a line for each epoch.
+    stream : file, optional
+        A terminal gets the bar and, below it, a line of numbers that fits 80 columns; any other file a line for each
+        epoch. Standard error if not given.
     """
 
-    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO | None = None) -> None:
+        stream = sys.stderr if stream is None else stream  # what it is now: it may have been redirected
         self.examples, self.stream, self.validation = examples, stream, ""
-        self.bar = tqdm(
-            total=steps, initial=done, unit="step", disable=not stream.isatty(), file=stream, mininterval=SECONDS
-        )
+        common = {"disable": not stream.isatty(), "file": stream, "dynamic_ncols": True, "mininterval": SECONDS}
+        self.bar = tqdm(total=steps, initial=done, unit="step", **common)
+        self.below = tqdm(total=0, bar_format="{desc}", position=1, leave=True, **common)
 
     def step(self, state: State) -> None:
         """Move the bar to the state's step; its numbers are means over the epoch so far."""
@@ -37,7 +39,7 @@ class Progress:
             return
         if self.bar.update(state.step - self.bar.n):
             means = state.tally.means()
-            self.bar.set_postfix_str(self.numbers(means | {"kl": means["kl"] / self.examples}), refresh=False)
+            self.below.set_description_str(self.numbers(means | {"kl": means["kl"] / self.examples}))
 
     def epoch(self, row: Row) -> None:
         """Show an epoch's validation accuracy; without a bar, the whole line."""
@@ -50,10 +52,11 @@ class Progress:
         """The loss's parts in nats an example, accuracies, mean firing rate over the layers of units."""
         rates = [value for name, value in means.items() if name.startswith("rate.")]
         return (
-            f"loglik {means['loglik']:.3f}, KL/N {means['kl']:.2f}, B {means['penalty']:.2f}, "
+            f"loglik {means['loglik']:.3f}, KL/N {means['kl']:.3g}, B {means['penalty']:.3g}, "
             f"accuracy {means['correct']:.1%}{self.validation}, rate {sum(rates) / max(len(rates), 1):.3f}"
         )
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Leave the bar and its numbers as they are."""
         self.bar.close()
+        self.below.close()

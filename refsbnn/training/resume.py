@@ -51,6 +51,10 @@ def resumed(out: Path, task: Task, warn: Callable[[str], None]) -> State:
     """The state in the newest checkpoint of the folder; the first one where there is none."""
     found = checkpoint.newest(out, warn)
     if found is None:
+        if (out / RESULT).exists():
+            raise InputError(
+                f"{out} holds a finished run without checkpoints; --overwrite replaces it, --out names another folder"
+            )
         warn(f"{out} holds no checkpoint; the run begins at its first step")
         return initial(task)
     path, content = found

@@ -7,7 +7,9 @@ import numpy as np
 
 from refsbnn.data import sources
 from refsbnn.data.dataset import Dataset
+from refsbnn.errors import InputError
 from refsbnn.layers import Layer, Signal
+from refsbnn.models import MODELS
 from refsbnn.network import Network
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config
@@ -31,9 +33,19 @@ def prepare(config: Config) -> Task:
     Raises
     ------
     InputError
-        A model that does not fit the data, or a damaged data set.
+        A model that does not fit the data, no examples for training or validation, or a damaged data set.
     """
+    over_time = [name for name in MODELS if name.startswith("spiking")]
+    if (config.model["name"] in over_time) != (config.data.steps > 0):
+        fit = over_time if config.data.steps else [name for name in MODELS if name not in over_time]
+        raise InputError(
+            f"model.name is {config.model['name']!r} with data.steps = {config.data.steps}; accepted for inputs "
+            f"{'over' if config.data.steps else 'without'} time: {', '.join(map(repr, fit))}"
+        )
     data = sources.load(config.data)
+    for part in ("train", "validation"):
+        if not len(getattr(data, part).labels):
+            raise InputError(f"data.held_out is {config.data.held_out:g}, which leaves no examples for {part}")
     return Task(config, connected(config, config.layers(data.classes), data.signal), data, Streams(config.seed))
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from refsbnn.cli import main
+from refsbnn.cli import COMMANDS, main
 
 QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
 
@@ -33,6 +33,31 @@ def test_a_users_mistake_is_one_line(argv, capsys):
     assert captured.err.startswith("refsbnn: error: ")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_wrong_option_is_one_line(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--nonsense"])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"refsbnn {command}: error: ")
+    assert told.count("\n") == 1
+    assert f"refsbnn {command} --help" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example: refsbnn {command} " in capsys.readouterr().out
+
+
+def test_a_missing_argument_is_named_and_no_other(capsys):
+    with pytest.raises(SystemExit):
+        main(["train"])
+    assert "required: config;" in capsys.readouterr().err
+
+
 def test_train_writes_its_results(tmp_path, capsys):
     assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 0
     out = capsys.readouterr().out
@@ -46,6 +71,24 @@ def test_train_writes_its_results(tmp_path, capsys):
     assert len((tmp_path / "run/metrics.csv").read_text().splitlines()) == 2
 
 
+def test_no_test_leaves_the_test_split_alone(tmp_path, capsys, monkeypatch):
+    """Only validation is scored and shown; the rest is as without the option, and test can be scored later."""
+    run, command = tmp_path / "run", ["train", "digits_binary", *QUICK, "--out"]
+    with monkeypatch.context() as patch:
+        patch.setattr("refsbnn.training.command.evaluate", None)  # what would score it
+        assert main([*command, str(run), "--no-test"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if "%" in line] == ["validation"]
+    result = json.loads((run / "result.json").read_text())
+    assert "test" not in result
+    assert main(["evaluate", str(run), "--split", "test", "--json", str(tmp_path / "scores.json")]) == 0
+    assert json.loads((tmp_path / "scores.json").read_text())["examples"] == 360
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    whole = json.loads((tmp_path / "whole/result.json").read_text())
+    del whole["test"]
+    assert whole | {"seconds": 0} == result | {"seconds": 0}
+
+
 def test_results_cannot_go_into_a_file(tmp_path, capsys):
     (tmp_path / "run").write_text("mine")
     assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 2
@@ -54,6 +97,7 @@ def test_results_cannot_go_into_a_file(tmp_path, capsys):
 
 def test_the_installed_command_exits_with_the_code():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from refsbnn.cli import main; sys.exit(main(['nope']))"], check=False
+        [sys.executable, "-c", "import sys; from refsbnn.cli import COMMANDS, main; sys.exit(main(['nope']))"],
+        check=False,
     )
     assert done.returncode == 2

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from refsbnn.training.files import write_json
 from validation.benchmarks.peers.cases import CASES, case_of
@@ -29,21 +30,14 @@ PEERS: dict[str, dict[str, tuple[str, ...]]] = {
 NEEDS = {"snntorch_shd": "snntorch", "spikingjelly_shd": "spikingjelly", "norse_shd": "norse"}
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="refsbnn bench", description=__doc__, epilog=EXAMPLE)
+def _parser() -> Parser:
+    parser = Parser(prog="refsbnn bench", description=__doc__, epilog=EXAMPLE)
     parser.add_argument("--case", choices=[*CASES, "all"], default="all", help="a: recurrent SHD; b: residual CIFAR")
     parser.add_argument("--peers", action="store_true", help="time other libraries beside (extra `peers`)")
     parser.add_argument("--threads", type=_count, default=2, help="threads of every contestant (default 2)")

@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import refsbnn
+from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from validation.conformance import report, vectors, waivers
 from validation.conformance.adapters import DTYPES, REFERENCE, load
@@ -25,13 +25,6 @@ from validation.report import files
 PROG = "refsbnn conformance"
 
 
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def _seed(text: str) -> int:
     # Every call of an adapter has a seed of its own, a million for each of these; they have to fit into 63 bits.
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**43:
@@ -39,8 +32,8 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=PROG,
         description="Hold an implementation of the layers to exact answers. The guide is docs/conformance.md.",
         epilog=f"example: {PROG} run --adapter {REFERENCE}",

@@ -3,7 +3,7 @@
 import pytest
 
 from refsbnn.errors import InputError
-from refsbnn.training.config import load, shipped
+from refsbnn.training.config import Config, load, shipped
 from refsbnn.training.task import prepare
 
 
@@ -53,16 +53,21 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("training.epoch=1", r"unknown key 'epoch' in \[training\]; accepted: epochs"),
         ("training.epochs=1.5", "training.epochs is 1.5; expected an integer"),
         ("training.epochs=true", "training.epochs is True; expected an integer"),
-        ("training.epochs=0", "training.epochs is 0; expected a finite number >= 1"),
+        ("training.epochs=0", "training.epochs is 0; expected an integer >= 1"),
         ("training.rate=nan", "training.rate is nan"),
         ("training.optimiser=lion", "accepted: 'adam', 'adamw', 'sgd'"),
         ("training=5", r"training is 5; expected a table"),
         ("training.weight_decay=0.1", "needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'"),
         ("training.schedule=step", r"training.drops is \[\] with schedule 'step'"),
         ("training.drops=[3]", r"training.drops is \[3\] with schedule 'cosine'"),
-        ("training.drops=[0]", "training.drops is .*; expected a list of positive integers"),
+        ("training.drops=[0]", "training.drops is .*; expected a list of integers >= 1"),
         ("training.momentum=-1", "training.momentum is -1"),
         ("training.momentum=1.0", "training.momentum is 1.0; expected a number below 1"),
+        ("training.momentum=0.5", "training.momentum is 0.5; it needs training.optimiser = 'sgd'"),
+        ("training.factor=0.5", "training.factor is 0.5; it needs training.schedule = 'step'"),
+        ("training.score=validation_accuracy", "training.score is .*; it needs training.patience >= 1"),
+        ("training.clip=0", r"training.clip is 0.* expected a number > 0"),
+        ("data.groups=[-1]", "data.groups is .*; expected a list of integers >= 0"),
         ("training.patience=-1", "training.patience is -1"),
         ("training.score=loss", "accepted: 'validation_nll', 'validation_accuracy'"),
         ("training.monitor=0", "training.monitor is 0"),
@@ -73,7 +78,7 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("training.chunk=-1", "training.chunk is -1"),
         ("model.name=vgg", "accepted: 'mlp', 'convnet', 'resnet', 'spiking', 'spiking_convnet'"),
         ("model.depth=3", r"unknown key 'depth' in \[model\]; accepted: name, hidden"),
-        ("model.hidden=256", "model.hidden is 256; expected a list of positive integers"),
+        ("model.hidden=256", "model.hidden is 256; expected a list of integers >= 1"),
         ("model.units.membr=st", r"unknown key 'membr' in \[model.units\]; accepted: member"),
         ("model.units.member=stt", "estimator is 'stt'"),
         ("model.units.member=[]", r"model.units.member is \[\]"),
@@ -107,3 +112,25 @@ def test_bad_files(tmp_path):
         load(str(path))
     with pytest.raises(InputError, match=r"is no file; shipped: cifar10_resnet18, .*, digits_binary"):
         load("digits_binry")
+
+
+def test_a_mistake_in_a_file_names_the_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    for text, told in (
+        ("[training]\nepoch = 1\n", "unknown key 'epoch' in .training."),
+        ("[model]\nhidden = [3]\n", "model.name is missing; accepted: 'mlp'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=f"configuration {path}: {told}"):
+            load(str(path))
+
+
+def test_an_empty_file_is_all_defaults(tmp_path):
+    path = tmp_path / "empty.toml"
+    path.write_text("")
+    assert len(prepare(load(str(path))).network.stages) == len(prepare(Config()).network.stages) == 5
+
+
+def test_group_0_can_be_held_out():
+    """SHD counts its speakers from 0."""
+    assert load("shd_small", ["data.groups=[0]"]).data.groups == [0]

@@ -141,6 +141,46 @@ def test_asked_to_stop(number: signal.Signals, tmp_path: Path, monkeypatch: Any,
     same_results(tmp_path / "stopped", tmp_path / "whole")
 
 
+def test_asked_to_stop_in_the_midst_of_the_last_validation(tmp_path: Path) -> None:
+    """The epoch is saved; what is left, the scoring, is done when the run is resumed."""
+    task = prepare(load("digits_binary", RUN))
+    state, saved = initial(task), []
+    with pytest.raises(Interrupted):
+        train(task, state=state, save=lambda s: saved.append(s.step), stop=lambda: len(state.history) == 3)
+    assert saved[-1] == state.step == 12
+    assert train(task, state=state).steps == 12
+
+
+@pytest.mark.parametrize("moment", ["train", "evaluate"])
+def test_stopped_at_once(moment: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """A second Ctrl-C, or one while the test split is scored, leaves the checkpoints and says how to go on."""
+    command = ["train", *KINDS["numpy"], "--out", str(tmp_path / "stopped")]
+
+    def stopped(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"refsbnn.training.command.{'loop.train' if moment == 'train' else 'evaluate'}", stopped)
+        assert main(command) == 130
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "--resume" in told
+    assert str(tmp_path / "stopped") in told
+    assert main([*command, "--resume"]) == 0
+    assert main([*command[:-1], str(tmp_path / "whole")]) == 0
+    same_results(tmp_path / "stopped", tmp_path / "whole")
+
+
+def test_a_finished_run_without_checkpoints_is_not_trained_again(tmp_path: Path, capsys: Any) -> None:
+    command = ["train", *KINDS["numpy"], "--out", str(tmp_path)]
+    assert main(command) == 0
+    for path in checkpoint.saved(tmp_path):
+        path.unlink()
+    before = (tmp_path / "result.json").read_bytes()
+    assert main([*command, "--resume"]) == 2
+    assert "a finished run without checkpoints" in capsys.readouterr().err
+    assert (tmp_path / "result.json").read_bytes() == before
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_used(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "run"
     command = ["train", *KINDS["numpy"], "--out", str(out)]
