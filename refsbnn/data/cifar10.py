@@ -35,7 +35,7 @@ def dataset(options: Data) -> Dataset:
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     scale = standard(x[kept])
     parts = (
-        Images(x[kept], labels[kept], *scale, shift=options.shift, mirror=options.mirror),
+        Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),
         Images(x[held], labels[held], *scale),
         Images(test_x, test_labels, *scale),
     )

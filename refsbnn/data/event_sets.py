@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def dataset(options: Data) -> Dataset:
     train, test = (prepared(options, kind, place) for place in (kind.train, kind.test))
     kept, held = held_out(options, train)
     signal = Signal("values", kind.seen(options), "binary", options.steps)
-    augment = Augment(options.delay, options.shift, options.jitter, options.drop, options.mirror)
+    augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
 
     def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
         return Arrays(x, labels, True)

@@ -29,6 +29,9 @@ class Images:
         Width of a frame of zeros (the mean colour) from which an image is cropped at a random place.
     mirror : bool
         Whether half of the images are mirrored left to right.
+    cutout : int
+        Side in pixels of a square that is blanked to the mean colour, centred on a random pixel and cut off at the
+        edges (DeVries and Taylor 2017, arXiv:1708.04552).
     """
 
     x: np.ndarray
@@ -37,13 +40,14 @@ class Images:
     deviation: np.ndarray
     shift: int = 0
     mirror: bool = False
+    cutout: int = 0
 
     def batch(self, rows: np.ndarray, draws: Draws) -> np.ndarray:
         """Examples (batch, height, width, channels) float32."""
         x = (self.x[rows] - self.mean) / self.deviation
-        if not self.shift and not self.mirror:
+        if not self.shift and not self.mirror and not self.cutout:
             return x
-        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(0, (3,))
+        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(0, (5,))
         if self.mirror:
             x = np.where((drawn[:, 2] < 0.5)[:, None, None, None], x[:, :, ::-1], x)
         if self.shift:
@@ -53,4 +57,21 @@ class Images:
             down, right = np.floor(drawn[:, :2] * (2 * self.shift + 1)).astype(np.int64).T
             lines = down[:, None] + np.arange(height), right[:, None] + np.arange(width)
             x = framed[np.arange(len(x))[:, None, None], lines[0][:, :, None], lines[1][:, None, :]]
+        if self.cutout:
+            x[square(drawn[:, 3:], x.shape[1], x.shape[2], self.cutout)] = 0.0
         return np.ascontiguousarray(x)
+
+
+def square(drawn: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
+    """The pixels, (batch, height, width) bool, of squares around the pixels that uniforms (batch, 2) choose.
+
+    Examples
+    --------
+    >>> square(np.array([[0.1, 0.6]]), 2, 4, 2).astype(int)
+    array([[[0, 1, 1, 0],
+            [0, 0, 0, 0]]])
+    """
+    top, left = (np.floor(drawn[:, i] * n).astype(np.int64) - side // 2 for i, n in enumerate((height, width)))
+    rows, columns = np.arange(height) - top[:, None], np.arange(width) - left[:, None]
+    inside = [(lines >= 0) & (lines < side) for lines in (rows, columns)]
+    return inside[0][:, :, None] & inside[1][:, None, :]

@@ -6,11 +6,11 @@ from refsbnn.errors import InputError, check_choice
 
 CODED = ("coding", "steps")
 HELD = ("root", "held_out")
-EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay")
-CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror")
+EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter")
+CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror", "roll", "cutout")
 KEYS = {
     "digits": CODED,
-    "cifar10": (*HELD, "shift", "mirror"),
+    "cifar10": (*HELD, "shift", "mirror", "cutout"),
     "shd": (*EVENTS, "shift", "jitter", "drop"),
     "ssc": (*EVENTS, "shift", "jitter", "drop"),
     "nmnist": CAMERA,
@@ -45,7 +45,7 @@ class Data:
         Whether both polarities are one channel.
     denoise_ms : float
         Events without another one around them so shortly before are left out; 0 keeps all.
-    delay, shift, jitter, drop, mirror
+    delay, shift, jitter, drop, mirror, time_jitter, roll, cutout
         As in `refsbnn.data.spikes.Augment`; for images `shift` pads and crops.
     """
 
@@ -64,6 +64,9 @@ class Data:
     jitter: float = 0.0
     drop: float = 0.0
     mirror: bool = False
+    time_jitter: float = 0.0
+    roll: int = 0
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         check_choice("data.name", self.name, KEYS)
@@ -73,7 +76,7 @@ class Data:
             default = item.default_factory() if callable(item.default_factory) else item.default
             if item.name not in known and getattr(self, item.name) != default:
                 raise InputError(f"data.{item.name} is not for {self.name!r}; accepted: {', '.join(known)}")
-        for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter"):
+        for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter", "time_jitter", "roll", "cutout"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a finite number >= 0")
         if self.downsample < 1:

@@ -1,7 +1,7 @@
 """A part of an event data set: batches of recordings, moved a little in training (theory 6.1 for the draws)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,14 @@ class Augment:
         Probability that an event is left out; sound only.
     mirror : bool
         Whether half of the recordings are mirrored left to right; images only.
+    time_jitter : float
+        Standard deviation of the move of each single event in time, in bins; events lie anywhere in their bin.
+    roll : int
+        Pixels by which it is moved both ways, uniform in [-roll, roll], what leaves on one side coming in on the other
+        (Li et al. 2022, arXiv:2203.06145); images only.
+    cutout : int
+        Side in pixels of a square around a random pixel in which there are no events at any time, cut off at the edges
+        (DeVries and Taylor 2017, arXiv:1708.04552); images only.
     """
 
     delay: int = 0
@@ -36,6 +44,9 @@ class Augment:
     jitter: float = 0.0
     drop: float = 0.0
     mirror: bool = False
+    time_jitter: float = 0.0
+    roll: int = 0
+    cutout: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,16 +80,17 @@ class Spikes:
         steps, shape = self.signal.steps or 1, self.signal.shape
         size = int(np.prod(shape))
         bits = np.zeros((len(rows), steps, -(-size // scatter.WORD)), np.uint64)
-        late, down, right, mirrored = self._moves(draws)
-        data = (self.recordings.offsets, self.recordings.bins, self.recordings.units, self.rows[rows], late)
-        if len(shape) == 3:
-            scatter.place(*data, down, right, mirrored, *shape, bits)
-            octets = np.unpackbits(bits.view(np.uint8), axis=2, count=size, bitorder="little")
-            return np.ascontiguousarray(octets.swapaxes(0, 1)).reshape(steps, len(rows), *shape)
+        moves, single = self._moves(draws), self.augment
         address = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).address(EACH, (1,))
         key, samples = np.uint64(draws.streams.seed), np.asarray(draws.samples, np.int64)
-        moves = (down, self.augment.jitter, self.augment.drop, key, samples, address.word, draws.step)
-        scatter.scatter(*data, *moves, size, bits)
+        data = (self.recordings.offsets, self.recordings.bins, self.recordings.units, self.rows[rows], moves.late)
+        each = (*data, single.time_jitter, key, samples, address.word, draws.step)
+        if len(shape) == 3:
+            corner = np.floor(moves.centre * shape[:2]).astype(np.int64) - single.cutout // 2
+            scatter.place(*each, moves.moved, moves.rolled, moves.mirrored, corner, single.cutout, shape, bits)
+            octets = np.unpackbits(bits.view(np.uint8), axis=2, count=size, bitorder="little")
+            return np.ascontiguousarray(octets.swapaxes(0, 1)).reshape(steps, len(rows), *shape)
+        scatter.scatter(*each, np.ascontiguousarray(moves.moved[:, 0]), single.jitter, single.drop, size, bits)
         counts = np.zeros((steps, len(rows)), np.int64)
         scatter.count(bits, counts)
         offsets = np.concatenate([[0], np.cumsum(counts.ravel())])
@@ -86,9 +98,32 @@ class Spikes:
         scatter.events(bits.view(np.uint8), offsets, columns)
         return Events(offsets, columns, (steps, len(rows), size))
 
-    def _moves(self, draws: Draws) -> Any:
-        """Bins later, units (or pixels down), pixels to the right, mirrored or not: each (batch,)."""
-        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(WHOLE, (4,))
-        spans = np.array([self.augment.delay, self.augment.shift, self.augment.shift])
-        late, down, right = (np.floor(drawn[:, :3] * (2 * spans + 1)).astype(np.int64) - spans).T
-        return late, down, right, (drawn[:, 3] < 0.5) & self.augment.mirror
+    def _moves(self, draws: Draws) -> "Moves":
+        augment = self.augment
+        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(WHOLE, (8,))
+        spans = np.array([augment.delay, augment.shift, augment.shift, 0, augment.roll, augment.roll])
+        by = np.floor(drawn[:, :6] * (2 * spans + 1)).astype(np.int64) - spans
+        mirrored = (drawn[:, 3] < 0.5) & augment.mirror
+        late, moved, rolled = (np.ascontiguousarray(part) for part in (by[:, 0], by[:, 1:3], by[:, 4:]))
+        return Moves(late, moved, mirrored, rolled, drawn[:, 6:])
+
+
+class Moves(NamedTuple):
+    """How the recordings of a batch move as a whole.
+
+    Attributes
+    ----------
+    late : (batch,) int64 array
+        Bins.
+    moved, rolled : (batch, 2) int64 arrays
+        Units (or pixels down), pixels to the right.
+    mirrored : (batch,) bool array
+    centre : (batch, 2) float64 array
+        Of the blanked square, as parts of the height and the width.
+    """
+
+    late: np.ndarray
+    moved: np.ndarray
+    mirrored: np.ndarray
+    rolled: np.ndarray
+    centre: np.ndarray

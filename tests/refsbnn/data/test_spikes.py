@@ -1,5 +1,8 @@
 """Batches of recordings against their definition, and what augmentation does to them."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -110,9 +113,78 @@ def test_jitter_and_drops_have_their_law():
     assert stats.chisquare(count, p * len(away)).pvalue > 1e-6
 
 
-def test_draws_belong_to_the_example_and_the_step():
-    part = made(40, (40,), Augment(delay=2, shift=5, jitter=1.0, drop=0.2))
+def test_images_roll_around():
+    part, seen = made(6 * 7 * 2, (6, 7, 2), Augment(roll=2)), set()
+    image = dense(part, 3).reshape(STEPS, 6, 7, 2)
+    for step in range(120):
+        got = part.batch(np.array([3]), draws([3], step))[:, 0]
+        fits = [by for by in np.ndindex(5, 5) if (np.roll(image, np.array(by) - 2, (1, 2)) == got).all()]
+        assert len(fits) == 1
+        seen.add(fits[0])
+    assert len(seen) == 25  # each missed with probability (24/25)^120 = 0.007: the draws are fixed
+
+
+@pytest.mark.parametrize("side", [1, 4, 5, 30])
+def test_a_square_of_images_is_blank_at_all_times(side):
+    augment = Augment(shift=1, mirror=True, roll=1)
+    part = made(6 * 7 * 2, (6, 7, 2), augment)
+    rows = np.arange(9)
+    plain = part.batch(rows, draws(rows))
+    cut = replace(part, augment=replace(augment, cutout=side)).batch(rows, draws(rows))
+    centres = Streams(1).uniforms(Purpose.AUGMENT, samples=rows, units=8)[:, 6:]
+    for b, u in enumerate(centres):
+        top, left = int(u[0] * 6) - side // 2, int(u[1] * 7) - side // 2
+        plain[:, b, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = 0
+    np.testing.assert_array_equal(cut, plain)
+
+
+@pytest.mark.parametrize("shape", [(84,), (6, 7, 2)])
+def test_time_jitter_has_its_law(shape):
+    """Lone events of two bins that move apart (three tests, false alarm 1e-6 each)."""
+    recordings, steps, deviation = 4000, 21, 2.0
+    one = [Recording(np.array([105.0, 106.0]), np.array([17, 60]), 0)] * recordings
+    part = Spikes(
+        binned(one, 10.0, steps, 84), np.arange(recordings), Signal("values", shape, "binary", steps),
+        Augment(time_jitter=deviation),
+    )  # fmt: skip
+    rows = np.arange(recordings)
+    batch = np.asarray(part.batch(rows, draws(rows))).reshape(steps, recordings, 84)
+    assert not batch[:, :, [i for i in range(84) if i not in (17, 60)]].any()
+    times = np.stack([batch[:, :, unit].argmax(axis=0) for unit in (17, 60)])
+    edges, fine = np.arange(7, 15), (np.arange(1000) + 0.5) / 1000
+    below = stats.norm.cdf((edges[:, None] - 10 - fine) / deviation).mean(axis=1)  # uniform in bin 10, then moved
+    p = np.diff(np.concatenate([[0.0], below, [1.0]]))
+    for each in times:
+        assert (
+            stats.chisquare(np.bincount(np.searchsorted(edges, each, "right"), minlength=9), p * recordings).pvalue
+            > 1e-6
+        )
+    assert stats.pearsonr(*times).pvalue > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("shape", "augment"),
+    [
+        ((40,), Augment(delay=2, shift=5, jitter=1.0, drop=0.2)),
+        ((40,), Augment(time_jitter=1.5)),
+        ((4, 5, 2), Augment(delay=1, shift=1, mirror=True, time_jitter=0.5, roll=2, cutout=2)),
+    ],
+)
+def test_draws_belong_to_the_example_and_the_step(shape, augment):
+    part = made(40, shape, augment)
     alone = np.asarray(part.batch(np.array([6]), draws([6], 9)))[:, 0]
     among = np.asarray(part.batch(np.array([1, 6, 2]), draws([1, 6, 2], 9)))[:, 1]
     np.testing.assert_array_equal(alone, among)
     assert (alone != np.asarray(part.batch(np.array([6]), draws([6], 10)))[:, 0]).any()
+
+
+def test_what_is_off_leaves_the_others_draws_alone():
+    """Bits of every move that there was before time jitter, rolls and cutout."""
+    rng, digest = np.random.default_rng(3), hashlib.sha256()
+    for shape, augment in (((70,), Augment(2, 5, 1.5, 0.2)), ((6, 7, 2), Augment(1, 2, mirror=True))):
+        size = int(np.prod(shape))
+        several = [Recording(60 * rng.random(80), rng.integers(0, size, 80), 0) for _ in range(9)]
+        signal = Signal("values", shape, "binary", STEPS)
+        part = Spikes(binned(several, 10.0, STEPS, size), np.arange(9), signal, augment)
+        digest.update(np.asarray(part.batch(np.arange(9), draws(np.arange(9), 3, seed=7))).tobytes())
+    assert digest.hexdigest()[:16] == "9ba5e61977a67d3c"
