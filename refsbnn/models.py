@@ -83,6 +83,8 @@ def resnet(
     scale: float,
     stages: int = 1,
     convolutions: int = 1,
+    stem: int = 3,
+    stem_stride: int = 1,
     units: dict[str, Any],
     weights: dict[str, Any],
 ) -> list[Layer]:
@@ -106,11 +108,13 @@ def resnet(
     stages : int
     convolutions : int
         Pairs of units and convolution in each block.
+    stem, stem_stride : int
+        Size and stride of the first convolution's filters.
     units, weights : dict
         Options of `Spike` and of `Conv2d` and `Dense`.
     """
     own = iter(each_layer(units, stages * (depth * convolutions + 1)))
-    layers: list[Layer] = [Conv2d(width, padding=1, **weights)]
+    layers: list[Layer] = [Conv2d(width, size=stem, stride=stem_stride, padding=stem // 2, **weights)]
     for stage in range(stages):
         filters = width * 2**stage
         if stage:

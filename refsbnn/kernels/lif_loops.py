@@ -164,13 +164,13 @@ def gradients(
 
     The slopes follow a rule (kind, a, b0, b1) or are given as `k`; `direct` is what else depends on V, or of no steps;
     `mu` and `sigma2` are flat (width, width), or empty. M0, V0 and h0 as in `spikes`; `after` and `before` (3, batch,
-    units), or empty, are what comes from the step after the last and what goes to the state before the first. `floor` as
-    in `slopes.floor`.
+    units), or empty, are what comes from the step after the last and what goes to the state before the first.
+    `floor` is as in `slopes.floor`.
     """
     for shard in prange((g.shape[1] + SHARD - 1) // SHARD):
         _gradients_of(
-            g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, floor, hard, accumulate,
-            reset_gradient, M0, V0, h0, after, gm, gv, before, shard * SHARD,
+            g, M, V, h, k, kind, a, b0, b1, direct, mu, sigma2, width, quadratic, beta, theta, one, floor, hard,
+            accumulate, reset_gradient, M0, V0, h0, after, gm, gv, before, shard * SHARD,
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ CASES = {
     "convnet": (IMAGE, {"channels": [4, 5]}),
     "resnet": (IMAGE, {"depth": 3, "width": 4, "pool": 4, "scale": 0.5}),
     "resnet stages": (IMAGE, {"depth": 1, "width": 4, "pool": 2, "scale": 0.5, "stages": 2, "convolutions": 2}),
+    "resnet stem": (IMAGE, {"depth": 1, "width": 4, "pool": 4, "scale": 0.5, "stem": 5, "stem_stride": 2}),
     "spiking": (MOVIE, {"hidden": [9], "readout": {"beta": 0.9}}),
     "spiking_convnet": (MOVIE, {"channels": [4, 5], "readout": {}}),
 }

@@ -58,7 +58,9 @@ def test_agrees_with_the_reference(seed, shape, dtype, member, law, domain, spre
     for part, truth, unit_size in zip((dm, dv), exact, (whole, whole * np.abs(r) / (2.0 * s)), strict=True):
         size = np.abs(truth) + absolute * unit_size
         # Where f is cut at the smallest normal number nothing below it can be told.
-        assert (np.abs(part - truth) <= 40.0 * eps * condition * size + (1e-36 + cut / np.abs(g)) * unit_size + 1e-300).all()
+        assert (
+            np.abs(part - truth) <= 40.0 * eps * condition * size + (1e-36 + cut / np.abs(g)) * unit_size + 1e-300
+        ).all()
 
 
 def test_uniforms_by_address_are_the_same_bits():

@@ -1,0 +1,66 @@
+"""The table of a comparison, from the results that its runs left.
+
+python -m validation.benchmarks.table validation/benchmarks/results/digits_spiking
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+from refsbnn.training.folder import RESULT, read_json
+
+SUMMARY = "comparison.json"
+CONTESTANTS = {
+    "agr": "SBNN, `agr(tau=0.5)`",
+    "st": "SBNN, `st`",
+    "trapezoid": "SBNN, `trapezoid`",
+    "surrogate": "surrogate gradients, no normalisation",
+    "batchnorm": "surrogate gradients, batch normalisation (PyTorch)",
+}
+
+
+def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
+    """Mean, and the standard deviation over seeds where there are several.
+
+    Examples
+    --------
+    >>> spread([90.0, 92.0], 1, " %"), spread([0.25], 2)
+    ('91.0 ± 1.4 %', '0.25')
+    """
+    more = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{more}{unit}"
+
+
+def table(folder: Path) -> str:
+    """Markdown: a row for each contestant, in percent and nats; means and standard deviations over the seeds.
+
+    Raises
+    ------
+    InputError
+        A result that is missing or damaged.
+    """
+    facts = read_json(folder / SUMMARY)
+    lines = [
+        "| network | learning rate | seeds | validation | test | test NLL | test ECE | seconds |",
+        "|---" * 8 + "|",
+    ]
+    for name, rate in facts["rates"].items():
+        runs = [read_json(folder / f"{name}_seed{seed}" / RESULT) for seed in facts["seeds"]]
+        scores = {part: [100.0 * run[part]["accuracy"] for run in runs] for part in ("validation", "test")}
+        nll, ece = ([run["test"][key] for run in runs] for key in ("nll", "calibration_error"))
+        cells = [
+            CONTESTANTS[name],
+            f"{rate:g}",
+            str(len(runs)),
+            *(spread(values, 1, " %") for values in scores.values()),
+            spread(nll, 3),
+            spread(ece, 3),
+            f"{mean(run['seconds'] for run in runs):.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print("\n\n".join(table(Path(name)) for name in sys.argv[1:]))
