@@ -12,7 +12,7 @@ import numpy as np
 
 from refsbnn.errors import InputError
 from refsbnn.kernels import conv2d_batch as batch
-from refsbnn.kernels import matrix, winograd
+from refsbnn.kernels import winograd
 from refsbnn.kernels.bits import Spikes, pack, unpack
 from refsbnn.kernels.check import are_spikes, check_float, check_values, check_weights
 from refsbnn.kernels.conv2d_image import Grid, padded
@@ -117,14 +117,16 @@ def backward(
         check_float(name, g, shape, mu.dtype).reshape(math.prod(leading), grid.rows * grid.columns, grid.out)
         for name, g in (("dm", dm), ("dv", dv))
     )
+    totals = [g.sum(axis=0) for g in (dm, dv)]  # over images, in order
     if isinstance(values, Spikes):
         # The square of -1 and 1 tells nothing of the spikes, and point weights have no variances.
         halves = 1 if domain == "bipolar" or given is None else 2
         sums = batch.spike_weight_gradients(values.words, dm, dv, grid, halves)
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
-            ones = np.ones((len(dm), grid.height * grid.width), mu.dtype)
-            inside = batch.real_weight_gradients(ones, ones, dm, dv, one).repeat(grid.channels, axis=1)
+            ones = np.ones((1, grid.height * grid.width), mu.dtype)
+            of_all = [total[None] for total in totals]
+            inside = batch.real_weight_gradients(ones, ones, *of_all, one).repeat(grid.channels, axis=1)
             sums = np.stack([2 * sums[0] - inside[0], inside[1]])
     else:
         sums = batch.real_weight_gradients(values, square(values, domain, variance)[0], dm, dv, grid)
@@ -136,7 +138,7 @@ def backward(
     gradients = LinearGradients(
         dx,
         *(np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums),
-        *(matrix.column_sums(g.reshape(-1, grid.out)) for g in (dm, dv)),
+        *(total.sum(axis=0, dtype=np.float64).astype(mu.dtype) for total in totals),
     )
     return gradients if given is not None else gradients._replace(sigma2=None, bias_sigma2=None)
 
