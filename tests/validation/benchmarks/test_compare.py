@@ -1,0 +1,56 @@
+"""A comparison gives every contestant the same trials, chooses on validation, and scores the test split once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refsbnn.training.folder import RESULT
+from validation.benchmarks import compare
+from validation.benchmarks.table import SUMMARY, table
+
+SMALL = ["digits_binary", "training.epochs=1", "model.hidden=[8]", "training.backend=numpy", "evaluation.samples=2"]
+RACE = [*SMALL, "--rates", "0.02", "1e-6", "--seeds", "3", "--contestants", "agr", "surrogate"]
+
+
+def test_a_race(tmp_path: Path, capsys: Any) -> None:
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    arguments = [*RACE, "--out", str(out), "--record", str(kept)]
+    assert compare.main(arguments) == 0
+    results = {path.parent.relative_to(out).as_posix(): path for path in out.rglob(RESULT)}
+    trials = {f"trials/{name}_{rate}" for name in ("agr", "surrogate") for rate in ("0.02", "1e-06")}
+    assert set(results) == trials | {"agr_seed3", "surrogate_seed3"}
+    read = {name: json.loads(path.read_text()) for name, path in results.items()}
+    assert all(("test" in result) == (name not in trials) for name, result in read.items())
+    summary = json.loads((out / SUMMARY).read_text())
+    for name in ("agr", "surrogate"):
+        best = max(("0.02", "1e-06"), key=lambda rate: read[f"trials/{name}_{rate}"]["validation"]["accuracy"])
+        assert summary["rates"][name] == float(best)
+        assert read[f"{name}_seed3"]["config"]["training"]["rate"] == float(best)
+        assert read[f"{name}_seed3"]["config"]["seed"] == 3
+    assert read["surrogate_seed3"]["config"]["model"]["weights"]["posterior"] == "point"
+    assert not list(kept.rglob("*.npz"))
+    assert table(kept) == table(out)
+    assert table(out) in capsys.readouterr().out
+    times = {name: path.stat().st_mtime_ns for name, path in results.items()}
+    assert compare.main(arguments) == 0
+    assert {name: path.stat().st_mtime_ns for name, path in results.items()} == times
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no_such", "--rates", "0.1"], "configuration 'no_such' is no file"),
+        ([*SMALL, "data.root=7", "--rates", "0.1"], "data.root is 7; expected a string"),
+        (
+            ["shd_small", "data.root=nowhere", "--rates", "0.1", "--contestants", "st"],
+            "st failed with exit code 2; see",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, capsys: Any, arguments: list[str], message: str) -> None:
+    assert compare.main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
