@@ -13,7 +13,7 @@ from numba.extending import overload
 
 from refsbnn import estimators
 from refsbnn.estimators import binary, gumbel, outside
-from refsbnn.kernels.gaussian import DENSITY, HALF, ONE, ZERO, absolute, bell, density_over_cdf, tail
+from refsbnn.kernels.gaussian import DENSITY, HALF, ONE, ZERO, absolute, bell, beyond, density_over_cdf, tail
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
@@ -141,9 +141,8 @@ def slope(z, r, kind, a, b0, b1):
         own = select_less(splat(HALF), z, r, splat(ZERO) - r)
         t = absolute(own)
         wide = splat(a) * t
-        below, above = tail(wide), tail(t)
-        low = below / above
-        high = bell(splat(b0) * t) * (one - below * bell(wide)) / (one - above * bell(t))
+        low = tail(wide) / tail(t)
+        high = bell(splat(b0) * t) * (one - beyond(wide)) / (one - beyond(t))
         return splat(b1) * select_less(own, splat(ZERO), low, high)
     if kind == CONSTANT:
         return one

@@ -29,7 +29,7 @@ def over(function):
 def test_probability_is_good_to_two_units_of_the_grid_of_uniforms():
     p, r = over(gaussian.probability)
     assert np.abs(p - special.ndtr(r)).max() <= 2.0 * EPS
-    near = np.abs(r) < 13.0
+    near = np.abs(r) < 12.9  # beyond, Phi(r) nears the smallest normal number and is kept from falling below it
     assert (np.abs(p / special.ndtr(r) - 1.0) <= 6.0 * EPS * (1.0 + r * r))[near].all()
 
 
