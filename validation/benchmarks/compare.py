@@ -40,20 +40,20 @@ class Race:
         For all contestants.
     rates : tuple of float
         A trial each.
-    trial_epochs : int
-        Epochs of a trial; 0 for those of the configuration.
+    trial : tuple of str
+        Further overrides of a trial: fewer epochs, other examples for validation.
     seeds : tuple of int
     surrogate : str
         Slope of the deterministic spikes.
     out : Path
     jobs : int
-        Runs at a time; they share the processor's cores evenly.
+        Runs at a time; they share the processor's cores evenly, unless the environment sets their threads.
     """
 
     config: str
     overrides: tuple[str, ...]
     rates: tuple[float, ...]
-    trial_epochs: int
+    trial: tuple[str, ...]
     seeds: tuple[int, ...]
     surrogate: str
     out: Path
@@ -72,7 +72,7 @@ class Race:
         chosen = [*self.overrides, *units, *own]
         return [*first, self.config, *chosen, "--out", str(out), *([] if test else ["--no-test"])]
 
-    def trial(self, contestant: str, rate: float) -> Path:
+    def folder_of_trial(self, contestant: str, rate: float) -> Path:
         """Folder of a trial."""
         return self.out / "trials" / f"{contestant}_{rate:g}"
 
@@ -94,7 +94,7 @@ class Race:
             log.write(f"$ python {' '.join(command)}\n")
             log.flush()
             done = subprocess.run(
-                [sys.executable, *command], stdout=log, stderr=log, env=os.environ | dict.fromkeys(names, threads)
+                [sys.executable, *command], stdout=log, stderr=log, env=dict.fromkeys(names, threads) | os.environ
             )
         if done.returncode:
             raise InputError(f"{contestant} failed with exit code {done.returncode}; see {out / LOG}")
@@ -104,7 +104,7 @@ class Race:
         """The rate of the best validation accuracy; of equals, the first."""
         if len(self.rates) == 1:
             return self.rates[0]
-        return max(self.rates, key=lambda rate: accuracy(self.trial(contestant, rate)))
+        return max(self.rates, key=lambda rate: accuracy(self.folder_of_trial(contestant, rate)))
 
 
 def accuracy(folder: Path) -> float:
@@ -116,10 +116,9 @@ def race(plan: Race, contestants: Sequence[str]) -> None:
     """All trials, then all runs; the summary lists them."""
     with ThreadPoolExecutor(plan.jobs) as pool:
         trials = [(name, rate) for name in contestants for rate in plan.rates if len(plan.rates) > 1]
-        epochs = [f"training.epochs={plan.trial_epochs}"] if plan.trial_epochs else []
 
         def attempt(name: str, rate: float) -> None:
-            plan.run(name, [*epochs, f"training.rate={rate:g}"], plan.trial(name, rate), test=False)
+            plan.run(name, [*plan.trial, f"training.rate={rate:g}"], plan.folder_of_trial(name, rate), test=False)
 
         def finish(name: str, seed: int) -> None:
             own = [f"training.rate={plan.rate(name):g}", f"seed={seed}"]
@@ -131,9 +130,11 @@ def race(plan: Race, contestants: Sequence[str]) -> None:
         "config": plan.config,
         "overrides": list(plan.overrides),
         "surrogate": plan.surrogate,
-        "trial_epochs": plan.trial_epochs,
+        "trial": list(plan.trial),
         "trials": {
-            name: {f"{rate:g}": accuracy(plan.trial(name, rate)) for rate in plan.rates if len(plan.rates) > 1}
+            name: {
+                f"{rate:g}": accuracy(plan.folder_of_trial(name, rate)) for rate in plan.rates if len(plan.rates) > 1
+            }
             for name in contestants
         },
         "rates": {name: plan.rate(name) for name in contestants},
@@ -161,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("config", help="a TOML file, or the name of a shipped configuration")
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="for all contestants")
     parser.add_argument("--rates", type=float, nargs="+", required=True, help="learning rates; a trial each if several")
-    parser.add_argument("--trial-epochs", type=int, default=0, help="epochs of a trial (default: as configured)")
+    parser.add_argument("--trial", nargs="+", default=[], metavar="key=value", help="for trials alone")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--surrogate", default=SURROGATE, help=f"slope of deterministic spikes (default {SURROGATE})")
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
@@ -170,12 +171,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="folder that gets results, records and logs, without parameters")
     given = parser.parse_intermixed_args(argv)
     try:
-        configuration.load(given.config, given.overrides)
+        configuration.load(given.config, [*given.overrides, *given.trial])
         plan = Race(
             given.config,
             tuple(given.overrides),
             tuple(given.rates),
-            given.trial_epochs,
+            tuple(given.trial),
             tuple(given.seeds),
             given.surrogate,
             given.out,

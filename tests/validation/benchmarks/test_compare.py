@@ -11,7 +11,7 @@ from validation.benchmarks import compare
 from validation.benchmarks.table import SUMMARY, table
 
 SMALL = ["digits_binary", "training.epochs=1", "model.hidden=[8]", "training.backend=numpy", "evaluation.samples=2"]
-RACE = [*SMALL, "--rates", "0.02", "1e-6", "--seeds", "3", "--contestants", "agr", "surrogate"]
+RACE = [*SMALL, "--trial", "evaluation.samples=1", "--rates", "0.02", "1e-6", "--seeds", "3", "--contestants", "agr", "surrogate"]
 
 
 def test_a_race(tmp_path: Path, capsys: Any) -> None:
