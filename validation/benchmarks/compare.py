@@ -10,7 +10,6 @@ can be given anew after it was stopped. `--record DIR` copies what belongs into 
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -143,13 +142,16 @@ def race(plan: Race, contestants: Sequence[str]) -> None:
     files.write_json(plan.out / SUMMARY, facts)
 
 
-def record(source: Path, target: Path) -> None:
-    """Copy the summary, and of each run its result, its record and its log."""
+def record(source: Path, target: Path, root: str) -> None:
+    """Copy the summary, and of each run its result, record and log, with DATA in place of the data's root."""
     for folder in [source, *(path.parent for path in source.rglob(RESULT))]:
         for name in (SUMMARY, RESULT, METRICS, LOG):
             if (folder / name).exists():
                 (target / folder.relative_to(source)).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target / folder.relative_to(source) / name)
+                text = (folder / name).read_text(encoding="utf-8").replace(str(source), source.name)
+                for form in ("data.root={}", '"root": "{}"'):
+                    text = text.replace(form.format(root), form.format("DATA"))
+                files.write_text(target / folder.relative_to(source) / name, text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -171,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="folder that gets results, records and logs, without parameters")
     given = parser.parse_intermixed_args(argv)
     try:
-        configuration.load(given.config, [*given.overrides, *given.trial])
+        config = configuration.load(given.config, [*given.overrides, *given.trial])
         plan = Race(
             given.config,
             tuple(given.overrides),
@@ -184,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         race(plan, given.contestants)
         if given.record:
-            record(given.out, given.record)
+            record(given.out, given.record, config.data.root)
         print(table(given.out))
     except InputError as error:
         return complain(str(error))

@@ -11,7 +11,19 @@ from validation.benchmarks import compare
 from validation.benchmarks.table import SUMMARY, table
 
 SMALL = ["digits_binary", "training.epochs=1", "model.hidden=[8]", "training.backend=numpy", "evaluation.samples=2"]
-RACE = [*SMALL, "--trial", "evaluation.samples=1", "--rates", "0.02", "1e-6", "--seeds", "3", "--contestants", "agr", "surrogate"]
+RACE = [
+    *SMALL,
+    "--trial",
+    "evaluation.samples=1",
+    "--rates",
+    "0.02",
+    "1e-6",
+    "--seeds",
+    "3",
+    "--contestants",
+    "agr",
+    "surrogate",
+]
 
 
 def test_a_race(tmp_path: Path, capsys: Any) -> None:
@@ -31,6 +43,7 @@ def test_a_race(tmp_path: Path, capsys: Any) -> None:
         assert read[f"{name}_seed3"]["config"]["seed"] == 3
     assert read["surrogate_seed3"]["config"]["model"]["weights"]["posterior"] == "point"
     assert not list(kept.rglob("*.npz"))
+    assert str(tmp_path) not in "".join(path.read_text() for path in kept.rglob("*.*"))
     assert table(kept) == table(out)
     assert table(out) in capsys.readouterr().out
     times = {name: path.stat().st_mtime_ns for name, path in results.items()}

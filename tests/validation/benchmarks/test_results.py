@@ -1,0 +1,21 @@
+"""The documents show the recorded results as they are."""
+
+from pathlib import Path
+
+import pytest
+
+from validation.benchmarks.table import SUMMARY, table
+
+ROOT = Path(__file__).resolve().parents[3]
+RECORDED = sorted(path.parent for path in (ROOT / "validation" / "benchmarks" / "results").glob(f"*/{SUMMARY}"))
+
+
+@pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
+def test_the_table_of_a_comparison_is_that_of_its_runs(folder: Path) -> None:
+    assert table(folder) in (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_no_log_names_a_place_on_somebodys_machine() -> None:
+    for path in (ROOT / "validation" / "benchmarks" / "results").rglob("*"):
+        if path.suffix in (".log", ".json"):
+            assert "/root/" not in path.read_text(encoding="utf-8"), path
