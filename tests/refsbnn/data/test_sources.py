@@ -1,14 +1,12 @@
 """The data sets, from miniature files in the official layouts to batches."""
 
-import os
-import pickle
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from refsbnn.data import cifar10, event_sets, nmnist, pickles, recordings, shd
+from refsbnn.data import cifar10, event_sets, nmnist, recordings, shd
 from refsbnn.data.options import KEYS, Data
 from refsbnn.data.sources import load
 from refsbnn.errors import InputError
@@ -130,27 +128,6 @@ def test_crops_and_mirrors_are_of_the_image(tmp_path):
         crops = [each[i : i + 32, j : j + 32] for each in framed for i in range(5) for j in range(5)]
         assert sum((crop == got).all() for crop in crops) == 1
     np.testing.assert_array_equal(plain.validation.batch(rows, DRAWS), moved.validation.batch(rows, DRAWS))
-
-
-class Malicious:
-    def __reduce__(self):
-        return os.system, ("true",)
-
-
-@pytest.mark.parametrize("content", [Malicious(), {b"data": Malicious()}, [np.float64]])
-def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content):
-    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(InputError, match=r"a is no pickle of arrays: it asks for (posix\.system|numpy\.float64)"):
-        pickles.read(tmp_path / "a")
-
-
-@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_pickles_of_arrays_are_read(tmp_path, protocol):
-    content = {"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2], "name": b"x"}
-    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=protocol))
-    read = {key if isinstance(key, str) else key.decode(): value for key, value in pickles.read(tmp_path / "a").items()}
-    np.testing.assert_array_equal(read["data"], content["data"])
-    assert (read["labels"], read["name"]) == ([1, 2], b"x")
 
 
 @pytest.mark.parametrize("cut", [0, 10, 1000])
