@@ -66,7 +66,9 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
     x, labels = (content.get(key) if isinstance(content, dict) else None for key in (b"data", b"labels"))
     if not isinstance(x, np.ndarray) or not isinstance(labels, list):
         raise InputError(f"{path} is no batch of CIFAR-10: it has no array b'data' and list b'labels'")
-    return checked(path, x, np.array(labels))
+    if not all(type(label) is int and 0 <= label < CLASSES for label in labels):
+        raise InputError(f"{path} has labels that are not 0 to {CLASSES - 1}")
+    return checked(path, x, np.array(labels, np.int64))
 
 
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -33,6 +33,7 @@ class EventSet:
     train, test : str
         Places below the root.
     read : callable
+        From a place to an iterator of `Recording` or, for cameras, of `Seen`.
     """
 
     shape: tuple[int, ...]
@@ -51,17 +52,20 @@ class EventSet:
     def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
         """The recordings of a part, with the units that the options want."""
         for one in self.read(source):
+            if not 0 <= one.label < self.classes:
+                raise InputError(f"{one.name} has the label {one.label}; expected 0 to {self.classes - 1}")
             yield one if isinstance(one, Recording) else self.turned(one, options)
 
     def turned(self, one: Seen, options: Data) -> Recording:
         """A camera's recording: filtered, on coarser pixels, polarities merged."""
         height, width, channels = self.shape
         shape = (height, width, channels)
+        pixels.check(one, shape)
         kept = np.ones(len(one.times), np.bool_)
         if options.denoise_ms > 0.0:
             kept = pixels.supported(one.times, one.x, one.y, shape, options.denoise_ms)
         places = pixels.units_of(one.x, one.y, one.polarity, shape, options.downsample, options.merge)
-        return Recording(one.times[kept], places[kept], one.label, one.group)
+        return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 
 SETS = {

@@ -1,5 +1,7 @@
 """The data sets, from miniature files in the official layouts to batches."""
 
+import pickle
+import shutil
 from dataclasses import replace
 
 import h5py
@@ -80,6 +82,65 @@ def test_a_bad_file_is_named(spoken, tmp_path, damage):
             file["labels"] = np.zeros(3)
     with pytest.raises(InputError, match=r"shd_train\.h5 (is missing|cannot be read)"):
         load(spoken)
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "message"),
+    [
+        ("labels", np.full(24, 20), r"recording 0, has the label 20; expected 0 to 19"),
+        ("labels", np.full(24, -1), r"recording 0, has the label -1"),
+        ("labels", np.zeros(24), r"cannot be read: .* expected \(n,\), integer labels"),
+        ("labels", np.zeros((24, 2), int), r"cannot be read: .* expected \(n,\)"),
+        ("labels", np.zeros(30, int), r"cannot be read: .* expected \(n,\)"),
+        ("labels", np.zeros(0, int), r"cannot be read: .* expected \(n,\)"),
+        ("spikes/times", np.zeros((24, 3)), r"cannot be read: .* expected \(n,\)"),
+        ("spikes/times", [[np.nan]], r"recording 0, has .* times not finite"),
+        ("spikes/times", None, "cannot be read"),
+        ("spikes/units", [[700]], r"recording 0, has \(\d+,\) times for \(1,\) units"),
+        ("spikes/units", [[0.5, 1.5]], r"recording 0, has"),
+        ("extra/speaker", np.zeros(3, int), r"cannot be read: .* expected \(n,\)"),
+    ],
+)
+def test_content_that_does_not_fit_is_named(spoken, tmp_path, key, content, message):
+    with h5py.File(tmp_path / "SHD/shd_train.h5", "r+") as file:
+        del file[key]
+        if content is None:
+            file.create_group(key)
+        elif isinstance(content, list):
+            rows = np.asarray(content)
+            file.create_dataset(key, (24,), h5py.vlen_dtype(rows.dtype))[0] = rows[0]
+        else:
+            file[key] = content
+    with pytest.raises(InputError, match=r"shd_train\.h5,? " + message):
+        load(spoken)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is damaged: 0 bytes are not events of 5"),
+        (bytes([34, 3, 0, 0, 0]), "has x from 34 to 34; expected integers from 0 to 33"),
+        (bytes([3, 100, 0, 0, 0]), "has y from 100 to 100; expected integers from 0 to 33"),
+    ],
+)
+def test_pixels_that_a_camera_does_not_have(tmp_path, content, message):
+    pytest.importorskip("tonic", reason="needs the extra data")
+    path = next(path for path in write_nmnist(tmp_path) if "Train/4" in str(path))
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path} {message}"):
+        load(Data(name="nmnist", root=str(tmp_path), steps=4))
+    shutil.rmtree(path.parent)
+    with pytest.raises(InputError, match=r"Train holds no files 4/\*\.bin"):
+        load(Data(name="nmnist", root=str(tmp_path), steps=4))
+
+
+@pytest.mark.parametrize("labels", [[10, 1], [[1], [2, 3]], [2**70, 1], ["a", True]])
+def test_labels_that_are_none(tmp_path, labels):
+    write_cifar10(tmp_path, "python")
+    content = {b"data": np.zeros((2, 3072), np.uint8), b"labels": labels}
+    (tmp_path / cifar10.PYTHON / "data_batch_2").write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match="data_batch_2 has labels that are not 0 to 9"):
+        load(Data(name="cifar10", root=str(tmp_path)))
 
 
 def test_nmnist(tmp_path):
