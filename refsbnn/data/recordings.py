@@ -83,7 +83,7 @@ def binned(recordings: Iterable[Recording], width: float, steps: int, size: int)
     """
     if not 1 <= steps < LARGEST or not 1 <= size <= LARGEST:
         raise InputError(f"{steps} bins of {size} units; accepted: 1 to {LARGEST - 1} bins, 1 to {LARGEST} units")
-    keys, labels, groups = [], [], []
+    bins, places, labels, groups = [], [], [], []
     for number, one in enumerate(recordings):
         name = one.name or f"recording {number}"
         times, units = np.asarray(one.times, np.float64), np.asarray(one.units)
@@ -100,16 +100,15 @@ def binned(recordings: Iterable[Recording], width: float, steps: int, size: int)
             first, span = (times.min(), np.ptp(times)) if times.size else (0.0, 0.0)
             place = np.minimum(np.floor((times - first) / (span or 1.0) * steps), steps - 1)
         inside = (place >= 0) & (place < steps)
-        keys.append(np.unique(place[inside].astype(np.int64) * size + units[inside].astype(np.int64)))
+        key = np.unique(place[inside].astype(np.int64) * size + units[inside].astype(np.int64))
+        bins.append((key // size).astype(np.uint16))
+        places.append((key % size).astype(np.uint16))
         labels.append(int(one.label))
         groups.append(int(one.group))
-    if not keys:
+    if not labels:
         raise InputError("there is no recording")
-    offsets = np.concatenate([[0], np.cumsum([len(key) for key in keys])]).astype(np.int64)
-    every = np.concatenate(keys)
-    return Recordings(
-        offsets, (every // size).astype(np.uint16), (every % size).astype(np.uint16), np.array(labels), np.array(groups)
-    )
+    offsets = np.concatenate([[0], np.cumsum([len(each) for each in bins])]).astype(np.int64)
+    return Recordings(offsets, np.concatenate(bins), np.concatenate(places), np.array(labels), np.array(groups))
 
 
 def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:
