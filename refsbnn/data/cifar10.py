@@ -27,7 +27,7 @@ def dataset(options: Data) -> Dataset:
     InputError
         Missing or damaged files.
     """
-    root = Path(options.root)
+    root = options.folder
     x, labels = read(root, TRAIN)
     test_x, test_labels = read(root, ["test_batch"])
     order = Streams(0).permutation(len(x), step=0)

@@ -1,6 +1,7 @@
 """The section [data] of a configuration."""
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from refsbnn.errors import InputError, check_choice
 
@@ -88,3 +89,8 @@ class Data:
             raise InputError(f"data.steps is {self.steps} with coding {self.coding!r}; a coding takes steps >= 1")
         if "bin_ms" in known and self.steps < 1:
             raise InputError(f"data.steps is {self.steps}; {self.name} takes steps >= 1")
+
+    @property
+    def folder(self) -> Path:
+        """The root as a path, with ~ for the home folder."""
+        return Path(self.root).expanduser()

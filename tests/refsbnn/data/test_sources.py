@@ -46,13 +46,32 @@ def test_later_runs_read_the_binned_file(spoken, monkeypatch):
     assert load(replace(spoken, steps=5)).signal.steps == 5
 
 
-def test_a_root_that_cannot_be_written_to_is_read(spoken, monkeypatch, capsys):
+def test_other_files_are_binned_anew(spoken, tmp_path):
+    before = load(spoken)
+    write_shd(tmp_path, seed=1)
+    after = load(spoken)
+    assert len(before.train.recordings.units) != len(after.train.recordings.units)
+    for part in ("train", "test"):
+        (tmp_path / f"SHD/shd_{part}.h5").unlink()
+    assert len(load(spoken).train.recordings.units) == len(after.train.recordings.units)  # what was kept will do
+
+
+def test_a_root_that_cannot_be_written_to_is_read(spoken, tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise InputError("cannot write there")
 
     monkeypatch.setattr(recordings, "save", refuse)
     assert load(spoken).classes == 20
     assert "not kept for later runs: cannot write there" in capsys.readouterr().err
+    monkeypatch.undo()
+    (tmp_path / event_sets.KEPT).write_text("in the way")
+    assert load(spoken).classes == 20
+    assert "not kept for later runs: cannot write" in capsys.readouterr().err
+
+
+def test_the_home_folder(spoken, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(replace(spoken, root="~")).classes == 20
 
 
 def test_whole_speakers_are_held_out(spoken):
