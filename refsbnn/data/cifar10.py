@@ -10,7 +10,6 @@ from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Streams
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -30,9 +29,7 @@ def dataset(options: Data) -> Dataset:
     root = options.folder
     x, labels = read(root, TRAIN)
     test_x, test_labels = read(root, ["test_batch"])
-    order = Streams(0).permutation(len(x), step=0)
-    count = round(options.held_out * len(x))
-    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    kept, held = options.parts(len(x))
     scale = standard(x[kept])
     parts = (
         Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),

@@ -18,7 +18,6 @@ from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Streams
 
 KEPT = "refsbnn"  # folder below the root for binned events
 
@@ -154,6 +153,4 @@ def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:
         if chosen.all():
             raise InputError(f"data.groups holds all of {options.name}; nothing is left to train on")
         return np.flatnonzero(~chosen), np.flatnonzero(chosen)
-    order = Streams(0).permutation(len(train), step=0)
-    count = round(options.held_out * len(train))
-    return np.sort(order[count:]), np.sort(order[:count])
+    return options.parts(len(train))

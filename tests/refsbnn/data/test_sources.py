@@ -219,6 +219,13 @@ def test_a_cut_batch_is_named(tmp_path, cut):
         load(Data(name="cifar10", root=str(tmp_path)))
 
 
+def test_something_is_left_to_train_on(spoken, tmp_path):
+    write_cifar10(tmp_path, "python")
+    for options in (spoken, Data(name="cifar10", root=str(tmp_path))):
+        with pytest.raises(InputError, match=r"data\.held_out is 0\.999, which leaves no examples for train"):
+            load(replace(options, held_out=0.999))
+
+
 def test_no_images_at_all(tmp_path):
     with pytest.raises(
         InputError, match=r"has neither cifar-10-batches-py nor cifar-10-batches-bin; they are at https"
@@ -235,6 +242,7 @@ def test_no_images_at_all(tmp_path):
         ({"name": "nmnist", "steps": 4, "jitter": 1.0}, r"data\.jitter is not for 'nmnist'"),
         ({"name": "cifar10", "held_out": 1.0}, r"data\.held_out is 1\.0; expected a number from 0 to below 1"),
         ({"name": "shd", "steps": 3, "bin_ms": float("inf")}, r"data\.bin_ms is inf"),
+        ({"name": "shd", "steps": 3, "delay": 10**20}, r"data\.delay is 10+; expected a number from 0 to below 2\^31"),
     ],
 )
 def test_impossible_options(given, message):
