@@ -1,10 +1,12 @@
 """Event data sets that tonic distributes as arrays, a file a recording: PokerDVS and DVS Gesture."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
 from refsbnn.errors import InputError
 
@@ -22,10 +24,9 @@ def poker(folder: Path) -> Iterator[Seen]:
     InputError
         No such files, or a damaged one.
     """
-    paths = [path for suit in POKER for path in sorted((folder / suit).glob("*.npy"))]
-    for path in found(paths, folder, "<suit>/*.npy", POKER_ADDRESS):
-        t, x, y, polarity = columns(path, POKER_SHAPE)
-        yield Seen(t / 1000.0, x, y, polarity, POKER.index(path.parent.name))
+    for path in found(folder, POKER, "*.npy", POKER_ADDRESS):
+        t, x, y, polarity = columns(path)
+        yield Seen(t / 1000.0, x, y, polarity, POKER.index(path.parent.name), name=str(path))
 
 
 def gestures(folder: Path) -> Iterator[Seen]:
@@ -36,33 +37,28 @@ def gestures(folder: Path) -> Iterator[Seen]:
     InputError
         No such files, a damaged one, or names of another form.
     """
-    for path in found(sorted(folder.glob("user*_*/*.npy")), folder, "user<n>_<light>/<label>.npy", GESTURE_ADDRESS):
-        user, label = path.parent.name[4:].split("_")[0], path.stem
-        if not user.isdigit() or not label.isdigit() or int(label) >= GESTURES:
-            raise InputError(f"{path} is not named user<n>_<light>/<label>.npy with a label below {GESTURES}")
-        x, y, polarity, t = columns(path, GESTURE_SHAPE, order=(3, 0, 1))
-        yield Seen(t, x, y, polarity, int(label), int(user))
-
-
-def found(paths: list[Path], folder: Path, pattern: str, address: str) -> list[Path]:
-    """The paths; raises InputError if there are none."""
+    paths = sorted(folder.glob("user*_*/*.npy"))
     if not paths:
-        raise InputError(f"{folder} holds no files {pattern}; they are from {address}, see docs/data.md")
-    return paths
+        raise InputError(
+            f"{folder} holds no files user<n>_<light>/<label>.npy; they are from {GESTURE_ADDRESS}, see docs/data.md"
+        )
+    for path in paths:
+        names = re.fullmatch(r"user([0-9]+)_.*/([0-9]+)\.npy", f"{path.parent.name}/{path.name}")
+        if names is None:
+            raise InputError(f"{path} is not named user<n>_<light>/<label>.npy with a label below {GESTURES}")
+        x, y, polarity, t = columns(path)
+        yield Seen(t, x, y, polarity, int(names[2]), int(names[1]), str(path))
 
 
-def columns(path: Path, shape: tuple[int, int, int], order: tuple[int, int, int] = (0, 1, 2)) -> np.ndarray:
-    """The four columns of a file, int64; `order` says which are time, x and y."""
+def columns(path: Path) -> np.ndarray:
+    """The four columns of a file of `numpy.save`, int64: (4, events)."""
     try:
-        table = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            table = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    if not isinstance(table, np.ndarray) or table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iuf":
-        raise InputError(f"{path} is {getattr(table, 'dtype', '')} {getattr(table, 'shape', '')}; expected (events, 4)")
-    out = table.astype(np.int64).T
-    for name, column, size in (("x", order[1], shape[1]), ("y", order[2], shape[0])):
-        if out.shape[1] and not 0 <= out[column].min() <= out[column].max() < size:
-            raise InputError(
-                f"{path} has {name} from {out[column].min()} to {out[column].max()}; expected below {size}"
-            )
-    return out
+    if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iuf":
+        raise InputError(f"{path} is {table.dtype} {table.shape}; expected numbers, (events, 4)")
+    if not np.isfinite(table).all():
+        raise InputError(f"{path} holds NaN or infinity; expected finite numbers")
+    return table.astype(np.int64).T

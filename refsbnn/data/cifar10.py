@@ -10,7 +10,6 @@ from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Streams
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -27,12 +26,10 @@ def dataset(options: Data) -> Dataset:
     InputError
         Missing or damaged files.
     """
-    root = Path(options.root)
+    root = options.folder
     x, labels = read(root, TRAIN)
     test_x, test_labels = read(root, ["test_batch"])
-    order = Streams(0).permutation(len(x), step=0)
-    count = round(options.held_out * len(x))
-    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    kept, held = options.parts(len(x))
     scale = standard(x[kept])
     parts = (
         Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),
@@ -66,7 +63,9 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
     x, labels = (content.get(key) if isinstance(content, dict) else None for key in (b"data", b"labels"))
     if not isinstance(x, np.ndarray) or not isinstance(labels, list):
         raise InputError(f"{path} is no batch of CIFAR-10: it has no array b'data' and list b'labels'")
-    return checked(path, x, np.array(labels))
+    if not all(type(label) is int and 0 <= label < CLASSES for label in labels):
+        raise InputError(f"{path} has labels that are not 0 to {CLASSES - 1}")
+    return checked(path, x, np.array(labels, np.int64))
 
 
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:

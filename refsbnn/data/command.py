@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from refsbnn.cli import Parser
-from refsbnn.data import official
+from refsbnn.data import official, recordings
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.event_sets import SETS
+from refsbnn.data.event_sets import KEPT, SETS
 from refsbnn.data.options import Data
 from refsbnn.data.sources import load
 from refsbnn.errors import InputError
@@ -28,7 +28,7 @@ def parser() -> Parser:
     """The arguments of the command."""
     out = Parser(
         prog="refsbnn data",
-        description="prepare: fetch what is missing, check it, bin it for later runs. verify: check what is there.",
+        description="prepare: fetch what is missing, check it, bin it for later runs. verify: read all and check it.",
         epilog="example: refsbnn data prepare shd --root ~/data --steps 100 --bin-ms 14",
     )
     out.add_argument("action", choices=("prepare", "verify"))
@@ -36,27 +36,32 @@ def parser() -> Parser:
     out.add_argument(
         "--root", type=Path, required=True, help="folder of the data sets, as data.root of a configuration"
     )
-    out.add_argument("--steps", type=int, default=100, help="time steps of events (default 100)")
-    out.add_argument("--bin-ms", type=float, default=0.0, help="their width in ms; 0: equal parts (default)")
-    out.add_argument("--downsample", type=int, default=1, help="pixels a side that become one (default 1)")
+    out.add_argument("--steps", type=int, help="time steps of events (default 100)")
+    out.add_argument("--bin-ms", type=float, help="their width in ms (default 0: equal parts)")
+    out.add_argument("--downsample", type=int, help="pixels a side that become one (default 1)")
+    out.add_argument("--merge", action="store_true", default=None, help="both polarities become one channel")
+    out.add_argument("--denoise-ms", type=float, help="leave out events without another one so shortly before")
     return out
 
 
 def main(argv: Sequence[str]) -> int:
     """Run `refsbnn data` with the given arguments; returns the exit code."""
     arguments = parser().parse_args(argv)
-    name, root = arguments.name, arguments.root
-    lacking = official.missing(name, root)
-    if arguments.action == "verify" and lacking:
-        raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
-    for archive in lacking:
-        official.fetch(archive, root)
-    words = {"name": name, "root": str(root), "held_out": 0.0}
+    name, root, verify = arguments.name, arguments.root.expanduser(), arguments.action == "verify"
+    given = {key: getattr(arguments, key) for key in ("steps", "bin_ms", "downsample", "merge", "denoise_ms")}
+    words = {key: value for key, value in given.items() if value is not None}
     if name in SETS:
-        words |= {"steps": arguments.steps, "bin_ms": arguments.bin_ms}
-        words |= {"downsample": arguments.downsample} if len(SETS[name].shape) == 3 else {}
-    data = load(Data(**words))
+        words.setdefault("steps", 100)
+    options = Data(name=name, root=str(root), held_out=0.0, **words)
+    lacking = official.missing(name, root)
+    if verify and lacking:
+        raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
+    official.fetch(lacking, root)
+    data = load(options, fresh=verify)
     print(table(name, data))
+    if verify:
+        for path in sorted((root / KEPT).glob(f"{name}-*.h5")):
+            recordings.load(path, {})
     return 0
 
 

@@ -18,7 +18,8 @@ from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Streams
+
+KEPT = "refsbnn"  # folder below the root for binned events
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class EventSet:
     train, test : str
         Places below the root.
     read : callable
+        From a place to an iterator of `Recording` or, for cameras, of `Seen`.
     """
 
     shape: tuple[int, ...]
@@ -51,17 +53,20 @@ class EventSet:
     def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
         """The recordings of a part, with the units that the options want."""
         for one in self.read(source):
+            if not 0 <= one.label < self.classes:
+                raise InputError(f"{one.name} has the label {one.label}; expected 0 to {self.classes - 1}")
             yield one if isinstance(one, Recording) else self.turned(one, options)
 
     def turned(self, one: Seen, options: Data) -> Recording:
         """A camera's recording: filtered, on coarser pixels, polarities merged."""
         height, width, channels = self.shape
         shape = (height, width, channels)
+        pixels.check(one, shape)
         kept = np.ones(len(one.times), np.bool_)
         if options.denoise_ms > 0.0:
             kept = pixels.supported(one.times, one.x, one.y, shape, options.denoise_ms)
         places = pixels.units_of(one.x, one.y, one.polarity, shape, options.downsample, options.merge)
-        return Recording(one.times[kept], places[kept], one.label, one.group)
+        return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 
 SETS = {
@@ -81,8 +86,8 @@ SETS = {
 }
 
 
-def dataset(options: Data) -> Dataset:
-    """An event data set in its parts.
+def dataset(options: Data, *, fresh: bool = False) -> Dataset:
+    """An event data set in its parts; `fresh` as in `refsbnn.data.sources.load`.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def dataset(options: Data) -> Dataset:
         Missing or damaged files, groups that the set does not have.
     """
     kind = SETS[options.name]
-    train, test = (prepared(options, kind, place) for place in (kind.train, kind.test))
+    train, test = (prepared(options, kind, place, fresh) for place in (kind.train, kind.test))
     kept, held = held_out(options, train)
     signal = Signal("values", kind.seen(options), "binary", options.steps)
     augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
@@ -103,14 +108,16 @@ def dataset(options: Data) -> Dataset:
     return Dataset(kind.classes, signal, *parts, given)
 
 
-def prepared(options: Data, kind: EventSet, place: str) -> Recordings:
+def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordings:
     """The binned recordings of a part, from the file that an earlier run left, else from the official ones."""
-    source = Path(options.root) / place
+    source = options.folder / place
     keys = ("steps", "bin_ms", "downsample", "merge", "denoise_ms")
     facts: dict[str, Any] = {"source": place, **{key: getattr(options, key) for key in keys}}
     name = "-".join(f"{facts[key]:g}" for key in keys)
-    cache = Path(options.root) / "refsbnn" / f"{options.name}-{source.stem}-{name}.h5"
-    if cache.is_file() and (found := recordings.load(cache, facts)) is not None:
+    cache = options.folder / KEPT / f"{options.name}-{source.stem}-{name}.h5"
+    if source.exists():
+        facts["files"] = state(source)
+    if not fresh and cache.is_file() and (found := recordings.load(cache, facts)) is not None:
         return found
     told = tqdm(
         kind.recordings(source, options),
@@ -121,11 +128,18 @@ def prepared(options: Data, kind: EventSet, place: str) -> Recordings:
         file=sys.stderr,
     )
     made = recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.seen(options))))
-    try:
-        recordings.save(cache, made, facts)
-    except InputError as error:
-        print(f"refsbnn: not kept for later runs: {error}", file=sys.stderr)
+    if not fresh:
+        try:
+            recordings.save(cache, made, facts)
+        except InputError as error:
+            print(f"refsbnn: not kept for later runs: {error}", file=sys.stderr)
     return made
+
+
+def state(source: Path) -> list[int]:
+    """Number, bytes and newest change (ns) of a file or of the files in a folder: other files are binned anew."""
+    each = [path.stat() for path in ([source] if source.is_file() else source.rglob("*"))]
+    return [len(each), sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
 
 
 def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +153,4 @@ def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:
         if chosen.all():
             raise InputError(f"data.groups holds all of {options.name}; nothing is left to train on")
         return np.flatnonzero(~chosen), np.flatnonzero(chosen)
-    order = Streams(0).permutation(len(train), step=0)
-    count = round(options.held_out * len(train))
-    return np.sort(order[count:]), np.sort(order[:count])
+    return options.parts(len(train))

@@ -1,9 +1,15 @@
 """Where the official archives are, what their checksums are, and fetching them when asked."""
 
+import sys
 import tarfile
+import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+
+from tqdm import tqdm
 
 from refsbnn.errors import InputError
 
@@ -21,6 +27,8 @@ class Archive:
         Folder below the root in which it is unpacked.
     gives : str
         What is there then, below the root.
+    instead : str
+        What will do as well, if it lies there.
     """
 
     url: str
@@ -28,6 +36,11 @@ class Archive:
     md5: str
     into: str
     gives: str
+    instead: str = ""
+
+    def wanted(self, root: Path) -> str:
+        """What to get, where to put it and where from."""
+        return f"{self.name} (md5 {self.md5}) in {root / self.into}, from {self.url}"
 
 
 HEIDELBERG, MENDELEY = (
@@ -41,6 +54,7 @@ ARCHIVES = {
         Archive(
             "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-python.tar.gz",
             "c58f30108f718f92721af3b95e74349a", "", "cifar-10-batches-py",
+            "cifar-10-batches-bin",
         ),
     ),
     "shd": tuple(
@@ -89,42 +103,60 @@ ARCHIVES = {
 
 def missing(name: str, root: Path) -> list[Archive]:
     """The archives of a data set whose content is not below the root."""
-    return [archive for archive in ARCHIVES[name] if not (root / archive.gives).exists()]
+    return [
+        archive
+        for archive in ARCHIVES[name]
+        if not any((root / place).exists() for place in (archive.gives, archive.instead) if place)
+    ]
 
 
-def fetch(archive: Archive, root: Path) -> None:
-    """Get an archive, unless it lies there already, check it and unpack it.
+def fetch(archives: list[Archive], root: Path) -> None:
+    """Get archives, unless they lie there already, check and unpack them.
 
     Raises
     ------
     InputError
-        No network, a checksum that differs, an archive that would write elsewhere, tonic is not installed.
+        No network, a checksum that differs, an archive that would write elsewhere, tonic is not installed. The message
+        names all archives that are still wanted.
     """
-    folder = root / archive.into
-    path = folder / archive.name
-    try:
-        from tonic.download_utils import check_integrity, download_url
-    except ImportError:
-        raise InputError(
-            "downloading needs tonic, which is not installed; accepted: pip install 'refsbnn[data]'"
-        ) from None
-    wanted = f"{archive.name} (md5 {archive.md5}) in {folder}, from {archive.url}"
-    try:
-        if not check_integrity(str(path), archive.md5):
-            download_url(archive.url, str(folder), archive.name, archive.md5)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"{archive.name} could not be fetched ({error}); wanted: {wanted}") from None
-    unpack(path, folder)
+    for i, archive in enumerate(archives):
+        folder = root / archive.into
+        wanted = "; ".join(each.wanted(root) for each in archives[i:])
+        try:
+            from tonic.download_utils import check_integrity, download_url
+        except ImportError:
+            raise InputError(
+                f"downloading needs tonic, which is not installed: pip install 'refsbnn[data]'; wanted: {wanted}"
+            ) from None
+        try:
+            if not check_integrity(str(folder / archive.name), archive.md5):
+                download_url(archive.url, str(folder), archive.name, archive.md5)
+        except (OSError, RuntimeError, ValueError, HTTPException) as error:
+            raise InputError(f"{archive.name} could not be fetched ({error}); wanted: {wanted}") from None
+        unpack(folder / archive.name, folder)
+        if not (root / archive.gives).exists():
+            raise InputError(f"{folder / archive.name} does not hold {archive.gives}")
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack an archive; members that would land outside the folder are refused."""
+    """Unpack an archive, whole or not at all; members that would land outside the folder are refused."""
     try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)  # which strips absolute paths and ".."
-        else:
-            with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
-    except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
+        with (
+            tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as scratch,
+            path.open("rb") as raw,
+            tqdm.wrapattr(
+                raw, "read", path.stat().st_size,
+                desc=f"unpacking {path.name}", disable=None, delay=2.0, file=sys.stderr,
+            ) as file,
+        ):  # fmt: skip
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(file) as archive:
+                    archive.extractall(scratch)  # which strips absolute paths and ".."
+            else:
+                with tarfile.open(fileobj=file) as archive:
+                    archive.extractall(scratch, filter="data")
+            for item in Path(scratch).iterdir():
+                if not (folder / item.name).is_dir():
+                    item.replace(folder / item.name)
+    except (OSError, EOFError, RuntimeError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be unpacked: {error}") from None

@@ -1,8 +1,12 @@
 """The section [data] of a configuration."""
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
 
 from refsbnn.errors import InputError, check_choice
+from refsbnn.streams import Streams
 
 CODED = ("coding", "steps")
 HELD = ("root", "held_out")
@@ -17,6 +21,7 @@ KEYS = {
     "pokerdvs": CAMERA,
     "dvs_gesture": CAMERA,
 }
+LARGEST = 2**31
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,8 @@ class Data:
             if item.name not in known and getattr(self, item.name) != default:
                 raise InputError(f"data.{item.name} is not for {self.name!r}; accepted: {', '.join(known)}")
         for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter", "time_jitter", "roll", "cutout"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a finite number >= 0")
+            if not 0 <= getattr(self, name) < LARGEST:
+                raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
         if self.downsample < 1:
             raise InputError(f"data.downsample is {self.downsample}; expected an integer >= 1")
         for name in ("held_out", "drop"):
@@ -88,3 +93,16 @@ class Data:
             raise InputError(f"data.steps is {self.steps} with coding {self.coding!r}; a coding takes steps >= 1")
         if "bin_ms" in known and self.steps < 1:
             raise InputError(f"data.steps is {self.steps}; {self.name} takes steps >= 1")
+
+    @property
+    def folder(self) -> Path:
+        """The root as a path, with ~ for the home folder."""
+        return Path(self.root).expanduser()
+
+    def parts(self, examples: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the training examples for training and for validation, by a fixed permutation."""
+        order = Streams(0).permutation(examples, step=0)
+        count = round(self.held_out * examples)
+        if count == examples:
+            raise InputError(f"data.held_out is {self.held_out:g}, which leaves no examples for train")
+        return np.sort(order[count:]), np.sort(order[:count])

@@ -1,35 +1,45 @@
 """A reader of pickles that builds arrays, numbers, texts and containers, and refuses everything else.
 
-A pickle is a program: the ordinary reader would run whatever a file names.
+A pickle is a program. Python's own reader runs it, and keeping it to a few names is not enough: it sets attributes of
+whatever has a name, and NumPy takes the numbers that a pickle calls objects for addresses. So the program is read by
+the standard library's disassembler, and this file follows it; nothing is ever called by the name that a file gives.
 """
 
-import io
-import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refsbnn.errors import InputError
 
-# What an array needs to be built again, under its old and its new name; `_codecs.encode` makes bytes in protocol 2.
-ALLOWED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+VALUES = {
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+}
+OLD_TEXTS = ("STRING", "BINSTRING", "SHORT_BINSTRING")  # bytes, as Python 2 wrote them
+# What an array needs to be built again; `_codecs.encode` makes bytes in protocol 2.
+NAMES = {"numpy.ndarray", "numpy.dtype", "_codecs.encode"} | {
+    f"numpy.{core}.{name}" for core in ("core", "_core") for name in ("multiarray._reconstruct", "numeric._frombuffer")
 }
 
 
-class Reader(pickle.Unpickler):
-    """An unpickler that knows the names in ALLOWED alone."""
+class Name:
+    """One of NAMES, as a pickle mentions it."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        """The object of an allowed name."""
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
+    def __init__(self, text: str) -> None:
+        if text not in NAMES:
+            raise ValueError(f"it asks for {text}")
+        self.text = text.rsplit(".", 1)[-1]
+
+
+class Made:
+    """An array or its type, which is whole only after a later instruction."""
+
+    def __init__(self, value: Any = None) -> None:
+        self.value = value
 
 
 def read(path: Path) -> Any:
@@ -41,8 +51,135 @@ def read(path: Path) -> Any:
         The file is missing, cut, or asks for anything else.
     """
     try:
-        return Reader(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+        return follow(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:  # a damaged pickle fails in many ways
         raise InputError(f"{path} is no pickle of arrays: {error}") from None
+
+
+def follow(content: bytes) -> Any:
+    """What a pickle builds; fails in many ways where it is damaged or asks for more.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> follow(pickle.dumps({"a": [1, b"two"]}))
+    {'a': [1, b'two']}
+    """
+    stack: list[Any] = []
+    marks: list[int] = []
+    memo: dict[int, Any] = {}
+
+    def taken(count: int = -1) -> list[Any]:
+        """The last `count` values, or those behind the last mark."""
+        first = marks.pop() if count < 0 else len(stack) - count
+        if first < 0:
+            raise ValueError("it takes more than it has")
+        out = [item.value if isinstance(item, Made) else item for item in stack[first:]]
+        del stack[first:]
+        return out
+
+    argument: Any
+    for opcode, argument, _ in pickletools.genops(content):
+        kind = opcode.name
+        if kind in ("PROTO", "FRAME"):
+            continue
+        if kind in CONSTANTS:
+            stack.append(CONSTANTS[kind])
+        elif kind in VALUES:
+            stack.append(argument)
+        elif kind in OLD_TEXTS:
+            stack.append(argument.encode("latin-1"))
+        elif kind == "MARK":
+            marks.append(len(stack))
+        elif kind in ("EMPTY_LIST", "LIST"):
+            stack.append([] if kind.startswith("EMPTY") else taken())
+        elif kind in ("EMPTY_TUPLE", "TUPLE"):
+            stack.append(() if kind.startswith("EMPTY") else tuple(taken()))
+        elif kind in ("EMPTY_DICT", "DICT"):
+            stack.append({} if kind.startswith("EMPTY") else pairs(taken()))
+        elif kind in ("TUPLE1", "TUPLE2", "TUPLE3"):
+            stack.append(tuple(taken(int(kind[-1]))))
+        elif kind in ("APPEND", "APPENDS"):
+            items = taken(1 if kind == "APPEND" else -1)
+            expected(stack[-1], list).extend(items)
+        elif kind in ("SETITEM", "SETITEMS"):
+            items = taken(2 if kind == "SETITEM" else -1)
+            expected(stack[-1], dict).update(pairs(items))
+        elif kind == "MEMOIZE":
+            memo[len(memo)] = stack[-1]
+        elif kind in ("PUT", "BINPUT", "LONG_BINPUT"):
+            memo[argument] = stack[-1]
+        elif kind in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(memo[argument])
+        elif kind == "GLOBAL":
+            stack.append(Name(argument.replace(" ", ".")))
+        elif kind == "STACK_GLOBAL":
+            stack.append(Name(".".join(taken(2))))
+        elif kind == "REDUCE":
+            name, arguments = taken(2)
+            stack.append(made(expected(name, Name).text, *expected(arguments, tuple)))
+        elif kind == "BUILD":
+            state = expected(taken(1)[0], tuple)
+            complete(expected(stack[-1], Made), state)
+        elif kind == "STOP":
+            return taken(1)[0]
+        else:
+            raise ValueError(f"it has the instruction {kind}")
+
+
+def expected(item: Any, kind: type) -> Any:
+    """The item, if it is of that kind."""
+    if not isinstance(item, kind):
+        raise ValueError(f"it has {type(item).__name__} where {kind.__name__} is expected")
+    return item
+
+
+def pairs(items: list[Any]) -> dict[Any, Any]:
+    """A dictionary of keys and values in turn."""
+    if any(type(key) not in (str, bytes, int) for key in items[::2]):
+        raise ValueError("it has keys that are no texts or integers")
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def made(name: str, *arguments: Any) -> Any:
+    """What one of NAMES gives."""
+    if name == "encode":
+        text, coding = arguments
+        if coding != "latin1":
+            raise ValueError(f"it asks for the coding {coding!r}")
+        return expected(text, str).encode("latin-1")
+    if name == "dtype":
+        text = arguments[0].decode() if isinstance(arguments[0], bytes) else expected(arguments[0], str)
+        return Made(number(np.dtype(text)))
+    if name == "_frombuffer":
+        data, dtype, shape, order = arguments
+        return Made(array(data, dtype, shape, order))
+    if name == "_reconstruct":
+        return Made()
+    raise ValueError(f"it asks for {name}")
+
+
+def complete(item: Made, state: tuple[Any, ...]) -> None:
+    """Give an array its shape, type and numbers, or a type its order of bytes."""
+    if isinstance(item.value, np.dtype):
+        item.value = item.value.newbyteorder("big" if state[1] in (">", b">") else "little")
+        return
+    _, shape, dtype, fortran, data = state
+    item.value = array(data, dtype, shape, "F" if fortran else "C")
+
+
+def number(dtype: np.dtype) -> np.dtype:
+    """The type, if it is one of numbers or booleans."""
+    if dtype.kind not in "biuf":
+        raise ValueError(f"it has an array of {dtype}")
+    return dtype
+
+
+def array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    """An array of the bytes `data`."""
+    dtype = number(expected(dtype, np.dtype))
+    if not isinstance(data, bytes | bytearray) or any(type(n) is not int or n < 0 for n in shape):
+        raise ValueError("it has an array that is no bytes and shape")
+    return np.frombuffer(data, dtype).reshape(shape, order=order)

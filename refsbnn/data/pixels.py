@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from refsbnn.errors import InputError
+
 
 class Seen(NamedTuple):
     """One recording of an event camera as its file has it.
@@ -16,6 +18,8 @@ class Seen(NamedTuple):
     x, y, polarity : (events,) integer arrays
         Column, row, and whether it became brighter.
     label, group : int
+    name : str
+        What an error calls it.
     """
 
     times: np.ndarray
@@ -24,6 +28,16 @@ class Seen(NamedTuple):
     polarity: np.ndarray
     label: int
     group: int = 0
+    name: str = ""
+
+
+def check(one: Seen, shape: tuple[int, int, int]) -> None:
+    """Raise InputError unless a recording's events lie on pixels of `shape` (height, width, polarities)."""
+    for name, column, size in zip(("y", "x", "polarity"), (one.y, one.x, one.polarity), shape, strict=True):
+        if len(column) and not 0 <= column.min() <= column.max() < size:
+            raise InputError(
+                f"{one.name} has {name} from {column.min()} to {column.max()}; expected integers from 0 to {size - 1}"
+            )
 
 
 def units_of(

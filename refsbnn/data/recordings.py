@@ -25,12 +25,15 @@ class Recording(NamedTuple):
     label : int
     group : int
         Who spoke or moved, where the data set says so; else 0.
+    name : str
+        What an error calls it.
     """
 
     times: np.ndarray
     units: np.ndarray
     label: int
     group: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,31 +83,32 @@ def binned(recordings: Iterable[Recording], width: float, steps: int, size: int)
     """
     if not 1 <= steps < LARGEST or not 1 <= size <= LARGEST:
         raise InputError(f"{steps} bins of {size} units; accepted: 1 to {LARGEST - 1} bins, 1 to {LARGEST} units")
-    keys, labels, groups = [], [], []
+    bins, places, labels, groups = [], [], [], []
     for number, one in enumerate(recordings):
-        times, units = np.asarray(one.times, np.float64), np.asarray(one.units, np.int64)
+        name = one.name or f"recording {number}"
+        times, units = np.asarray(one.times, np.float64), np.asarray(one.units)
         if times.shape != units.shape or times.ndim != 1 or not np.isfinite(times).all():
-            raise InputError(f"recording {number} has {times.shape} times for {units.shape} units, or times not finite")
+            raise InputError(f"{name} has {times.shape} times for {units.shape} units, or times not finite")
+        if units.dtype.kind not in "iu":
+            raise InputError(f"{name} has units of {units.dtype}; expected integers")
         if units.size and not 0 <= units.min() <= units.max() < size:
-            raise InputError(
-                f"recording {number} has units from {units.min()} to {units.max()}; accepted: 0 to {size - 1}"
-            )
+            raise InputError(f"{name} has units from {units.min()} to {units.max()}; accepted: 0 to {size - 1}")
         if width > 0.0:
-            place = np.floor(times / width)
+            with np.errstate(over="ignore"):
+                place = np.floor(times / width)
         else:
             first, span = (times.min(), np.ptp(times)) if times.size else (0.0, 0.0)
             place = np.minimum(np.floor((times - first) / (span or 1.0) * steps), steps - 1)
         inside = (place >= 0) & (place < steps)
-        keys.append(np.unique(place[inside].astype(np.int64) * size + units[inside]))
+        key = np.unique(place[inside].astype(np.int64) * size + units[inside].astype(np.int64))
+        bins.append((key // size).astype(np.uint16))
+        places.append((key % size).astype(np.uint16))
         labels.append(int(one.label))
         groups.append(int(one.group))
-    if not keys:
+    if not labels:
         raise InputError("there is no recording")
-    offsets = np.concatenate([[0], np.cumsum([len(key) for key in keys])]).astype(np.int64)
-    every = np.concatenate(keys)
-    return Recordings(
-        offsets, (every // size).astype(np.uint16), (every % size).astype(np.uint16), np.array(labels), np.array(groups)
-    )
+    offsets = np.concatenate([[0], np.cumsum([len(each) for each in bins])]).astype(np.int64)
+    return Recordings(offsets, np.concatenate(bins), np.concatenate(places), np.array(labels), np.array(groups))
 
 
 def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:

@@ -32,7 +32,13 @@ def read(path: Path) -> Iterator[Recording]:
         with h5py.File(path, "r") as file:
             times, units, labels = file["spikes/times"], file["spikes/units"], file["labels"][:]
             speakers = file["extra/speaker"][:] if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+            shapes = [array.shape for array in (times, units, labels, speakers)]
+            if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
+                raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
             for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
-                yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker))
-    except (OSError, KeyError, ValueError) as error:
+                name = f"{path}, recording {i},"
+                yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
+    except InputError:
+        raise
+    except Exception as error:  # HDF5's are of many kinds
         raise InputError(f"{path} cannot be read: {error}") from None

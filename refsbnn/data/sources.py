@@ -4,8 +4,14 @@ from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 
 
-def load(options: Data) -> Dataset:
+def load(options: Data, *, fresh: bool = False) -> Dataset:
     """The data set that a configuration names.
+
+    Parameters
+    ----------
+    options : Data
+    fresh : bool
+        Whether the official files are read even where their events have been kept; nothing is kept then.
 
     Raises
     ------
@@ -22,4 +28,4 @@ def load(options: Data) -> Dataset:
         return cifar10.dataset(options)
     from refsbnn.data import event_sets
 
-    return event_sets.dataset(options)
+    return event_sets.dataset(options, fresh=fresh)

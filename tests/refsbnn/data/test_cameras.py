@@ -79,23 +79,33 @@ def test_poker(tmp_path):
     assert data.test.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
 
 
+SHAPE = b"{'descr': '<i8', 'fortran_order': False, 'shape': (1000000000000000, 4)}"
+HUGE = b"\x93NUMPY\x01\x00v\x00" + SHAPE.ljust(117) + b"\n"  # 32 PB
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (np.zeros((3, 5)), r"3\.npy is float64 \(3, 5\); expected \(events, 4\)"),
-        (np.full((3, 4), 128), r"3\.npy has x from 128 to 128; expected below 128"),
-        (np.array([{}]), r"3\.npy cannot be read: Object arrays cannot be loaded"),
-        (None, r"3\.npy cannot be read"),
+        (np.zeros((3, 5)), r"is float64 \(3, 5\); expected numbers, \(events, 4\)"),
+        (np.full((3, 4), 128), "has y from 128 to 128; expected integers from 0 to 127"),
+        (np.array([[128, 1, 0, 5], [-1, 1, 0, 5]]), "has x from -1 to 128; expected integers from 0 to 127"),
+        (np.array([[1, 1, 2, 5]]), "has polarity from 2 to 2; expected integers from 0 to 1"),
+        (np.array([[1, 1, 0, np.nan]]), "holds NaN or infinity; expected finite numbers"),
+        (np.array([{}]), "cannot be read: Object arrays cannot be loaded"),
+        (b"", "cannot be read: EOF"),
+        (b"\x93NUMPY\x01\x00", "cannot be read: EOF"),
+        (b"PK\x03\x04, an archive", "cannot be read: the magic string is not correct"),
+        (HUGE, "cannot be read: Unable to allocate"),
     ],
 )
 def test_damaged_arrays(tmp_path, table, message):
     write_gestures(tmp_path, users=1)
     path = next((tmp_path / "DVSGesture/ibmGestureTrain").glob("*/3.npy"))
-    if table is None:
-        path.write_bytes(path.read_bytes()[:60])
+    if isinstance(table, bytes):
+        path.write_bytes(table)
     else:
         np.save(path, table)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"3\.npy " + message):
         load(Data(name="dvs_gesture", root=str(tmp_path), steps=2))
 
 
@@ -104,8 +114,12 @@ def test_names_and_absence(tmp_path):
         load(Data(name="dvs_gesture", root=str(tmp_path), steps=2))
     write_gestures(tmp_path, users=1)
     path = next((tmp_path / "DVSGesture/ibmGestureTrain").glob("*/3.npy"))
-    path.rename(path.with_name("11.npy"))
-    with pytest.raises(InputError, match="with a label below 11"):
+    path = path.rename(path.with_name("11.npy"))
+    with pytest.raises(InputError, match=r"11\.npy has the label 11; expected 0 to 10"):
+        load(Data(name="dvs_gesture", root=str(tmp_path), steps=2))
+    path.rename(path.with_name("²"))
+    path.parent.rename(path.parent.with_name("user²_led"))
+    with pytest.raises(InputError, match=r"4\.npy is not named user<n>_<light>/<label>\.npy with a label below 11"):
         load(Data(name="dvs_gesture", root=str(tmp_path), steps=2))
 
 

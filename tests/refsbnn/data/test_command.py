@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import tarfile
 import threading
 import zipfile
@@ -9,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 
 from refsbnn.cli import main
@@ -68,22 +70,56 @@ def test_no_network_says_what_is_wanted(served, monkeypatch, capsys):
     gone = [replace(archive, url="http://127.0.0.1:9/shd.zip") for archive in official.ARCHIVES["shd"]]
     monkeypatch.setitem(official.ARCHIVES, "shd", tuple(gone))
     assert main(["data", "prepare", "shd", "--root", str(served / "root")]) == 2
-    assert "from http://127.0.0.1:9/shd.zip" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    for archive in gone:  # all of them at once
+        assert archive.wanted(served / "root") in told
 
 
-def test_verify_fetches_nothing(tmp_path, capsys):
+def test_an_archive_of_something_else_is_named(served, monkeypatch, capsys):
+    other = [replace(archive, gives=f"SHD/{archive.name}.h5") for archive in official.ARCHIVES["shd"]]
+    monkeypatch.setitem(official.ARCHIVES, "shd", tuple(other))
+    assert main(["data", "prepare", "shd", "--root", str(served / "root")]) == 2
+    assert "shd_train.h5.zip does not hold SHD/shd_train.h5.zip.h5" in capsys.readouterr().err
+
+
+def test_verify_fetches_and_writes_nothing(tmp_path, capsys):
     assert main(["data", "verify", "nmnist", "--root", str(tmp_path)]) == 2
     assert f"missing below {tmp_path}: NMNIST/Train, NMNIST/Test" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+    write_shd(tmp_path)
+    assert main(["data", "verify", "shd", "--root", str(tmp_path)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["SHD"]
 
 
-def test_a_damaged_file_is_found(tmp_path, capsys):
-    write_cifar10(tmp_path, "python")
+@pytest.mark.parametrize("version", ["python", "binary"])
+def test_a_damaged_file_is_found(tmp_path, version, capsys):
+    write_cifar10(tmp_path, version)
     assert main(["data", "verify", "cifar10", "--root", str(tmp_path)]) == 0
-    path = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    path = next(tmp_path.glob("*/data_batch_3*"))
     path.write_bytes(path.read_bytes()[:-50])
     assert main(["data", "verify", "cifar10", "--root", str(tmp_path)]) == 2
-    assert "data_batch_3 is no pickle of arrays" in capsys.readouterr().err
+    assert re.search(r"data_batch_3(\.bin)? is (no pickle of arrays|damaged)", capsys.readouterr().err)
+
+
+def test_verify_looks_at_the_files_and_at_what_was_kept(tmp_path, capsys):
+    write_shd(tmp_path)
+    command = ["data", "verify", "shd", "--root", str(tmp_path), "--steps", "10"]
+    assert main(["data", "prepare", *command[2:]]) == 0
+    source, kept = tmp_path / "SHD/shd_test.h5", tmp_path / "refsbnn/shd-shd_test-10-0-1-0-0.h5"
+    for path in (kept, source):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-100])
+        assert main(command) == 2
+        assert f"{path} " in capsys.readouterr().err
+        path.write_bytes(whole)
+    assert main(command) == 0
+
+
+@pytest.mark.parametrize(("name", "option"), [("shd", "--downsample=2"), ("cifar10", "--steps=5"), ("ssc", "--merge")])
+def test_options_of_other_sets_are_refused(tmp_path, name, option, capsys):
+    assert main(["data", "prepare", name, "--root", str(tmp_path), option]) == 2
+    assert f"data.{option[2:].split('=')[0]} is not for {name!r}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_archives_stay_in_their_folder(tmp_path):
@@ -101,3 +137,21 @@ def test_archives_stay_in_their_folder(tmp_path):
     (tmp_path / "b.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"b\.zip cannot be unpacked"):
         official.unpack(tmp_path / "b.zip", tmp_path / "in")
+
+
+def test_archives_are_unpacked_whole_or_not_at_all(tmp_path):
+    (tmp_path / "in").mkdir()
+    noise = np.random.default_rng(0)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name in ("set/1.npy", "set/2.npy"):
+            member = tarfile.TarInfo(name)
+            member.size = 4000
+            archive.addfile(member, io.BytesIO(noise.bytes(4000)))
+    content = (tmp_path / "a.tar.gz").read_bytes()
+    (tmp_path / "a.tar.gz").write_bytes(content[:5000])
+    with pytest.raises(InputError, match=r"a\.tar\.gz cannot be unpacked"):
+        official.unpack(tmp_path / "a.tar.gz", tmp_path / "in")
+    assert not list((tmp_path / "in").iterdir())
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    official.unpack(tmp_path / "a.tar.gz", tmp_path / "in")
+    assert sorted(path.name for path in (tmp_path / "in").rglob("*")) == ["1.npy", "2.npy", "set"]

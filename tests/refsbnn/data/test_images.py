@@ -48,5 +48,5 @@ def test_only_training_images_are_cut(tmp_path):
     write_cifar10(tmp_path, "python")
     data = load(Data(name="cifar10", root=str(tmp_path), cutout=16))
     assert (data.train.cutout, data.validation.cutout, data.test.cutout) == (16, 0, 0)
-    with pytest.raises(InputError, match=r"data\.cutout is -1; expected a finite number >= 0"):
+    with pytest.raises(InputError, match=r"data\.cutout is -1; expected a number from 0 to below 2\^31"):
         Data(name="cifar10", cutout=-1)

@@ -68,6 +68,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         ([Recording(np.zeros(2), np.zeros(3, int), 0)], r"recording 0 has \(2,\) times for \(3,\) units"),
         ([Recording(np.array([np.nan]), np.zeros(1, int), 0)], "times not finite"),
         ([Recording(np.zeros(1), np.array([SIZE]), 0)], "recording 0 has units from 5 to 5; accepted: 0 to 4"),
+        ([Recording(np.zeros(1), np.zeros(1), 0, name="a.npy")], "a.npy has units of float64; expected integers"),
         ([], "there is no recording"),
     ],
 )

@@ -1,14 +1,14 @@
 """The data sets, from miniature files in the official layouts to batches."""
 
-import os
 import pickle
+import shutil
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from refsbnn.data import cifar10, event_sets, nmnist, pickles, recordings, shd
+from refsbnn.data import cifar10, event_sets, nmnist, recordings, shd
 from refsbnn.data.options import KEYS, Data
 from refsbnn.data.sources import load
 from refsbnn.errors import InputError
@@ -46,13 +46,32 @@ def test_later_runs_read_the_binned_file(spoken, monkeypatch):
     assert load(replace(spoken, steps=5)).signal.steps == 5
 
 
-def test_a_root_that_cannot_be_written_to_is_read(spoken, monkeypatch, capsys):
+def test_other_files_are_binned_anew(spoken, tmp_path):
+    before = load(spoken)
+    write_shd(tmp_path, seed=1)
+    after = load(spoken)
+    assert len(before.train.recordings.units) != len(after.train.recordings.units)
+    for part in ("train", "test"):
+        (tmp_path / f"SHD/shd_{part}.h5").unlink()
+    assert len(load(spoken).train.recordings.units) == len(after.train.recordings.units)  # what was kept will do
+
+
+def test_a_root_that_cannot_be_written_to_is_read(spoken, tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise InputError("cannot write there")
 
     monkeypatch.setattr(recordings, "save", refuse)
     assert load(spoken).classes == 20
     assert "not kept for later runs: cannot write there" in capsys.readouterr().err
+    monkeypatch.undo()
+    (tmp_path / event_sets.KEPT).write_text("in the way")
+    assert load(spoken).classes == 20
+    assert "not kept for later runs: cannot write" in capsys.readouterr().err
+
+
+def test_the_home_folder(spoken, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(replace(spoken, root="~")).classes == 20
 
 
 def test_whole_speakers_are_held_out(spoken):
@@ -82,6 +101,65 @@ def test_a_bad_file_is_named(spoken, tmp_path, damage):
             file["labels"] = np.zeros(3)
     with pytest.raises(InputError, match=r"shd_train\.h5 (is missing|cannot be read)"):
         load(spoken)
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "message"),
+    [
+        ("labels", np.full(24, 20), r"recording 0, has the label 20; expected 0 to 19"),
+        ("labels", np.full(24, -1), r"recording 0, has the label -1"),
+        ("labels", np.zeros(24), r"cannot be read: .* expected \(n,\), integer labels"),
+        ("labels", np.zeros((24, 2), int), r"cannot be read: .* expected \(n,\)"),
+        ("labels", np.zeros(30, int), r"cannot be read: .* expected \(n,\)"),
+        ("labels", np.zeros(0, int), r"cannot be read: .* expected \(n,\)"),
+        ("spikes/times", np.zeros((24, 3)), r"cannot be read: .* expected \(n,\)"),
+        ("spikes/times", [[np.nan]], r"recording 0, has .* times not finite"),
+        ("spikes/times", None, "cannot be read"),
+        ("spikes/units", [[700]], r"recording 0, has \(\d+,\) times for \(1,\) units"),
+        ("spikes/units", [[0.5, 1.5]], r"recording 0, has"),
+        ("extra/speaker", np.zeros(3, int), r"cannot be read: .* expected \(n,\)"),
+    ],
+)
+def test_content_that_does_not_fit_is_named(spoken, tmp_path, key, content, message):
+    with h5py.File(tmp_path / "SHD/shd_train.h5", "r+") as file:
+        del file[key]
+        if content is None:
+            file.create_group(key)
+        elif isinstance(content, list):
+            rows = np.asarray(content)
+            file.create_dataset(key, (24,), h5py.vlen_dtype(rows.dtype))[0] = rows[0]
+        else:
+            file[key] = content
+    with pytest.raises(InputError, match=r"shd_train\.h5,? " + message):
+        load(spoken)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is damaged: 0 bytes are not events of 5"),
+        (bytes([34, 3, 0, 0, 0]), "has x from 34 to 34; expected integers from 0 to 33"),
+        (bytes([3, 100, 0, 0, 0]), "has y from 100 to 100; expected integers from 0 to 33"),
+    ],
+)
+def test_pixels_that_a_camera_does_not_have(tmp_path, content, message):
+    pytest.importorskip("tonic", reason="needs the extra data")
+    path = next(path for path in write_nmnist(tmp_path) if "Train/4" in str(path))
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path} {message}"):
+        load(Data(name="nmnist", root=str(tmp_path), steps=4))
+    shutil.rmtree(path.parent)
+    with pytest.raises(InputError, match=r"Train holds no files 4/\*\.bin"):
+        load(Data(name="nmnist", root=str(tmp_path), steps=4))
+
+
+@pytest.mark.parametrize("labels", [[10, 1], [[1], [2, 3]], [2**70, 1], ["a", True]])
+def test_labels_that_are_none(tmp_path, labels):
+    write_cifar10(tmp_path, "python")
+    content = {b"data": np.zeros((2, 3072), np.uint8), b"labels": labels}
+    (tmp_path / cifar10.PYTHON / "data_batch_2").write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match="data_batch_2 has labels that are not 0 to 9"):
+        load(Data(name="cifar10", root=str(tmp_path)))
 
 
 def test_nmnist(tmp_path):
@@ -132,27 +210,6 @@ def test_crops_and_mirrors_are_of_the_image(tmp_path):
     np.testing.assert_array_equal(plain.validation.batch(rows, DRAWS), moved.validation.batch(rows, DRAWS))
 
 
-class Malicious:
-    def __reduce__(self):
-        return os.system, ("true",)
-
-
-@pytest.mark.parametrize("content", [Malicious(), {b"data": Malicious()}, [np.float64]])
-def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content):
-    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(InputError, match=r"a is no pickle of arrays: it asks for (posix\.system|numpy\.float64)"):
-        pickles.read(tmp_path / "a")
-
-
-@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_pickles_of_arrays_are_read(tmp_path, protocol):
-    content = {"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2], "name": b"x"}
-    (tmp_path / "a").write_bytes(pickle.dumps(content, protocol=protocol))
-    read = {key if isinstance(key, str) else key.decode(): value for key, value in pickles.read(tmp_path / "a").items()}
-    np.testing.assert_array_equal(read["data"], content["data"])
-    assert (read["labels"], read["name"]) == ([1, 2], b"x")
-
-
 @pytest.mark.parametrize("cut", [0, 10, 1000])
 def test_a_cut_batch_is_named(tmp_path, cut):
     write_cifar10(tmp_path, "python")
@@ -160,6 +217,13 @@ def test_a_cut_batch_is_named(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InputError, match="data_batch_2 is no pickle of arrays"):
         load(Data(name="cifar10", root=str(tmp_path)))
+
+
+def test_something_is_left_to_train_on(spoken, tmp_path):
+    write_cifar10(tmp_path, "python")
+    for options in (spoken, Data(name="cifar10", root=str(tmp_path))):
+        with pytest.raises(InputError, match=r"data\.held_out is 0\.999, which leaves no examples for train"):
+            load(replace(options, held_out=0.999))
 
 
 def test_no_images_at_all(tmp_path):
@@ -178,6 +242,7 @@ def test_no_images_at_all(tmp_path):
         ({"name": "nmnist", "steps": 4, "jitter": 1.0}, r"data\.jitter is not for 'nmnist'"),
         ({"name": "cifar10", "held_out": 1.0}, r"data\.held_out is 1\.0; expected a number from 0 to below 1"),
         ({"name": "shd", "steps": 3, "bin_ms": float("inf")}, r"data\.bin_ms is inf"),
+        ({"name": "shd", "steps": 3, "delay": 10**20}, r"data\.delay is 10+; expected a number from 0 to below 2\^31"),
     ],
 )
 def test_impossible_options(given, message):
