@@ -19,8 +19,8 @@ from pathlib import Path
 
 from refsbnn.cli import DONE, complain
 from refsbnn.errors import InputError
+from refsbnn.training import checkpoint, files
 from refsbnn.training import config as configuration
-from refsbnn.training import files
 from refsbnn.training.folder import METRICS, RESULT, read_json
 from validation.benchmarks.table import CONTESTANTS, SUMMARY, table
 
@@ -84,7 +84,7 @@ class Race:
         if (out / RESULT).exists():
             return
         command = self.command(contestant, own, out, test=test)
-        if any(out.glob("*.h5")):
+        if (out / checkpoint.FOLDER).is_dir():
             command.append("--resume")
         out.mkdir(parents=True, exist_ok=True)
         threads = str(max((os.cpu_count() or 1) // self.jobs, 1))

@@ -46,9 +46,12 @@ def test_a_race(tmp_path: Path, capsys: Any) -> None:
     assert str(tmp_path) not in "".join(path.read_text() for path in kept.rglob("*") if path.is_file())
     assert table(kept) == table(out)
     assert table(out) in capsys.readouterr().out
+    results.pop("agr_seed3").unlink()  # as if it had been stopped before its end: its checkpoints are there
     times = {name: path.stat().st_mtime_ns for name, path in results.items()}
     assert compare.main(arguments) == 0
     assert {name: path.stat().st_mtime_ns for name, path in results.items()} == times
+    assert "--resume" in (out / "agr_seed3" / "train.log").read_text()
+    assert json.loads((out / "agr_seed3" / RESULT).read_text())["test"] == read["agr_seed3"]["test"]
 
 
 @pytest.mark.parametrize(
