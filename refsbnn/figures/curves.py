@@ -34,14 +34,12 @@ def curves(history: History) -> Any:
     panel.plot(epochs, column(history, "loglik", -1.0), color=train, marker=mark, label="training")
     panel.plot(epochs, column(history, "validation_nll"), color=held_out, marker=mark, label="validation")
     from_zero(panel)
-    panel.legend()
     panel = panels[0, 1]
     panel.set_title("Accuracy, one sampled network")
     panel.set_ylabel("right, %")
     panel.plot(epochs, column(history, "train_accuracy", 100.0), color=train, marker=mark, label="training")
     panel.plot(epochs, column(history, "validation_accuracy", 100.0), color=held_out, marker=mark, label="validation")
-    panel.set_ylim(top=101.0)
-    panel.legend(loc="lower right")
+    panel.set_ylim(max(0.0, 1.05 * panel.dataLim.y0 - 5.0), 101.0)
     panel = panels[1, 0]
     panel.set_title("KL divergence from the prior")
     panel.set_ylabel("nats per example")
@@ -53,6 +51,8 @@ def curves(history: History) -> Any:
     for panel in panels[1]:
         from_zero(panel)
         whole_epochs(panel, len(history))
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2)  # where no line can run
     return figure
 
 

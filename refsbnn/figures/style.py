@@ -66,4 +66,4 @@ def whole_epochs(axis: Any, epochs: int) -> None:
 
     axis.set_xlabel("epoch")
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axis.set_xlim(1, max(epochs, 2))
+    axis.set_xlim(*((1, epochs) if epochs > 1 else (0.5, 1.5)))  # a single epoch's dots stand in the middle

@@ -59,7 +59,12 @@ def test_one_epoch_is_enough(tmp_path: Path) -> None:
 def texts(figure):
     """Every piece of text that shows, with its box on the canvas."""
     FigureCanvasAgg(figure).draw()
-    for text in figure.findobj(matplotlib.text.Text):
+    outside = set()  # labels of ticks beyond an axis's ends, which are not drawn
+    for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+        outside |= {label for place, label in ticks if not low <= place <= high}
+    for text in set(figure.findobj(matplotlib.text.Text)) - outside:
         box = text.get_window_extent()
         if text.get_text().strip() and text.get_visible() and box.width > 0:
             yield text.get_text(), box
@@ -96,6 +101,24 @@ def figures():
 
 def test_no_text_lies_on_another(figures) -> None:
     assert {name: overlaps(figure) for name, figure in figures.items() if overlaps(figure)} == {}
+
+
+def test_the_curves_legend_lies_on_no_panel(figures) -> None:
+    figure = figures["curves"]
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    assert not any(panel.get_window_extent().overlaps(legend.get_window_extent()) for panel in figure.axes)
+    assert all(panel.get_legend() is None for panel in figure.axes)
+
+
+def test_the_dots_of_a_single_epoch_are_whole() -> None:
+    names = ("loglik", "validation_nll", "kl_per_example", "penalty", "train_accuracy", "validation_accuracy")
+    figure = curves.curves([{"epoch": 1.0} | dict.fromkeys(names, 0.15) | {"loglik": -0.15}])
+    for panel in figure.axes:
+        (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+        for x, y in (point for line in panel.lines for point in line.get_xydata()):
+            assert left < x < right
+            assert bottom < y < top
 
 
 def test_every_panel_has_labelled_axes(figures) -> None:
