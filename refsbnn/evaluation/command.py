@@ -41,9 +41,9 @@ def main(argv: Sequence[str]) -> int:
     total = passes(samples) * len(getattr(run.task.data, arguments.split).labels)
     with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:
         report = run.evaluate(arguments.split, samples, bar.update)
+    print(report.table())
     if arguments.json is not None:
         write_json(arguments.json, {"refsbnn": __version__, "run": str(arguments.run), **report.as_dict()})
-    print(report.table())
     name = f"reliability_{arguments.split}.png"
     if style.available():
         save(arguments.run / name, diagram, {mode.name: mode.scores.reliability for mode in report.modes})

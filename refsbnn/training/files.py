@@ -20,6 +20,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     InputError
         The folder cannot be written to.
     """
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -31,6 +32,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)  # still there only if something went wrong
 
 
 def write_text(path: Path, text: str) -> None:

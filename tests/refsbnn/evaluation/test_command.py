@@ -149,6 +149,13 @@ def test_a_configuration_that_cannot_be_meant(folder: Path, capsys: pytest.Captu
     assert "training.epochs is 'many'; expected an integer" in refused(capsys, str(folder))
 
 
+def test_scores_are_shown_though_their_file_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(folder), "--json", str(folder)]) == 2
+    told = capsys.readouterr()
+    assert told.out.startswith("test, 360 examples")
+    assert told.err == f"refsbnn: error: cannot write {folder}: Is a directory\n"
+
+
 def test_bad_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--samples is 0; expected at least 1" in refused(capsys, str(folder), "--samples", "0")
     with pytest.raises(SystemExit) as stop:
