@@ -15,6 +15,11 @@ from refsbnn.training.task import Task
 
 # What may differ between the sessions of a run: none of these changes what a step computes.
 FREE = ("evaluation.", "data.root", "training.checkpoint", "training.keep", "training.tensorboard")
+# What a run leaves in its folder, the figures among it, and --overwrite removes.
+LEFT = (
+    *(RESULT, PARAMETERS, METRICS, "checkpoints/[0-9]*.h5", "tensorboard/events.out.tfevents.*"),
+    *("curves.png", "layers.png", "activity.png", "raster.png", "reliability.png", "reliability_*.png"),
+)
 
 
 def begin(out: Path, task: Task, *, resume: bool, overwrite: bool, warn: Callable[[str], None]) -> State:
@@ -42,8 +47,9 @@ def begin(out: Path, task: Task, *, resume: bool, overwrite: bool, warn: Callabl
             raise InputError(
                 f"{out} holds a run already; --resume continues it, --overwrite replaces it, --out names another folder"
             )
-        for path in (out / RESULT, out / PARAMETERS, out / METRICS, *checkpoint.saved(out)):
-            path.unlink(missing_ok=True)
+        for pattern in LEFT:
+            for path in out.glob(pattern):
+                path.unlink(missing_ok=True)
     return initial(task)
 
 

@@ -227,7 +227,14 @@ def test_a_run_is_not_destroyed_by_mistake(tmp_path: Path, capsys: Any) -> None:
     assert main(command) == 2
     assert "--resume continues it, --overwrite replaces it" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+    (out / "notes.txt").write_text("mine")
+    (out / "raster.png").write_text("of an earlier run over time")
+    (out / "tensorboard").mkdir()
+    (out / "tensorboard" / "events.out.tfevents.1.here").write_text("of an earlier run")
     assert main([*command, "seed=1", "--overwrite"]) == 0
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / "raster.png").exists()
+    assert not list((out / "tensorboard").iterdir())
     assert (out / "parameters.npz").read_bytes() != before["parameters.npz"]
     with pytest.raises(SystemExit):
         main([*command, "--overwrite", "--resume"])
