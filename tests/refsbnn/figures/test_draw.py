@@ -62,8 +62,7 @@ def texts(figure):
     outside = set()  # labels of ticks beyond an axis's ends, which are not drawn
     for axis in (axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)):
         low, high = sorted(axis.get_view_interval())
-        ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
-        outside |= {label for place, label in ticks if not low <= place <= high}
+        outside |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
     for text in set(figure.findobj(matplotlib.text.Text)) - outside:
         box = text.get_window_extent()
         if text.get_text().strip() and text.get_visible() and box.width > 0:
