@@ -23,8 +23,8 @@ SHIFT = np.float32(1.5 * 2**23)  # adding it rounds to an integer and leaves tha
 LOG2E = np.float32(1.4426950408889634)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)  # ln 2 in two parts (Cody and Waite)
 EXPONENTIAL = tuple(np.float32(1 / k) for k in (720, 120, 24, 6, 2, 1, 1))  # Taylor on |x| <= ln 2 / 2: below 1e-7
-# Below the smallest normal number a processor takes a hundred times as long, so nothing goes there: exp(LEAST) times a
-# density's constant does not, nor does Phi(-FAR).
+# Processors are slow at numbers below the smallest normal one, so nothing goes there: exp(LEAST) times a density's
+# constant does not, nor does Phi(-FAR).
 LEAST, FAR = np.float32(-84.6), np.float32(12.9)
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 

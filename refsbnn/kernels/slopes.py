@@ -68,8 +68,8 @@ def make(kind: int, a: float = 0.0, b0: float = 0.0, b1: float = 0.0) -> Rule:
 def floor(dtype: np.dtype) -> Any:
     """What counts as zero in g w f(r), of a float type.
 
-    Far in the tail it falls below the type's smallest normal number, and processors take a hundred times as long for
-    numbers there; 2^14 above it, products with weights do not get there either.
+    Far in the tail it falls below the type's smallest normal number, and processors are slow at numbers there; 2^14
+    above it, products with weights do not get there either.
     """
     return np.finfo(dtype).tiny * dtype.type(2**14)
 

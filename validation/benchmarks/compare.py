@@ -14,10 +14,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
-from refsbnn.cli import DONE, complain
+from refsbnn.cli import DONE, INTERRUPTED, Parser, complain
 from refsbnn.errors import InputError
 from refsbnn.training import checkpoint, files
 from refsbnn.training import config as configuration
@@ -58,8 +59,8 @@ class Race:
     out: Path
     jobs: int
 
-    def command(self, contestant: str, own: Sequence[str], out: Path, *, test: bool) -> list[str]:
-        """The command of one run, without the interpreter."""
+    def settings(self, contestant: str, own: Sequence[str]) -> list[str]:
+        """All overrides of one run."""
         units = {
             "agr": ["model.units.member=agr(tau=0.5)"],
             "st": ["model.units.member=st"],
@@ -67,9 +68,15 @@ class Race:
             "surrogate": [f"model.units.member={self.surrogate}", "model.weights.posterior=point"],
             "batchnorm": [f"model.units.member={self.surrogate}"],
         }[contestant]
-        first = ["-m", "validation.benchmarks.batchnorm"] if contestant == "batchnorm" else ["-m", "refsbnn", "train"]
-        chosen = [*self.overrides, *units, *own]
-        return [*first, self.config, *chosen, "--out", str(out), *([] if test else ["--no-test"])]
+        return [*self.overrides, *units, *own]
+
+    def attempt(self, rate: float) -> list[str]:
+        """The overrides of a trial."""
+        return [*self.trial, f"training.rate={rate:g}"]
+
+    def chosen(self, rate: float, seed: int) -> list[str]:
+        """The overrides of a run whose test score counts."""
+        return [f"training.rate={rate:g}", f"seed={seed}"]
 
     def folder_of_trial(self, contestant: str, rate: float) -> Path:
         """Folder of a trial."""
@@ -81,9 +88,11 @@ class Race:
 
     def run(self, contestant: str, own: Sequence[str], out: Path, *, test: bool) -> None:
         """Train one network, or go on with it; raises InputError where the command fails."""
+        settings = self.settings(contestant, own)
         if (out / RESULT).exists():
-            return
-        command = self.command(contestant, own, out, test=test)
+            return same(out / RESULT, configuration.load(self.config, settings))
+        first = ["-m", "validation.benchmarks.batchnorm"] if contestant == "batchnorm" else ["-m", "refsbnn", "train"]
+        command = [*first, self.config, *settings, "--out", str(out), *([] if test else ["--no-test"])]
         if (out / checkpoint.FOLDER).is_dir():
             command.append("--resume")
         out.mkdir(parents=True, exist_ok=True)
@@ -106,6 +115,13 @@ class Race:
         return max(self.rates, key=lambda rate: accuracy(self.folder_of_trial(contestant, rate)))
 
 
+def same(path: Path, wanted: configuration.Config) -> None:
+    """Raise InputError where a result is that of another configuration; its data may lie elsewhere."""
+    found = configuration.read(read_json(path)["config"])
+    if replace(found, data=replace(found.data, root=wanted.data.root)) != wanted:
+        raise InputError(f"{path} is the result of another configuration; expected another --out, or that run removed")
+
+
 def accuracy(folder: Path) -> float:
     """Validation accuracy of a finished run."""
     return float(read_json(folder / RESULT)["validation"]["accuracy"])
@@ -117,11 +133,10 @@ def race(plan: Race, contestants: Sequence[str]) -> None:
         trials = [(name, rate) for name in contestants for rate in plan.rates if len(plan.rates) > 1]
 
         def attempt(name: str, rate: float) -> None:
-            plan.run(name, [*plan.trial, f"training.rate={rate:g}"], plan.folder_of_trial(name, rate), test=False)
+            plan.run(name, plan.attempt(rate), plan.folder_of_trial(name, rate), test=False)
 
         def finish(name: str, seed: int) -> None:
-            own = [f"training.rate={plan.rate(name):g}", f"seed={seed}"]
-            plan.run(name, own, plan.final(name, seed), test=True)
+            plan.run(name, plan.chosen(plan.rate(name), seed), plan.final(name, seed), test=True)
 
         list(pool.map(lambda each: attempt(*each), trials))
         list(pool.map(lambda each: finish(*each), [(name, seed) for seed in plan.seeds for name in contestants]))
@@ -154,9 +169,22 @@ def record(source: Path, target: Path, root: str) -> None:
                 files.write_text(target / folder.relative_to(source) / name, text)
 
 
+def check(plan: Race, contestants: Sequence[str]) -> None:
+    """Raise InputError for what a run would refuse, before the first one starts."""
+    if plan.jobs < 1:
+        raise InputError(f"--jobs is {plan.jobs}; expected an integer >= 1")
+    for name in contestants:
+        for rate in plan.rates:
+            configuration.load(plan.config, plan.settings(name, plan.attempt(rate)))
+            for seed in plan.seeds:
+                configuration.load(plan.config, plan.settings(name, plan.chosen(rate, seed)))
+    if "batchnorm" in contestants and find_spec("torch") is None:
+        raise InputError("contestant 'batchnorm' needs PyTorch: pip install 'refsbnn[peers]', or name --contestants")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparison and print its table; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m validation.benchmarks.compare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -173,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="folder that gets results, records and logs, without parameters")
     given = parser.parse_intermixed_args(argv)
     try:
-        config = configuration.load(given.config, [*given.overrides, *given.trial])
+        config = configuration.load(given.config, given.overrides)
         plan = Race(
             given.config,
             tuple(given.overrides),
@@ -184,12 +212,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             given.out,
             given.jobs,
         )
+        check(plan, given.contestants)
         race(plan, given.contestants)
         if given.record:
             record(given.out, given.record, config.data.root)
         print(table(given.out))
     except InputError as error:
         return complain(str(error))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
     return DONE
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+from refsbnn.cli import complain
+from refsbnn.errors import InputError
 from refsbnn.training.folder import RESULT, read_json
 
 SUMMARY = "comparison.json"
@@ -63,4 +65,7 @@ def table(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    print("\n\n".join(table(Path(name)) for name in sys.argv[1:]))
+    try:
+        print("\n\n".join(table(Path(name)) for name in sys.argv[1:]))
+    except InputError as error:
+        sys.exit(complain(str(error)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from refsbnn.errors import InputError
 from refsbnn.training.folder import RESULT
 from validation.benchmarks import compare
 from validation.benchmarks.table import SUMMARY, table
@@ -58,6 +59,10 @@ def test_a_race(tmp_path: Path, capsys: Any) -> None:
     ("arguments", "message"),
     [
         (["no_such", "--rates", "0.1"], "configuration 'no_such' is no file"),
+        ([*SMALL, "--rates", "-1"], "training.rate is -1.0; expected a finite number >= 0"),
+        ([*SMALL, "--rates", "nan"], "training.rate is nan; expected a finite number >= 0"),
+        ([*SMALL, "--rates", "0.1", "--jobs", "0"], "--jobs is 0; expected an integer >= 1"),
+        ([*SMALL, "--rates", "0.1", "--contestants", "surrogate", "--surrogate", "box"], "'box'"),
         ([*SMALL, "data.root=7", "--rates", "0.1"], "data.root is 7; expected a string"),
         (
             ["shd_small", "data.root=nowhere", "--rates", "0.1", "--contestants", "st"],
@@ -70,3 +75,15 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: Any, arguments: list[str]
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_another_configuration_is_not_taken_for_the_same(tmp_path: Path, capsys: Any) -> None:
+    one = ["--rates", "0.02", "--contestants", "st", "--out", str(tmp_path)]
+    assert compare.main([*SMALL, *one]) == 0
+    assert compare.main([*SMALL, "training.batch=32", *one]) == 2
+    assert "is the result of another configuration" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_comparison_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"comparison\.json"):
+        table(tmp_path)
