@@ -62,7 +62,7 @@ class Race:
     def settings(self, contestant: str, own: Sequence[str]) -> list[str]:
         """All overrides of one run."""
         units = {
-            "agr": ["model.units.member=agr(tau=0.5)"],
+            "agr": [],  # the configuration's own
             "st": ["model.units.member=st"],
             "trapezoid": ["model.units.member=trapezoid"],
             "surrogate": [f"model.units.member={self.surrogate}", "model.weights.posterior=point"],
@@ -174,6 +174,9 @@ def check(plan: Race, contestants: Sequence[str]) -> None:
     if plan.jobs < 1:
         raise InputError(f"--jobs is {plan.jobs}; expected an integer >= 1")
     for name in contestants:
+        own = configuration.load(plan.config, plan.settings(name, [])).model["units"].get("member")
+        if name == "agr" and not str(own).startswith("agr("):
+            raise InputError(f"contestant 'agr' trains with model.units.member = {own!r}; expected agr(tau=...)")
         for rate in plan.rates:
             configuration.load(plan.config, plan.settings(name, plan.attempt(rate)))
             for seed in plan.seeds:

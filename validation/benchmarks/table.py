@@ -14,9 +14,9 @@ from refsbnn.training.folder import RESULT, read_json
 
 SUMMARY = "comparison.json"
 CONTESTANTS = {
-    "agr": "SBNN, `agr(tau=0.5)`",
-    "st": "SBNN, `st`",
-    "trapezoid": "SBNN, `trapezoid`",
+    "agr": "SBNN, `{member}`",
+    "st": "SBNN, `{member}`",
+    "trapezoid": "SBNN, `{member}`",
     "surrogate": "surrogate gradients, no normalisation",
     "batchnorm": "surrogate gradients, batch normalisation (PyTorch)",
 }
@@ -52,7 +52,7 @@ def table(folder: Path) -> str:
         scores = {part: [100.0 * run[part]["accuracy"] for run in runs] for part in ("validation", "test")}
         nll, ece = ([run["test"][key] for run in runs] for key in ("nll", "calibration_error"))
         cells = [
-            CONTESTANTS[name],
+            CONTESTANTS[name].format(member=runs[0]["config"]["model"]["units"]["member"]),
             f"{rate:g}",
             str(len(runs)),
             *(spread(values, 1, " %") for values in scores.values()),
