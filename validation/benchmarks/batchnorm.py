@@ -31,6 +31,7 @@ from refsbnn.training.loop import Plan, choose, finished
 from refsbnn.training.metrics import Metrics
 from refsbnn.training.state import Row, State
 from refsbnn.training.step import passes
+from refsbnn.training.tally import Tally
 from refsbnn.training.task import Task, prepare
 
 
@@ -68,14 +69,14 @@ def optimiser_of(config: Config, peer: Any) -> Any:
 
 
 def epoch(plan: Plan, peer: Any, optimiser: Any, number: int) -> Row:
-    """The steps of an epoch, on the batches that `refsbnn train` takes; means of what they recorded."""
+    """The steps of an epoch, on the batches that `refsbnn train` takes; the row of what they recorded."""
     import torch
     from torch.nn import functional
 
     task = plan.task
     order = task.streams.permutation(plan.examples, step=number)
     first = number * plan.per_epoch
-    rows: list[list[float]] = []
+    tally = Tally()
 
     def made(step: int) -> tuple[int, np.ndarray, Any]:
         index = order[(step - first) * plan.batch : (step - first + 1) * plan.batch]
@@ -92,16 +93,16 @@ def epoch(plan: Plan, peer: Any, optimiser: Any, number: int) -> Row:
             loss = functional.cross_entropy(logits, wanted)
             optimiser.zero_grad()
             loss.backward()
+            correct = float((logits.argmax(1) == wanted).double().mean())
+            numbers = {"train_nll": float(loss.detach()), "train_accuracy": correct}
+            monitored = (step - first) % task.config.training.monitor == 0
+            tally.add(numbers | (peer.monitors() if monitored else {}), peer.gradients())
             norm = torch.nn.utils.clip_grad_norm_(peer.parameters(), task.config.training.clip)
             if not torch.isfinite(norm):
                 raise InputError("the gradient is not finite; a lower learning rate or clipping may help")
             optimiser.step()
-            correct = float((logits.argmax(1) == wanted).double().mean())
-            rows.append([float(loss.detach()), correct, *peer.rates()])
-    loss, correct, *rates = np.mean(rows, axis=0).tolist()
-    return {"epoch": number + 1, "train_nll": loss, "train_accuracy": correct} | {
-        f"rate.{i}": rate for i, rate in enumerate(rates)
-    }
+    ratios = {f"snr.{name}": ratio for name, ratio in tally.ratios().items()}
+    return {"epoch": number + 1} | tally.means() | ratios
 
 
 def train(task: Task, peer: Any, report: Callable[[Row], None]) -> State:

@@ -80,21 +80,22 @@ class Weighted(nn.Module):
 
 
 class Units(nn.Module):
-    """Binary units. `rate` is the share of ones in the last pass."""
+    """Binary units. `r` holds what they spiked on in the last pass."""
 
     def __init__(self, layer: Spike) -> None:
         super().__init__()
-        self.scale, self.bipolar, self.rate = scale_of(layer.member), layer.domain == "bipolar", torch.zeros(())
+        self.scale, self.bipolar = scale_of(layer.member), layer.domain == "bipolar"
+        self.r: list[Tensor] = []
 
     def forward(self, m: Tensor) -> Tensor:
         """Values in the units' domain."""
         z = Step.apply(m, self.scale)
-        self.rate = z.detach().mean()
+        self.r = [m.detach()]
         return 2.0 * z - 1.0 if self.bipolar else z  # theory 1.4
 
 
 class Neurons(nn.Module):
-    """LIF neurons, as `refsbnn.reference.lif` without noise. `rate` is as in `Units`."""
+    """LIF neurons, as `refsbnn.reference.lif` without noise. `r` is as in `Units`, by step."""
 
     def __init__(self, stage: Stage, streams: Streams) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ class Neurons(nn.Module):
         assert isinstance(layer, LIF)
         weights = layer.initial(stage.place, streams)
         self.layer, self.steps = layer, stage.place.input.steps or 1
-        self.scale, self.rate = scale_of(layer.member), torch.zeros(())
+        self.scale, self.r = scale_of(layer.member), list[Tensor]()
         self.recurrent_mu = None
         if layer.recurrent:
             self.recurrent_mu = nn.Parameter(torch.from_numpy(weights["recurrent_mu"]).float())
@@ -112,7 +113,8 @@ class Neurons(nn.Module):
         beta, theta = self.layer.beta, self.layer.theta
         currents = m.split(len(m) // self.steps)
         membrane = currents[0]
-        spikes = [Step.apply(membrane - theta, self.scale)]
+        r = [membrane - theta]
+        spikes = [Step.apply(r[0], self.scale)]
         for own in currents[1:]:
             z = spikes[-1]
             current = own if self.recurrent_mu is None else torch.addmm(own, z, self.recurrent_mu.t())
@@ -121,10 +123,10 @@ class Neurons(nn.Module):
                 membrane = torch.addcmul(current, membrane, 1.0 - lowered, value=beta)  # theory 3.9
             else:
                 membrane = current + beta * membrane - theta * lowered  # theory 3.10
-            spikes.append(Step.apply(membrane - theta, self.scale))
-        out = torch.cat(spikes)
-        self.rate = out.detach().mean()
-        return out
+            r.append(membrane - theta)
+            spikes.append(Step.apply(r[-1], self.scale))
+        self.r = [each.detach() for each in r]
+        return torch.cat(spikes)
 
 
 class Branch(nn.Module):
@@ -221,9 +223,15 @@ class Peer(nn.Module):
             values = values.flatten(0, 1)
         return self.stages(values.movedim(-1, 1) if values.ndim == 4 else values)
 
-    def rates(self) -> list[float]:
-        """Firing rate of each layer of units in the last pass."""
-        return [float(module.rate) for module in self.modules() if isinstance(module, Units | Neurons)]
+    def monitors(self) -> dict[str, float]:
+        """Firing rate and spread of r of each layer of units in the last pass, as `refsbnn train` records them."""
+        seen = [torch.cat(module.r) for module in self.modules() if isinstance(module, Units | Neurons)]
+        rates = {f"rate.{i}": float((r > 0).to(r.dtype).mean()) for i, r in enumerate(seen)}
+        return rates | {f"spread.{i}": float(r.std(correction=0)) for i, r in enumerate(seen)}
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Gradient of each parameter by PyTorch's name, as the last backward pass left it."""
+        return {name: p.grad.numpy() for name, p in self.named_parameters() if p.grad is not None}
 
     def groups(self, decay: float) -> list[dict[str, Any]]:
         """The parameters for an optimiser: weight decay is for weights and biases, not for gains and offsets."""

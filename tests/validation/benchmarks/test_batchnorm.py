@@ -94,8 +94,12 @@ def test_the_plain_network_is_refsbnns_with_point_weights(name: str) -> None:
         largest = np.abs(gradients[key]).max()
         assert largest > 0.0, key
         np.testing.assert_allclose(own.grad.numpy(), gradients[key], rtol=0.0, atol=1e-10 * largest, err_msg=key)
-    assert all(0.0 < rate < 1.0 for rate in peer.rates())
-    np.testing.assert_allclose(peer.rates(), [each.rate for each in network.monitors(tape)], rtol=1e-12)
+    seen = peer.monitors()
+    for i, each in enumerate(network.monitors(tape)):
+        assert 0.0 < each.rate < 1.0
+        assert seen.pop(f"rate.{i}") == pytest.approx(each.rate, rel=1e-12)
+        assert seen.pop(f"spread.{i}") == pytest.approx(each.spread, rel=1e-10)
+    assert not seen
 
 
 @needs_torch
@@ -118,7 +122,11 @@ def test_plain_training_takes_the_steps_of_refsbnn(optimiser: str) -> None:
         assert own["train_nll"] == pytest.approx(-other["loglik"], rel=1e-6)
         assert own["validation_nll"] == pytest.approx(other["validation_nll"], rel=1e-6)
         assert own["train_accuracy"] == pytest.approx(other["train_accuracy"])
-        assert own["rate.0"] == pytest.approx(other["rate.0"], rel=1e-6)
+        for name in ("rate.0", "spread.0"):
+            assert own[name] == pytest.approx(other[name], rel=1e-6)
+        ratios = [[value for name, value in row.items() if name.startswith("snr.")] for row in (own, other)]
+        assert len(ratios[0]) == 3  # to the neurons, between them, to the readout
+        np.testing.assert_allclose(sorted(ratios[0]), sorted(ratios[1]), rtol=1e-6)
 
 
 @needs_torch
@@ -173,7 +181,11 @@ def test_two_epochs(config: str, options: list[str], tmp_path: Path, capsys: Any
     with (tmp_path / "metrics.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert {"train_nll", "train_accuracy", "validation_nll", "validation_accuracy", "seconds", "rate.0"} <= set(rows[0])
+    assert {"train_nll", "train_accuracy", "validation_nll", "validation_accuracy", "seconds"} <= set(rows[0])
+    for name in ("rate.0", "spread.0", "snr.stages"):  # the last of each weight, by its place in the network
+        values = [float(value) for column, value in rows[-1].items() if column.startswith(name)]
+        assert values
+        assert all(value > 0.0 for value in values)
     assert capsys.readouterr().out.count("\n") == 4  # a head, two epochs, the scores
 
 
