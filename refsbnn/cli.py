@@ -65,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(getattr(importlib.import_module(module), function)(rest))
     except InputError as error:
         return complain(str(error))
+    except MemoryError as error:
+        return complain(f"not enough memory: {error}; a smaller network or batch needs less")
     except KeyboardInterrupt:
         print("refsbnn: interrupted", file=sys.stderr)
         return INTERRUPTED

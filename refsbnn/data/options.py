@@ -40,6 +40,7 @@ class Data:
         Time steps.
     bin_ms : float
         Width of a time step of events in milliseconds; 0 cuts each recording into `steps` equal parts.
+        Events after the last of the `steps` are left out.
     held_out : float
         Part of the training examples that is for validation, chosen by a fixed permutation.
     groups : list of int

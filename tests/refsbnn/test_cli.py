@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from refsbnn.cli import COMMANDS, main
@@ -93,6 +94,14 @@ def test_results_cannot_go_into_a_file(tmp_path, capsys):
     (tmp_path / "run").write_text("mine")
     assert main(["train", "digits_binary", *QUICK, "--out", str(tmp_path / "run")]) == 2
     assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("refsbnn.training.command.main", lambda rest: np.empty(1 << 62, dtype=np.uint8))
+    assert main(["train", "digits_binary"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("refsbnn: error: not enough memory: Unable to allocate")
+    assert printed.count("\n") == 1
 
 
 def test_the_installed_command_exits_with_the_code():
