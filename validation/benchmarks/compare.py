@@ -2,10 +2,11 @@
 
     python -m validation.benchmarks.compare digits_spiking --rates 0.005 0.01 0.02 --seeds 0 1 2 --out runs/digits
 
-The contestants share configuration, data, initial weights and number of epochs. Each gets the same number of trials: a
-run of seed 0 for each learning rate, without the test split. The rate of the best validation accuracy then trains a
-network from each seed, which is scored on the test split, once. What has been done is not done again, so the command
-can be given anew after it was stopped. `--record DIR` copies what belongs into a repository.
+The contestants share configuration, data, initial weights and number of epochs; `agr` has the configuration's own tau.
+Each gets the same number of trials: a run of seed 0 for each learning rate, without the test split. The rate of the
+best validation accuracy then trains a network from each seed, which is scored on the test split, once. What has been
+done is not done again, so the command can be given anew after it was stopped. `--record DIR` copies what belongs into a
+repository.
 """
 
 import argparse

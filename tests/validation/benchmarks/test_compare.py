@@ -46,6 +46,7 @@ def test_a_race(tmp_path: Path, capsys: Any) -> None:
     assert not list(kept.rglob("*.npz"))
     assert str(tmp_path) not in "".join(path.read_text() for path in kept.rglob("*") if path.is_file())
     assert table(kept) == table(out)
+    assert "| SBNN, `agr(tau=0.5)` |" in table(out)  # the configuration's own member
     assert table(out) in capsys.readouterr().out
     results.pop("agr_seed3").unlink()  # as if it had been stopped before its end: its checkpoints are there
     times = {name: path.stat().st_mtime_ns for name, path in results.items()}
@@ -63,6 +64,7 @@ def test_a_race(tmp_path: Path, capsys: Any) -> None:
         ([*SMALL, "--rates", "nan"], "training.rate is nan; expected a finite number >= 0"),
         ([*SMALL, "--rates", "0.1", "--jobs", "0"], "--jobs is 0; expected an integer >= 1"),
         ([*SMALL, "--rates", "0.1", "--contestants", "surrogate", "--surrogate", "box"], "'box'"),
+        ([*SMALL, "model.units.member=st", "--rates", "0.1"], "model.units.member = 'st'; expected agr(tau=...)"),
         ([*SMALL, "data.root=7", "--rates", "0.1"], "data.root is 7; expected a string"),
         (
             ["shd_small", "data.root=nowhere", "--rates", "0.1", "--contestants", "st"],
