@@ -89,3 +89,11 @@ def test_another_configuration_is_not_taken_for_the_same(tmp_path: Path, capsys:
 def test_a_folder_without_a_comparison_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"comparison\.json"):
         table(tmp_path)
+
+
+def test_a_result_that_is_no_comparisons_is_named(tmp_path: Path) -> None:
+    (tmp_path / SUMMARY).write_text('{"rates": {"st": 0.1}, "seeds": [0]}')
+    (tmp_path / "st_seed0").mkdir()
+    (tmp_path / "st_seed0" / RESULT).write_text('{"validation": {"accuracy": 0.5}}')
+    with pytest.raises(InputError, match="holds a result without 'test'; expected what a comparison leaves"):
+        table(tmp_path)
