@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle import enumerate as tree
-from oracle import transfer
+from oracle import transfer, tree
 from oracle.dynamics import output, pull_output, pull_preactivation
 from oracle.errors import InputError, number
 from oracle.losses import Loss

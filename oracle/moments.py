@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle import enumerate as tree
-from oracle import transfer
+from oracle import transfer, tree
 from oracle.dynamics import stages
 from oracle.errors import InputError, choice
 from oracle.losses import Loss

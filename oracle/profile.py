@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oracle import enumerate as tree
-from oracle import transfer
+from oracle import transfer, tree
 from oracle.dynamics import stage_names
 from oracle.moments import Estimate
 from oracle.network import Layered, Network, check_input, named_layers

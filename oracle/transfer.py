@@ -116,7 +116,7 @@ def add_layer(gradient: dict[str, np.ndarray], net: Layered, x: np.ndarray, step
 
 
 def exact(net: Layered, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dict[str, np.ndarray], float]:
-    """Expected loss, its gradient and the total probability; `way` as in `oracle.enumerate.exact`."""
+    """Expected loss, its gradient and the total probability; `way` as in `oracle.tree.exact`."""
     check(net, squares=False)
     found, top = steps(net, x, loss)
     gradient = readout_gradient(net, x, top)

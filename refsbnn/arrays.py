@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError, check_array
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Arrays:
         object.__setattr__(self, "x", x)
         object.__setattr__(self, "labels", labels.astype(np.int64))
 
-    def batch(self, rows: np.ndarray, draws: Draws | None) -> Any:
+    def batch(self, rows: np.ndarray, draws: CounterDraws | None) -> Any:
         """The examples `rows`, time first; nothing about them is random."""
         x = self.x[rows]
         return np.ascontiguousarray(x.swapaxes(0, 1)) if self.time else x

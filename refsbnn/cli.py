@@ -10,9 +10,9 @@ COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
     "bench": ("validation.benchmarks.bench:main", "time a training step here, beside other libraries"),
     "conformance": ("validation.conformance.command:main", "hold another implementation to exact answers"),
-    "data": ("refsbnn.data.command:main", "fetch, check and bin data sets"),
-    "evaluate": ("refsbnn.evaluation.command:main", "score a trained network, count its spikes and operations"),
-    "train": ("refsbnn.training.command:main", "train a network from a configuration"),
+    "data": ("refsbnn.commands.data:main", "fetch, check and bin data sets"),
+    "evaluate": ("refsbnn.commands.evaluate:main", "score a trained network, count its spikes and operations"),
+    "train": ("refsbnn.commands.train:main", "train a network from a configuration"),
 }
 CONFIGURATIONS = "validation.benchmarks"  # the package whose *.toml files `refsbnn train` knows by name
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn.draws import Draws
 from refsbnn.errors import InputError, check_array, check_choice
 from refsbnn.events import Events
 from refsbnn.layers import chain, time
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
 from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.streams import Draws, Streams
+from refsbnn.streams import Streams
 
 # A backend's package, imported when a network asks for it, and the float types it computes in, its own first.
 BACKENDS = {"numpy": "refsbnn.reference", "numba": "refsbnn.kernels"}
@@ -77,12 +78,14 @@ class Network:
     Examples
     --------
     >>> from refsbnn.layers import Dense, SampledReadout, Signal, Spike
-    >>> from refsbnn.streams import Draws, Purpose, Streams
+    >>> from refsbnn.draws import CounterDraws
+    >>> from refsbnn.streams import Purpose, Streams
     >>> network = Network([Dense(8), Spike(), Dense(3), SampledReadout()], Signal("values", (5,)))
     >>> parameters = network.initial(Streams(1))
     >>> sorted(parameters)[:4]
     ['0.dense.bias_mu', '0.dense.bias_rho', '0.dense.mu', '0.dense.rho']
-    >>> logits, tape = network.forward(parameters, np.ones((2, 5)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2)))
+    >>> draws = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
+    >>> logits, tape = network.forward(parameters, np.ones((2, 5)), draws)
     >>> gradients, dx = network.backward(parameters, tape, np.ones((2, 3)))
     >>> gradients["2.dense.mu"].shape, dx.shape
     ((3, 8), (2, 5))
@@ -147,7 +150,7 @@ class Network:
         """
         x = self._input(x)
         leading = (self.input.steps,) if self.input.steps is not None else ()
-        expected = (*leading, len(draws.samples), *self.input.shape)
+        expected = (*leading, draws.batch, *self.input.shape)
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
         self.check(parameters)
@@ -212,7 +215,7 @@ class Network:
         """
         run = replace(tape.run, input_gradient=input_gradient)
         leading = (self.output.steps,) if self.output.steps is not None else ()
-        shape = (*leading, len(run.draws.samples), *self.output.shape)
+        shape = (*leading, run.draws.batch, *self.output.shape)
         if isinstance(g, Moments):
             v = None if g.v is None else self._gradient(g.v, shape)
             g = Moments(self._gradient(g.m, shape), v, self._gradient(g.norm2, shape[-1:]))

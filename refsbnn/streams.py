@@ -10,7 +10,7 @@ of threads, ranks or restarts cannot change it. To reproduce a draw elsewhere:
     normal   Phi^-1((w div 2^8 + 1/2) 2^-24), never infinite
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -136,94 +136,3 @@ class Streams:
         """The order of `length` examples in epoch `step`: their words sorted, ties by index. (length,) int64."""
         words = self.words(Purpose.ORDER, step=step, units=length)[0]
         return np.argsort(words, kind="stable")
-
-
-@dataclass(frozen=True)
-class Draws:
-    """The draws of one forward pass: a purpose, a step, which sample each row of the batch is, the first time step."""
-
-    streams: Streams
-    purpose: Purpose
-    step: int
-    samples: np.ndarray
-    time: int = 0
-
-    def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
-        """One uniform a unit of a layer.
-
-        Parameters
-        ----------
-        layer : int
-            Index of the layer in the network.
-        shape : tuple of int
-            Shape of the layer's units; their row-major index is the unit's address.
-        steps : int, optional
-            Time steps; the array gets a leading axis of time.
-        draw : int
-            0 for the one that makes the spike; k > 0 for a member's k-th extra uniform, whose address is that of the
-            unit plus k times the number of units.
-
-        Returns
-        -------
-        (batch, *shape) or (steps, batch, *shape) float64 array
-        """
-        return self._each(self.streams.uniforms, layer, shape, steps, draw)
-
-    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> "Uniforms":
-        """The uniforms that make a layer's spikes, not yet drawn; arguments as in `uniforms`."""
-        return Uniforms(self, layer, shape, steps)
-
-    def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
-        """One standard normal a unit: (batch, *shape) float64."""
-        return self._each(self.streams.normals, layer, shape, None, 0)
-
-    def _each(
-        self, make: Callable[..., np.ndarray], layer: int, shape: tuple[int, ...], steps: int | None, draw: int
-    ) -> np.ndarray:
-        units = int(np.prod(shape))
-        rows = [
-            make(
-                self.purpose,
-                step=self.step,
-                samples=self.samples,
-                layer=layer,
-                time=self.time + t,
-                units=(draw + 1) * units,
-            )[:, draw * units :].reshape(len(self.samples), *shape)
-            for t in range(steps or 1)
-        ]
-        return rows[0] if steps is None else np.stack(rows)
-
-
-@dataclass(frozen=True)
-class Uniforms:
-    """Uniforms by their address: a kernel makes them where it needs them, and nothing stores them.
-
-    ``np.asarray(uniforms)`` draws them, so that every function that takes an array takes an address.
-
-    Examples
-    --------
-    >>> draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
-    >>> bool((np.asarray(draws.address(3, (5,))) == draws.uniforms(3, (5,))).all())
-    True
-    """
-
-    draws: Draws
-    layer: int
-    units: tuple[int, ...]
-    steps: int | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the array: (batch, *units) or (steps, batch, *units)."""
-        return (*(() if self.steps is None else (self.steps,)), len(self.draws.samples), *self.units)
-
-    @property
-    def word(self) -> int:
-        """The counter's third word at the first time step; later steps are added to it (theory 6.1)."""
-        return self.draws.time + (self.layer << 16) + (int(self.draws.purpose) << 28)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The numbers, float64 unless `dtype` says otherwise."""
-        drawn = self.draws.uniforms(self.layer, self.units, steps=self.steps)
-        return drawn if dtype is None else drawn.astype(dtype, copy=False)

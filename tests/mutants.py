@@ -141,10 +141,10 @@ MUTANTS = (
     ),
     Mutant(
         "KL without 1/N",
-        "refsbnn/elbo.py",
+        "refsbnn/objective.py",
         "KLWeight(share / examples, share != 1.0)",
         "KLWeight(share, share != 1.0)",
-        "tests/refsbnn/test_elbo.py::test_kl_weight_rises_to_one_over_n_and_says_when_it_is_not",
+        "tests/refsbnn/test_objective.py::test_kl_weight_rises_to_one_over_n_and_says_when_it_is_not",
     ),
     Mutant(
         "wrong leave-one-out factor",
@@ -205,7 +205,7 @@ MUTANTS = (
     ),
     Mutant(
         "oracle: a stage's states read from its neighbour's bits",
-        "oracle/enumerate.py",
+        "oracle/tree.py",
         "nodes >> sum(units[s + 1 : t])",
         "nodes >> sum(units[s + 1 :])",
         "tests/oracle/test_exact.py::test_loss_is_the_loop_over_joint_spikes",

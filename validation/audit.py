@@ -17,8 +17,8 @@ import refsbnn
 from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from validation import claims
-from validation.claims.curves import Figure
-from validation.claims.record import Level, Row
+from validation.evidence.curves import Figure
+from validation.evidence.record import Level, Row
 from validation.report import files
 from validation.report.page import page
 from validation.report.table import count, table

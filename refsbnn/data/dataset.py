@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from refsbnn.draws import CounterDraws
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws
 
 
 class Split(Protocol):
@@ -21,7 +21,7 @@ class Split(Protocol):
     @property
     def labels(self) -> np.ndarray: ...
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> Any:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> Any:
         """The examples `rows`, which may repeat, as `Network.forward` takes them: an array or `Events`.
 
         What is random (coding, augmentation) is drawn from `draws`, so the same arguments give the same bits.

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refsbnn.data.dataset import Dataset
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
 DARKEST = 16.0  # the largest pixel value
@@ -90,7 +91,7 @@ class Coded:
     coding: str = "none"
     steps: int = 0
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> np.ndarray:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> np.ndarray:
         """The examples `rows` as the network takes them."""
         x = self.x[rows]
         if self.coding == "none":
@@ -98,7 +99,7 @@ class Coded:
         flat = x.reshape(len(x), -1)
         u = None
         if self.coding == "rate":
-            inputs = Draws(draws.streams, Purpose.INPUT, draws.step, draws.samples)
+            inputs = CounterDraws(draws.streams, Purpose.INPUT, draws.step, draws.samples)
             u = inputs.uniforms(0, flat.shape[1:], steps=self.steps)
         return encode(flat, self.coding, self.steps, u)
 

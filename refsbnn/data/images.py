@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refsbnn.streams import Draws, Purpose
+from refsbnn.draws import CounterDraws
+from refsbnn.streams import Purpose
 
 
 def standard(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,12 +43,12 @@ class Images:
     mirror: bool = False
     cutout: int = 0
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> np.ndarray:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> np.ndarray:
         """Examples (batch, height, width, channels) float32."""
         x = (self.x[rows] - self.mean) / self.deviation
         if not self.shift and not self.mirror and not self.cutout:
             return x
-        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(0, (5,))
+        drawn = CounterDraws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(0, (5,))
         if self.mirror:
             x = np.where((drawn[:, 2] < 0.5)[:, None, None, None], x[:, :, ::-1], x)
         if self.shift:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from refsbnn.data.recordings import Recordings
+from refsbnn.draws import CounterDraws
 from refsbnn.events import Events
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws, Purpose
+from refsbnn.streams import Purpose
 
 WHOLE, EACH = 0, 1  # the streams' layers: draws for a whole recording, draws for each of its events
 
@@ -73,7 +74,7 @@ class Spikes:
         """(n,) int64 array."""
         return self.recordings.labels[self.rows]
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> Events | np.ndarray:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> Events | np.ndarray:
         """Examples as `Network.forward` takes them."""
         from refsbnn.data import scatter
 
@@ -81,7 +82,7 @@ class Spikes:
         size = int(np.prod(shape))
         bits = np.zeros((len(rows), steps, -(-size // scatter.WORD)), np.uint64)
         moves, single = self._moves(draws), self.augment
-        address = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).address(EACH, (1,))
+        address = CounterDraws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).address(EACH, (1,))
         key, samples = np.uint64(draws.streams.seed), np.asarray(draws.samples, np.int64)
         data = (self.recordings.offsets, self.recordings.bins, self.recordings.units, self.rows[rows], moves.late)
         each = (*data, single.time_jitter, key, samples, address.word, draws.step)
@@ -98,9 +99,9 @@ class Spikes:
         scatter.events(bits.view(np.uint8), offsets, columns)
         return Events(offsets, columns, (steps, len(rows), size))
 
-    def _moves(self, draws: Draws) -> "Moves":
+    def _moves(self, draws: CounterDraws) -> "Moves":
         augment = self.augment
-        drawn = Draws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(WHOLE, (8,))
+        drawn = CounterDraws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).uniforms(WHOLE, (8,))
         spans = np.array([augment.delay, augment.shift, augment.shift, 0, augment.roll, augment.roll])
         by = np.floor(drawn[:, :6] * (2 * spans + 1)).astype(np.int64) - spans
         mirrored = (drawn[:, 3] < 0.5) & augment.mirror

@@ -41,9 +41,10 @@ class Counts:
 
     Examples
     --------
-    >>> from refsbnn.streams import Draws, Purpose, Streams
+    >>> from refsbnn.draws import CounterDraws
+    >>> from refsbnn.streams import Purpose, Streams
     >>> network = Network([Dense(4), Spike(), Dense(2)], Signal("values", (3,)))
-    >>> counts, draws = Counts(network), Draws(Streams(1), Purpose.PREDICT, 0, np.arange(5))
+    >>> counts, draws = Counts(network), CounterDraws(Streams(1), Purpose.PREDICT, 0, np.arange(5))
     >>> counts.add(network.forward(network.initial(Streams(1)), np.ones((5, 3)), draws)[1])
     >>> counts.rates()
     [Rate(layer='1.spike', rate=0.85)]
@@ -60,7 +61,7 @@ class Counts:
 
     def add(self, tape: Tape) -> None:
         """Count one forward pass of a batch; the network that ran must keep its tapes, see `keeping`."""
-        self.passes += len(tape.run.draws.samples)
+        self.passes += tape.run.draws.batch
         for name, stage, own in leaves(self.network.stages, tape.stages):
             layer = stage.layer
             if isinstance(layer, Dense | Conv2d):

@@ -6,10 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import special
 
+from refsbnn.draws import CounterDraws, Draws, MeanDraws
 from refsbnn.errors import InputError
 from refsbnn.evaluation.operations import Counts, keeping
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 
 BATCH = 128  # examples a forward pass; no result depends on it beyond the rounding of NumPy's matrix products
 
@@ -17,33 +18,8 @@ BATCH = 128  # examples a forward pass; no result depends on it beyond the round
 class Inputs(Protocol):
     """Where examples come from: a part of a data set."""
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> Any:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> Any:
         """The examples `rows` as `Network.forward` takes them, with what is random in their coding from `draws`."""
-
-
-class MeanDraws(Draws):
-    """Stands for no noise: every uniform is 1/2, so that a unit spikes where m > 0 (theory 1.1), every normal 0.
-
-    In floating point a unit whose F(r) rounds to 1/2 does not spike.
-
-    Examples
-    --------
-    >>> MeanDraws(Streams(1), Purpose.PREDICT, 0, np.arange(2)).uniforms(0, (3,))
-    array([[0.5, 0.5, 0.5],
-           [0.5, 0.5, 0.5]])
-    """
-
-    def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
-        """One half for every unit; shape as in `Draws.uniforms`."""
-        return np.full((*(() if steps is None else (steps,)), len(self.samples), *shape), 0.5)
-
-    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> np.ndarray:  # type: ignore[override]
-        """The same numbers: there is nothing to draw."""
-        return self.uniforms(layer, shape, steps=steps)
-
-    def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Zero for every unit."""
-        return np.zeros((len(self.samples), *shape))
 
 
 def predict(
@@ -107,8 +83,8 @@ def predict(
         rows = np.arange(first, min(first + batch, examples))
         total = np.zeros((len(rows), out.shape[1]))
         for sample in range(max(samples, 1)):
-            draws = Draws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
-            noise = draws if samples else MeanDraws(streams, Purpose.PREDICT, sample, draws.samples)
+            draws = CounterDraws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
+            noise: Draws = draws if samples else MeanDraws(len(rows))
             logits, tape = network.forward(parameters, inputs.batch(rows, draws), noise)
             if counts is not None:
                 counts.add(tape)

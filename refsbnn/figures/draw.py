@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn.draws import CounterDraws
 from refsbnn.evaluation.operations import fired, keeping
 from refsbnn.evaluation.predict import BATCH, Inputs
 from refsbnn.evaluation.scores import Scores
@@ -15,7 +16,7 @@ from refsbnn.figures.curves import History, curves, layers
 from refsbnn.layers import Residual
 from refsbnn.layers.chain import Stage, connect
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from refsbnn.training.files import write_bytes
 from refsbnn.training.task import Parameters, Task
 
@@ -83,7 +84,7 @@ def units(stages: tuple[Stage, ...], prefix: str = "") -> list[str]:
 def raster(network: Network, parameters: Parameters, inputs: Inputs, labels: np.ndarray, streams: Streams) -> Any:
     """The raster of one example of each of the first classes that occur."""
     _, first = np.unique(labels, return_index=True)
-    draws = Draws(streams, Purpose.PREDICT, 0, first[:SHOWN])
+    draws = CounterDraws(streams, Purpose.PREDICT, 0, first[:SHOWN])
     x = inputs.batch(draws.samples, draws)
     logits, tape = network.forward(parameters, x, draws)
     spikes = list(fired(network, tape))
@@ -101,7 +102,7 @@ def class_map(network: Network, parameters: Parameters, inputs: Inputs, labels: 
     total: dict[str, np.ndarray] = {}
     for first in range(0, len(labels), BATCH):
         rows = np.arange(first, min(first + BATCH, len(labels)))
-        draws = Draws(streams, Purpose.PREDICT, 0, rows)
+        draws = CounterDraws(streams, Purpose.PREDICT, 0, rows)
         _, tape = network.forward(parameters, inputs.batch(rows, draws), draws)
         for name, rate in fired(network, tape):
             each = rate.reshape(len(rows), -1, rate.shape[-1]).mean(axis=1)  # a filter's positions together

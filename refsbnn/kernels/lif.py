@@ -10,13 +10,13 @@ import numpy as np
 
 from refsbnn import estimators
 from refsbnn import noise as noises
+from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_array
 from refsbnn.kernels import dense, fire, lif_loops, matrix, philox, slopes, sparse
 from refsbnn.kernels.check import check_float, float_type
 from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
 from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
 from refsbnn.reference.moments import square
-from refsbnn.streams import Uniforms
 
 
 def forward(

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, uint32, uint64
 
+from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_array
-from refsbnn.streams import Uniforms
 
 GRID = np.float32(2.0**-24)
 

@@ -8,13 +8,13 @@ from numba import njit, prange
 
 from refsbnn import estimators
 from refsbnn import noise as noises
+from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError
 from refsbnn.kernels import conv2d, dense, unit
 from refsbnn.kernels.check import check_float, float_type
 from refsbnn.kernels.unit import check_moments
 from refsbnn.reference.moments import LinearGradients
 from refsbnn.reference.residual import BlockGradients, Linear, UnitTape
-from refsbnn.streams import Uniforms
 
 Moments = tuple[np.ndarray, np.ndarray]
 

@@ -10,6 +10,7 @@ from numba import njit, prange
 
 from refsbnn import estimators
 from refsbnn import noise as noises
+from refsbnn.draws import Uniforms
 from refsbnn.errors import check_choice
 from refsbnn.kernels import fire, philox, slopes
 from refsbnn.kernels.check import check_bytes, check_float, float_type
@@ -17,7 +18,6 @@ from refsbnn.kernels.gaussian import probability
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_less, splat, sqrt, store, store_less
 from refsbnn.noise import Gaussian, Noise
 from refsbnn.reference.unit import DOMAINS
-from refsbnn.streams import Uniforms
 
 CHUNK = 1024  # units whose uniforms are made at a time; they stay in the first-level cache
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from refsbnn.draws import Draws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws, Streams
+from refsbnn.streams import Streams
 
 Parameters = dict[str, np.ndarray]
 

@@ -63,7 +63,7 @@ def backward(
 
 def at(run: Pass, first: int, memory: Memory) -> Pass:
     """The pass of the piece that starts at step `first`."""
-    return replace(run, draws=replace(run.draws, time=first), memory=memory)
+    return replace(run, draws=run.draws.at(first), memory=memory)
 
 
 def steps_of(x: Any, first: int, size: int) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from refsbnn import elbo, estimators, posterior
+from refsbnn import estimators, objective, posterior
 from refsbnn import noise as noises
 from refsbnn.errors import InputError, check_choice
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, expect
@@ -31,19 +31,19 @@ def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarra
     """The record of one layer of units with pre-activation moments m, v and spikes z in {0, 1}."""
     if v is None:
         return Monitor(
-            float(z.mean()), float(m.mean()), float(m.std()), elbo.bias_penalty(norm2, np.ones_like(norm2))[0]
+            float(z.mean()), float(m.mean()), float(m.std()), objective.bias_penalty(norm2, np.ones_like(norm2))[0]
         )
     noisy = v > 0.0
     r = m[noisy] / np.sqrt(v[noisy])
     mean, spread = (float(r.mean()), float(r.std())) if r.size else (0.0, 0.0)
-    return Monitor(float(z.mean()), mean, spread, elbo.bias_penalty(norm2, v)[0])
+    return Monitor(float(z.mean()), mean, spread, objective.bias_penalty(norm2, v)[0])
 
 
 def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Gradients of penalty * B with respect to norm2 and v, in norm2's type (theory 4.5)."""
     if v is None:
-        return (penalty * elbo.bias_penalty(norm2, np.ones_like(norm2))[1]).astype(norm2.dtype, copy=False), None
-    _, dnorm2, dv = elbo.bias_penalty(norm2, v)
+        return (penalty * objective.bias_penalty(norm2, np.ones_like(norm2))[1]).astype(norm2.dtype, copy=False), None
+    _, dnorm2, dv = objective.bias_penalty(norm2, v)
     return (penalty * dnorm2).astype(v.dtype, copy=False), (penalty * dv).astype(v.dtype, copy=False)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import elbo, optim
+from refsbnn import objective, optim
 from refsbnn.data.loader import ahead
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.record import record
@@ -77,11 +77,11 @@ class Plan:
         """Steps of the whole run."""
         return self.per_epoch * self.task.config.training.epochs
 
-    def weight(self, step: int) -> elbo.KLWeight:
+    def weight(self, step: int) -> objective.KLWeight:
         """Weight of the KL term (theory 4.4)."""
-        objective = self.task.config.objective
-        warmup = round(objective.warmup * self.per_epoch)
-        return elbo.kl_weight(step, self.examples, warmup=warmup, temperature=objective.temperature)
+        given = self.task.config.objective
+        warmup = round(given.warmup * self.per_epoch)
+        return objective.kl_weight(step, self.examples, warmup=warmup, temperature=given.temperature)
 
     def rate(self, step: int) -> float:
         """Learning rate."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import elbo
+from refsbnn import objective
+from refsbnn.draws import CounterDraws
 from refsbnn.layers import Monitor
-from refsbnn.streams import Draws, Purpose
+from refsbnn.streams import Purpose
 from refsbnn.training.task import Parameters, Task
 
 
@@ -31,14 +32,16 @@ class Step:
         return out
 
 
-def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, Draws]:
+def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, CounterDraws]:
     """The rows of a batch, each example once for each of its samples, and their draws.
 
     The address of a row is its example's index and its number among the example's samples.
     """
     samples = task.config.training.samples
     rows = np.repeat(index, samples)
-    return rows, Draws(task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index)))
+    return rows, CounterDraws(
+        task.streams, Purpose.TRAIN, step, rows * samples + np.tile(np.arange(samples), len(index))
+    )
 
 
 def estimate(
@@ -60,7 +63,7 @@ def estimate(
     examples = task.data.train
     rows, draws = passes(task, index, step)
     logits, tape = task.network.forward(parameters, examples.batch(rows, draws) if x is None else x, draws)
-    loglik, dlogits = elbo.categorical(logits, examples.labels[rows])
+    loglik, dlogits = objective.categorical(logits, examples.labels[rows])
     penalty = task.config.objective.penalty
     gradients, _ = task.network.backward(parameters, tape, -dlogits / len(rows), penalty=penalty, input_gradient=False)
     kl, kl_gradients = task.network.kl(parameters)

@@ -10,7 +10,7 @@ from hypothesis import given
 from scipy import integrate, special, stats
 
 import oracle
-from oracle import enumerate as tree
+from oracle import tree
 from oracle.noise import NOISES, law
 from oracle.quadrature import coarser
 from tests.oracle import networks

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from refsbnn import elbo
+from refsbnn import objective
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.events import Events
 from refsbnn.layers import (
@@ -24,7 +25,7 @@ from refsbnn.layers import (
     Spike,
 )
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from validation.benchmarks.tape import size_of
 
 BATCH = 9
@@ -120,8 +121,8 @@ def step(case, **backend):
     layers, signal, x = case
     network = Network(layers, signal, **backend)
     parameters = network.initial(Streams(1))
-    logits, tape = network.forward(parameters, x, Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)))
-    _, g = elbo.categorical(logits, np.arange(BATCH) % 5)
+    logits, tape = network.forward(parameters, x, CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)))
+    _, g = objective.categorical(logits, np.arange(BATCH) % 5)
     gradients, dx = network.backward(parameters, tape, g, penalty=0.01)
     return logits, gradients, dx
 
@@ -146,7 +147,7 @@ def test_events_are_bytes_without_an_input_gradient(before):
     layers, signal, x = NETWORKS["recurrent neurons"]
     layers = [*before, *layers]
     network = Network(layers, signal, backend="numba")
-    parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    parameters, draws = network.initial(Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     results = []
     for form in (x, Events.of(x)):
         logits, tape = network.forward(parameters, form, draws)
@@ -162,7 +163,7 @@ def test_nan_anywhere_is_refused_in_one_line(backend):
     """The kernels look at every entry of what a caller gives them, and inside a network the network does it once."""
     layers, signal, x = NETWORKS["recurrent neurons"]
     network = Network(layers, signal, backend=backend)
-    parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    parameters, draws = network.initial(Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     logits, tape = network.forward(parameters, x, draws)
     with pytest.raises(InputError, match="the output's gradient holds NaN"):
         network.backward(parameters, tape, np.full_like(logits, np.nan))
@@ -190,7 +191,7 @@ def test_nan_anywhere_is_refused_in_one_line(backend):
 def test_parameters_of_another_network_are_named(backend, change, message):
     layers, signal, x = NETWORKS["recurrent neurons"]
     network = Network(layers, signal, backend=backend)
-    draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    draws = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     with pytest.raises(InputError, match=message):
         network.forward(change(network.initial(Streams(1))), x, draws)
 
@@ -207,7 +208,7 @@ def test_a_gradient_that_does_not_fit_is_named(change, message):
     layers, signal, x = NETWORKS["recurrent neurons"]
     network = Network(layers, signal, backend="numba")
     parameters = network.initial(Streams(1))
-    logits, tape = network.forward(parameters, x, Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)))
+    logits, tape = network.forward(parameters, x, CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)))
     with pytest.raises(InputError, match=message):
         network.backward(parameters, tape, change(logits))
 
@@ -216,7 +217,7 @@ def test_a_gradient_that_does_not_fit_is_named(change, message):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_recomputing_gives_the_same_bits_from_a_smaller_tape(name, backend):
     layers, signal, x = NETWORKS[name]
-    draws, found, sizes = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)), [], []
+    draws, found, sizes = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH)), [], []
     for recompute in (0, 1, 2, len(layers)):
         network = Network(layers, signal, backend=backend, recompute=recompute)
         parameters = network.initial(Streams(1))
@@ -235,7 +236,7 @@ def test_recomputing_gives_the_same_bits_from_a_smaller_tape(name, backend):
 def test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients(name, backend):
     """Gradients are sums over steps, grouped by pieces: the bound is that of two backends, 1000 eps of the largest."""
     layers, signal, x = NETWORKS[name]
-    draws = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    draws = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     found, sizes = [], []
     for chunk in (0, 1, 3, signal.steps):
         network = Network(layers, signal, backend=backend, chunk=chunk)
@@ -262,7 +263,7 @@ def test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients(name, 
 def test_pieces_of_events_are_pieces_of_bytes():
     layers, signal, x = NETWORKS["recurrent neurons"]
     network = Network(layers, signal, backend="numba", chunk=2)
-    parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    parameters, draws = network.initial(Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
     results = []
     for form in (x, Events.of(x)):
         logits, tape = network.forward(parameters, form, draws)
@@ -284,9 +285,10 @@ def test_float32_is_not_for_numpy():
 TRAIN = """
 import hashlib, sys
 import numba, numpy as np
-from refsbnn import elbo, optim
+from refsbnn import objective, optim
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.draws import CounterDraws
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.test_backends import NETWORKS
 numba.set_num_threads(int(sys.argv[1]))
 digest = hashlib.sha256()
@@ -297,9 +299,9 @@ for name in ("recurrent neurons", "residual convolutions"):
     network, adam = Network(layers, signal, backend="numba"), optim.Adam()
     parameters, labels = network.initial(Streams(3)), np.arange(x.shape[axis]) % 5
     for step in range(20):
-        draws = Draws(Streams(3), Purpose.TRAIN, step, np.arange(len(labels)))
+        draws = CounterDraws(Streams(3), Purpose.TRAIN, step, np.arange(len(labels)))
         logits, tape = network.forward(parameters, x, draws)
-        gradients, _ = network.backward(parameters, tape, -elbo.categorical(logits, labels)[1])
+        gradients, _ = network.backward(parameters, tape, -objective.categorical(logits, labels)[1])
         parameters = adam.step(parameters, gradients, 0.01)
     for key in sorted(parameters):
         digest.update(parameters[key].tobytes())

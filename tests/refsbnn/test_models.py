@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers import Signal
 from refsbnn.models import MODELS
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 
 OPTIONS: dict[str, Any] = {"units": {"member": "agr(tau=0.5)"}, "weights": {"spread": 0.3}}
 IMAGE, MOVIE = Signal("values", (8, 8, 2)), Signal("values", (8, 8, 2), "binary", steps=3)
@@ -50,7 +51,7 @@ def test_runs(name: str, backend: str) -> None:
     shape = (5, *signal.shape) if signal.steps is None else (signal.steps, 5, *signal.shape)
     x = np.random.default_rng(0).integers(0, 2, shape).astype(float)
     parameters = network.initial(Streams(1))
-    logits, tape = network.forward(parameters, x, Draws(Streams(1), Purpose.TRAIN, 0, np.arange(5)))
+    logits, tape = network.forward(parameters, x, CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(5)))
     assert logits.shape == (5, 3)
     gradients, dx = network.backward(parameters, tape, np.ones((5, 3)))
     assert {key: g.shape for key, g in gradients.items()} == {key: p.shape for key, p in parameters.items()}

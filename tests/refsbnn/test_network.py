@@ -7,6 +7,7 @@ backward pass an ordinary derivative, so central differences check every line of
 import numpy as np
 import pytest
 
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers import (
     LIF,
@@ -22,7 +23,7 @@ from refsbnn.layers import (
     Spike,
 )
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.differences import RESOLUTION, derivative
 
 GS = {"member": "gs(tau=0.7)"}
@@ -107,7 +108,7 @@ def problem(name):
     x = rng.random((*leading, batch, *signal.shape))
     if signal.domain == "binary":
         x = (x < 0.5).astype(float)
-    draws = Draws(Streams(8), Purpose.TRAIN, 0, np.arange(batch))
+    draws = CounterDraws(Streams(8), Purpose.TRAIN, 0, np.arange(batch))
     return network, parameters, x, draws, rng
 
 
@@ -158,8 +159,8 @@ def test_every_unit_layer_draws_its_own_uniforms():
 def test_a_batch_is_its_rows():
     """An example's output depends on its sample address and not on its place in the batch."""
     network, parameters, x, _, _ = problem("mlp")
-    both, _ = network.forward(parameters, x, Draws(Streams(8), Purpose.TRAIN, 0, np.array([3, 5])))
-    second, _ = network.forward(parameters, x[1:], Draws(Streams(8), Purpose.TRAIN, 0, np.array([5])))
+    both, _ = network.forward(parameters, x, CounterDraws(Streams(8), Purpose.TRAIN, 0, np.array([3, 5])))
+    second, _ = network.forward(parameters, x[1:], CounterDraws(Streams(8), Purpose.TRAIN, 0, np.array([5])))
     # To rounding: a matrix product may add up a row differently in a larger matrix.
     np.testing.assert_allclose(both[1:], second, rtol=1e-13)
 
@@ -182,7 +183,9 @@ def test_extra_uniforms_reach_the_member():
     layers = [Dense(4), Spike(member="gr(tau=0.5,K=3)"), Dense(2)]
     network = Network(layers, Signal("values", (5,)))
     parameters = network.initial(Streams(0))
-    output, tape = network.forward(parameters, np.ones((2, 5)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2)))
+    output, tape = network.forward(
+        parameters, np.ones((2, 5)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
+    )
     gradients, _ = network.backward(parameters, tape, output)
     assert all(np.isfinite(g).all() for g in gradients.values())
 

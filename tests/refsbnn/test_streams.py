@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.streams import Draws, Purpose, Streams, philox
+from refsbnn.streams import Purpose, Streams, philox
 
 # Random123 1.14, tests/kat_vectors, "philox4x32 10": counter, key, result.
 KNOWN = [
@@ -67,7 +68,7 @@ def test_uniforms_and_normals_have_their_laws():
 
 
 def test_extra_draws_follow_the_spikes_addresses():
-    draws = Draws(Streams(4), Purpose.TRAIN, 3, np.array([5, 2]))
+    draws = CounterDraws(Streams(4), Purpose.TRAIN, 3, np.array([5, 2]))
     flat = Streams(4).uniforms(Purpose.TRAIN, step=3, samples=[5, 2], layer=7, units=18)
     np.testing.assert_array_equal(draws.uniforms(7, (2, 3)), flat[:, :6].reshape(2, 2, 3))
     np.testing.assert_array_equal(draws.uniforms(7, (2, 3), draw=2), flat[:, 12:].reshape(2, 2, 3))

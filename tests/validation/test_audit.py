@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from validation import audit, claims
-from validation.claims.curves import Figure, Panel, Series
-from validation.claims.record import Level, Row, at_least, at_most, equal, refutes
+from validation.evidence.curves import Figure, Panel, Series
+from validation.evidence.record import Level, Row, at_least, at_most, equal, refutes
 
 CURVES = [
     Figure(

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from validation import claims
-from validation.claims.record import Level
+from validation.evidence.record import Level
 
 
 @pytest.mark.parametrize("name", claims.NAMES)

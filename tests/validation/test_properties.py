@@ -9,7 +9,8 @@ import oracle
 from refsbnn import estimators, noise
 from refsbnn.reference import dense
 from tests.oracle.networks import EPS, EVERY, NOISES, SEEDS, cubic, layered, loss
-from validation.claims import enumerated, monte_carlo, single
+from validation.claims import enumerated, monte_carlo
+from validation.evidence import single
 
 # The same examples on every run: a failure is then the code's, not the draw's.
 SETTINGS = settings(max_examples=25, deadline=None, derandomize=True)

@@ -21,10 +21,11 @@ from refsbnn import optim
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.event_sets import SETS
 from refsbnn.data.options import Data
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.events import Events
 from refsbnn.layers import Signal
-from refsbnn.streams import Draws, Streams
+from refsbnn.streams import Purpose, Streams
 from refsbnn.training.config import Config, load
 from refsbnn.training.loop import Plan, initial
 from refsbnn.training.step import estimate
@@ -43,7 +44,7 @@ class Drawn:
     signal: Signal
     density: float
 
-    def batch(self, rows: np.ndarray, draws: Draws) -> Any:
+    def batch(self, rows: np.ndarray, draws: CounterDraws) -> Any:
         """The same kind of batch for all rows."""
         rng = np.random.default_rng(int(rows[0]))
         if self.signal.steps is None:
@@ -77,7 +78,9 @@ def timed(task: Task, steps: int) -> list[float]:
     state, plan, every, out = initial(task), Plan.of(task), task.config.training.monitor, []
     for step in range(steps):
         index = np.arange(plan.batch)
-        x = task.data.train.batch(np.repeat(index, task.config.training.samples), Draws(task.streams, 3, step, index))  # type: ignore[arg-type]
+        x = task.data.train.batch(
+            np.repeat(index, task.config.training.samples), CounterDraws(task.streams, Purpose.TRAIN, step, index)
+        )
         begun = time.perf_counter()
         now = estimate(task, state.parameters, index, step, plan.weight(step).value, x, monitored=step % every == 0)
         gradients, _ = optim.clip(now.gradients, task.config.training.clip)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.streams import Uniforms
+from refsbnn.draws import Uniforms
 
 
 def arrays(value: Any) -> dict[int, np.ndarray]:

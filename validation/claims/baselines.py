@@ -13,8 +13,8 @@ import numpy as np
 import oracle
 from refsbnn import baselines, noise
 from refsbnn.reference import dense
-from validation.claims import networks
-from validation.claims.record import Level, Row, at_most
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "Unbiased baselines"
 WHY = "rounding of a sum over cells, relative to the largest gradient"

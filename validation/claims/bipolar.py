@@ -8,8 +8,8 @@ every member's mean are those of the {0,1} network, through the chain rule of th
 import numpy as np
 
 import oracle
-from validation.claims import networks
-from validation.claims.record import Level, Row, at_most
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "{-1,+1} units"
 WHY = "rounding: c eps with c of a few hundred operations, relative to the root mean square of the estimate"

@@ -12,8 +12,9 @@ import numpy as np
 import oracle
 from oracle import convolution
 from refsbnn.reference import conv2d, dense, unit
-from validation.claims import bounds, enumerated, networks, reference
-from validation.claims.record import Level, Row, at_most
+from validation.claims import enumerated, reference
+from validation.evidence import bounds, networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "Convolution"
 SHAPE = (2, 2, 2, 1)  # out, kernel height, kernel width, in

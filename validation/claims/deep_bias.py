@@ -17,8 +17,8 @@ from math import erf
 import numpy as np
 
 import oracle
-from validation.claims import networks
-from validation.claims.record import Level, Row, equal, refutes
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, equal, refutes
 
 TITLE = "Bias of deep networks"
 NETWORKS = 12

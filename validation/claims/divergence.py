@@ -7,7 +7,7 @@ closed form cancels) and away from it; its gradients against central differences
 import numpy as np
 
 from refsbnn import posterior
-from validation.claims.record import Level, Row, at_least, equal
+from validation.evidence.record import Level, Row, at_least, equal
 
 TITLE = "KL of the posterior"
 

@@ -9,8 +9,9 @@ import numpy as np
 
 import oracle
 from oracle import dynamics
-from validation.claims import networks, reference
-from validation.claims.record import Level, Row, at_most
+from validation.claims import reference
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "Reference layers over all states"
 MEMBERS = {"st": oracle.st(), "mix(lam=0.5)": oracle.mix(0.5), "agr(tau=0.5)": oracle.agr(0.5)}

@@ -9,8 +9,8 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Order of one unit's error"
 WHY = "the next terms of the expansion: 1/24 delta for the trapezoid, (pi/2 - 1/6) delta for st"

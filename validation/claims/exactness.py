@@ -7,8 +7,8 @@ enumerate differently; the finite difference knows the loss only.
 import numpy as np
 
 import oracle
-from validation.claims import networks
-from validation.claims.record import Level, Row, at_most
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "Exact gradients"
 WHY = "rounding: c eps with c of a few thousand states and operations, relative to the terms"

@@ -12,8 +12,8 @@ import numpy as np
 
 import oracle
 from refsbnn import estimators, noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal, refutes
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal, refutes
 
 TITLE = "Extension of the variance"
 SOURCE = "the linear extension is exact to first order in sigma2 for every member"

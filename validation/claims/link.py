@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 
 import oracle
-from refsbnn import elbo, posterior
-from validation.claims.curves import Figure, Panel, Series
-from validation.claims.record import Level, Row, equal
+from refsbnn import objective, posterior
+from validation.evidence.curves import Figure, Panel, Series
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Bias, gradient and KL"
 WIDTH = 3
@@ -39,7 +39,7 @@ def check(level: Level) -> list[Row]:
     rows.append(equal(TITLE, setting, np.log2(norms[0] / norms[1]), 0.0, 0.1, "as above"))
     layer = chain(level, 2, 0.6)[0].layers[1]
     norm2 = (layer.mu**2).sum(axis=1)
-    penalty, _, _ = elbo.bias_penalty(norm2, np.ones((1, WIDTH)))
+    penalty, _, _ = objective.bias_penalty(norm2, np.ones((1, WIDTH)))
     value = posterior.kl(layer.mu, layer.sigma2, layer.sigma2).value
     expected = WIDTH * penalty / (2.0 * layer.sigma2[0, 0])
     setting = "{-1,+1}, sigma2 at the prior: KL of a layer"

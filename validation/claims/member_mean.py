@@ -8,8 +8,8 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 from refsbnn import estimators, noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Mean of a member"
 WHY = "a few dozen roundings of the terms' size; the oracle's quadrature is good to 1e-13"

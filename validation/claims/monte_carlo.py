@@ -10,8 +10,9 @@ import numpy as np
 import oracle
 from oracle import dynamics
 from refsbnn import estimators, noise
-from validation.claims import bounds, networks, reference
-from validation.claims.record import Level, Row, at_most
+from validation.claims import reference
+from validation.evidence import bounds, networks
+from validation.evidence.record import Level, Row, at_most
 
 TITLE = "Reference layers, sampled"
 FALSE_ALARM = 5e-10  # and as much for convolutions

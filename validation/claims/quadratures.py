@@ -9,8 +9,8 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Quadrature members"
 MEMBERS = {"uniform": oracle.uniform(), "simpson": oracle.simpson(), "gauss2": oracle.gauss2()}

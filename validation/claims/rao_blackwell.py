@@ -12,8 +12,8 @@ from scipy import integrate
 
 import oracle
 from refsbnn import estimators, noise
-from validation.claims import single
-from validation.claims.record import Level, Row, at_least, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, at_least, equal
 
 TITLE = "agr is st-gs, Rao-Blackwellised"
 WHY = "quadrature good to 1e-13, and the variance is a difference of second moments"

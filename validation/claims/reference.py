@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import oracle
-from refsbnn import elbo
+from refsbnn import objective
 from refsbnn.reference import dense, lif, readout, residual, unit
 from refsbnn.reference.moments import LinearGradients
 
@@ -34,19 +34,19 @@ def forced(stages: Sequence[int], domain: str = "binary") -> tuple[list[np.ndarr
 
 
 def loss_and_cotangents(loss: Any, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The oracle's loss evaluated by refsbnn.elbo and refsbnn.reference.readout: value, dL/dm, dL/dv."""
+    """The oracle's loss evaluated by refsbnn.objective and refsbnn.reference.readout: value, dL/dm, dL/dv."""
     shape = m.shape
     if isinstance(loss, oracle.Gaussian):
-        value, dm, dv = elbo.gaussian(m, v, np.broadcast_to(loss.targets, shape), loss.noise_variance)
+        value, dm, dv = objective.gaussian(m, v, np.broadcast_to(loss.targets, shape), loss.noise_variance)
         return -value, -dm, -dv
     eps = None if loss.eps is None else np.broadcast_to(loss.eps, shape)
     logits = m if eps is None else readout.sample_forward(m, v, eps)
     if isinstance(loss, oracle.Custom):
         value, g = (-part for part in loss.function(logits))
     elif isinstance(loss, oracle.Categorical):
-        value, g = elbo.categorical(logits, np.full(shape[:-1], loss.label))
+        value, g = objective.categorical(logits, np.full(shape[:-1], loss.label))
     else:
-        value, g = elbo.bernoulli(logits, np.broadcast_to(loss.targets, shape))
+        value, g = objective.bernoulli(logits, np.broadcast_to(loss.targets, shape))
     if eps is None:
         return -value, -g, np.zeros(shape)
     return -value, *readout.sample_backward(-g, v, eps)

@@ -8,8 +8,8 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "gs at small temperature"
 LARGEST_OF_TWO = {"gaussian": 1.0 / np.sqrt(np.pi), "logistic": 1.0}

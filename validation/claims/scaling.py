@@ -10,8 +10,8 @@ import dataclasses
 import numpy as np
 
 import oracle
-from validation.claims import networks
-from validation.claims.record import Level, Row, at_least, at_most
+from validation.evidence import networks
+from validation.evidence.record import Level, Row, at_least, at_most
 
 TITLE = "Joint scaling of mu and sigma"
 

@@ -9,8 +9,8 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "agr at small temperature"
 # a1 and a2: of the normal distribution, and of the logistic one (ln 2 and pi^2/6).

@@ -12,9 +12,9 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.claims import networks, single
-from validation.claims.curves import Figure, Panel, Series
-from validation.claims.record import Level, Row, equal
+from validation.evidence import networks, single
+from validation.evidence.curves import Figure, Panel, Series
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Trade-off along the family"
 WHY = "a few dozen roundings"

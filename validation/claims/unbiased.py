@@ -7,8 +7,8 @@ directions show as numbers: members that meet the condition have no bias, the ot
 import numpy as np
 
 from refsbnn import estimators, noise
-from validation.claims import single
-from validation.claims.record import Level, Row, equal
+from validation.evidence import single
+from validation.evidence.record import Level, Row, equal
 
 TITLE = "Unbiased for affine and quadratic losses"
 WHY = "a few dozen roundings; the oracle's quadrature is good to 1e-13"

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import elbo, optim, posterior, streams
+from refsbnn import draws, objective, optim, posterior, streams
 from refsbnn.reference import conv2d, dense, lif, readout, unit, weights
 from validation.conformance.mutant import BOTH, GIVEN, OWN, Mutant, Patch, wrapped
 
 
 def uniforms(change: Callable[[np.ndarray], np.ndarray]) -> list[Patch]:
     """A change of the uniforms that the implementation draws for itself."""
-    return [wrapped(streams.Draws, "uniforms", lambda f, *a, **k: change(f(*a, **k)))]
+    return [wrapped(draws.CounterDraws, "uniforms", lambda f, *a, **k: change(f(*a, **k)))]
 
 
 def last_step_only(f: Any, dm: np.ndarray, *a: Any, **k: Any) -> Any:
@@ -133,15 +133,15 @@ SUBTLE = (
         "softmax over the batch",
         "wrong-axis",
         BOTH,
-        lambda: [(elbo, "categorical", lambda logits, labels: softmax(logits, labels, 0, True))],
+        lambda: [(objective, "categorical", lambda logits, labels: softmax(logits, labels, 0, True))],
     ),
     Mutant(
         "softmax without shift",
         "saturation",
         GIVEN,
-        lambda: [(elbo, "categorical", lambda logits, labels: softmax(logits, labels, -1, False))],
+        lambda: [(objective, "categorical", lambda logits, labels: softmax(logits, labels, -1, False))],
     ),
-    Mutant("ln(1 + exp) as it is written", "saturation", GIVEN, lambda: [(elbo, "bernoulli", log_of_exp)]),
+    Mutant("ln(1 + exp) as it is written", "saturation", GIVEN, lambda: [(objective, "bernoulli", log_of_exp)]),
     Mutant(
         "one normal for all classes",
         "global-scale",
@@ -161,7 +161,7 @@ SUBTLE = (
         ],
     ),
     Mutant("variance in the padding", "padding", GIVEN, lambda: [wrapped(conv2d, "pad", padded_variance)]),
-    Mutant("warm-up one step early", "kl-scale", GIVEN, lambda: [wrapped(elbo, "kl_weight", early)]),
+    Mutant("warm-up one step early", "kl-scale", GIVEN, lambda: [wrapped(objective, "kl_weight", early)]),
     Mutant(
         "Adam with its epsilon inside the root",
         "bias-correction",
@@ -196,7 +196,7 @@ SUBTLE = (
         "one stream for all layers",
         "swapped-inequality",
         OWN,
-        lambda: [wrapped(streams.Draws, "uniforms", lambda f, self, layer, *a, **k: f(self, 0, *a, **k))],
+        lambda: [wrapped(draws.CounterDraws, "uniforms", lambda f, self, layer, *a, **k: f(self, 0, *a, **k))],
     ),
     Mutant(
         "a seed that changes nothing",

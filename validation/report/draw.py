@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.claims.curves import Figure, Panel
+from validation.evidence.curves import Figure, Panel
 
 COLOURS = 8
 """Series colours the page defines: --series-0 to --series-7."""

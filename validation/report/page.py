@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from validation.claims.curves import Figure
-from validation.claims.record import VERDICTS, Row
+from validation.evidence.curves import Figure
+from validation.evidence.record import VERDICTS, Row
 from validation.report import draw
 from validation.report.table import count, expectation, number
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from validation.claims.record import VERDICTS, Row
+from validation.evidence.record import VERDICTS, Row
 
 HEADER = ("claim", "setting", "exact value", "expected", "verdict")
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from refsbnn.data import arrays_of_events, pixels
 from refsbnn.data.options import Data
 from refsbnn.data.sources import load
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 
-DRAWS = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
+DRAWS = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
 
 
 def seen_by_a_camera(rng: np.random.Generator, size: int, milliseconds: int, clockwise: bool) -> np.ndarray:

@@ -8,8 +8,9 @@ import pytest
 from refsbnn.data.images import Images
 from refsbnn.data.options import Data
 from refsbnn.data.sources import load
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.data.layouts import write_cifar10
 
 HEIGHT, WIDTH, COUNT = 9, 12, 40
@@ -20,7 +21,7 @@ IMAGES = Images(
 
 
 def draws(rows, step=0):
-    return Draws(Streams(1), Purpose.TRAIN, step, np.asarray(rows))
+    return CounterDraws(Streams(1), Purpose.TRAIN, step, np.asarray(rows))
 
 
 @pytest.mark.parametrize("side", [1, 4, 5, 30])

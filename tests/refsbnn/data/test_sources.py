@@ -11,11 +11,12 @@ import pytest
 from refsbnn.data import cifar10, event_sets, nmnist, recordings, shd
 from refsbnn.data.options import KEYS, Data
 from refsbnn.data.sources import load
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.data.layouts import write_cifar10, write_nmnist, write_shd
 
-DRAWS = Draws(Streams(1), Purpose.TRAIN, 0, np.arange(3))
+DRAWS = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(3))
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from scipy import stats
 
 from refsbnn.data.recordings import Recording, binned
 from refsbnn.data.spikes import Augment, Spikes
+from refsbnn.draws import CounterDraws
 from refsbnn.events import Events
 from refsbnn.layers.signal import Signal
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 
 STEPS, RNG, PLAIN = 6, np.random.default_rng(3), Augment()
 
@@ -24,7 +25,7 @@ def made(size, shape, augment=PLAIN, recordings=9, events=80):
 
 
 def draws(rows, step=0, seed=1):
-    return Draws(Streams(seed), Purpose.TRAIN, step, np.asarray(rows))
+    return CounterDraws(Streams(seed), Purpose.TRAIN, step, np.asarray(rows))
 
 
 def dense(part, row):

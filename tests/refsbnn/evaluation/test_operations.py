@@ -5,12 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
+from refsbnn.draws import CounterDraws
 from refsbnn.evaluation.operations import Counts
 from refsbnn.evaluation.predict import predict
 from refsbnn.layers import LIF, Conv2d, Dense, Residual, Spike, chain
 from refsbnn.layers.layer import Pass
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.evaluation.networks import LAYERS, build
 
 EXAMPLES = 3
@@ -72,7 +73,7 @@ def test_against_loops(name: str) -> None:
     parameters, rows = network.initial(Streams(2)), np.arange(EXAMPLES)
     counts, expected, rates = Counts(network), {}, {}
     for step in range(2):
-        draws = Draws(Streams(3), Purpose.PREDICT, step, rows)
+        draws = CounterDraws(Streams(3), Purpose.PREDICT, step, rows)
         x = inputs.batch(rows, draws)
         counts.add(network.forward(parameters, x, draws)[1])
         operations, fired = by_loops(network, parameters, np.asarray(x, np.float64), draws)
@@ -92,7 +93,7 @@ def test_both_backends_count_alike(name: str) -> None:
     found = []
     for backend in ("numpy", "numba"):
         network, inputs = build(name, EXAMPLES, backend)
-        draws = Draws(Streams(3), Purpose.PREDICT, 0, np.arange(EXAMPLES))
+        draws = CounterDraws(Streams(3), Purpose.PREDICT, 0, np.arange(EXAMPLES))
         counts = Counts(network)
         counts.add(network.forward(network.initial(Streams(2)), inputs.batch(draws.samples, draws), draws)[1])
         found.append((counts.operations(), counts.rates()))
@@ -101,7 +102,7 @@ def test_both_backends_count_alike(name: str) -> None:
 
 def test_dense_operations_are_those_of_the_summary_and_bound_the_count() -> None:
     network, inputs = build("residual", EXAMPLES)
-    draws = Draws(Streams(3), Purpose.PREDICT, 0, np.arange(EXAMPLES))
+    draws = CounterDraws(Streams(3), Purpose.PREDICT, 0, np.arange(EXAMPLES))
     counts = Counts(network)
     counts.add(network.forward(network.initial(Streams(2)), inputs.batch(draws.samples, draws), draws)[1])
     dense = sum(stage.layer.operations(stage.place) for stage in network.stages)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy import special
 
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.evaluation.operations import Counts
 from refsbnn.evaluation.predict import predict
 from refsbnn.layers import Dense, Signal
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.evaluation.networks import LAYERS, build
 
 EXAMPLES = 11
@@ -20,7 +21,7 @@ def test_the_average_of_softmaxes() -> None:
     parameters = network.initial(Streams(2))
     each = []
     for sample in range(3):
-        draws = Draws(Streams(4), Purpose.PREDICT, sample, np.arange(EXAMPLES))
+        draws = CounterDraws(Streams(4), Purpose.PREDICT, sample, np.arange(EXAMPLES))
         each.append(special.softmax(network.forward(parameters, inputs.x, draws)[0], axis=1))
     got = predict(network, parameters, inputs, EXAMPLES, Streams(4), 3)
     np.testing.assert_allclose(got, np.mean(each, axis=0), rtol=1e-14)

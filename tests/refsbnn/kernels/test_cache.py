@@ -11,9 +11,10 @@ import sys
 import numpy as np
 from refsbnn.layers import Dense, SampledReadout, Signal, Spike
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.draws import CounterDraws
+from refsbnn.streams import Purpose, Streams
 network = Network([Dense(4), Spike(), Dense(2), SampledReadout()], Signal("values", (3,)), backend="numba")
-parameters, draws = network.initial(Streams(1)), Draws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
+parameters, draws = network.initial(Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
 from refsbnn.kernels import cache
 with cache.told():
     logits, tape = network.forward(parameters, np.ones((2, 3)), draws)

@@ -6,10 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from refsbnn import estimators, noise
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.kernels import lif
 from refsbnn.reference import lif as reference
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS, SPIKING, close, size
 
 
@@ -108,7 +109,7 @@ def test_uniforms_by_address_are_the_same_bits():
     rng = np.random.default_rng(0)
     m, v = rng.normal(size=(6, 5, 37)).astype(np.float32), rng.exponential(size=(6, 5, 37)).astype(np.float32)
     weights = rng.normal(size=(37, 37)).astype(np.float32), np.full((37, 37), 0.1, np.float32)
-    address = Draws(Streams(5), Purpose.TRAIN, 3, np.arange(5) + 7).address(2, (37,), steps=6)
+    address = CounterDraws(Streams(5), Purpose.TRAIN, 3, np.arange(5) + 7).address(2, (37,), steps=6)
     options = {"beta": 0.9, "theta": 1.0, "noise": "gaussian", "member": "agr(tau=0.5)"}
     made, drawn = (
         lif.forward(m, v, address, weights, **options),

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refsbnn import estimators, noise
+from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.kernels import unit
 from refsbnn.reference import unit as reference
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS, SPIKING, close
 
 
@@ -69,7 +70,9 @@ def test_uniforms_by_address_are_the_same_bits():
         m, v = rng.normal(size=shape).astype(np.float32), rng.exponential(size=shape).astype(np.float32)
         batch = shape[0] if steps is None else shape[1]
         units = shape[1:] if steps is None else shape[2:]
-        address = Draws(Streams(2**40 + 9), Purpose.TRAIN, 12, np.arange(batch) * 1000).address(5, units, steps=steps)
+        address = CounterDraws(Streams(2**40 + 9), Purpose.TRAIN, 12, np.arange(batch) * 1000).address(
+            5, units, steps=steps
+        )
         options = {"noise": "gaussian", "member": "st"}
         made, drawn = unit.forward(m, v, address, **options), unit.forward(m, v, np.asarray(address), **options)
         assert (made == drawn).all()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refsbnn import elbo, posterior
+from refsbnn import objective, posterior
 from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit
 from tests.refsbnn.differences import check_gradient
 
@@ -25,7 +25,7 @@ def weights(rng: np.random.Generator, *shape: int) -> list[np.ndarray]:
 
 def kl_part(parameters: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
     """Weighted KL of pairs mu, rho, and its gradients."""
-    weight = elbo.kl_weight(10, EXAMPLES, warmup=10).value
+    weight = objective.kl_weight(10, EXAMPLES, warmup=10).value
     value, gradients = 0.0, []
     for mu, rho in zip(parameters[::2], parameters[1::2], strict=True):
         sigma2 = posterior.sigma2_of(rho)
@@ -44,9 +44,9 @@ def regression(parameters: list[np.ndarray], x: np.ndarray, u: np.ndarray, targe
     h = unit.forward(m, v, u, **kinds)
     sigma2_out = posterior.sigma2_of(rho2)
     m_out, v_out = dense.forward(h, mu2, sigma2_out, domain="bipolar", variance="quadratic")
-    loglik, dm_out, dv_out = elbo.gaussian(m_out, v_out, targets, 0.4)
+    loglik, dm_out, dv_out = objective.gaussian(m_out, v_out, targets, 0.4)
     kl, dkl = kl_part(parameters)
-    B, dnorm2, dv_B = elbo.bias_penalty((filters**2).sum(axis=1), v)
+    B, dnorm2, dv_B = objective.bias_penalty((filters**2).sum(axis=1), v)
 
     out = dense.backward(dm_out, dv_out, h, mu2, sigma2_out, domain="bipolar", variance="quadratic")
     dm, dv = unit.backward(out.x, h, m, v, u, **kinds)
@@ -86,7 +86,7 @@ def spiking(
     m3, v3 = dense.forward(z2, mu3, s3, domain="binary")
     m_out, v_out, tape3 = readout.integrate_forward(m3, v3, beta=0.9, reduce=reduce)
     logits = readout.sample_forward(m_out, v_out, eps)
-    loglik, dlogits = elbo.categorical(logits, LABELS)
+    loglik, dlogits = objective.categorical(logits, LABELS)
 
     dm, dv = readout.integrate_backward(*readout.sample_backward(dlogits, v_out, eps), tape3)
     third = dense.backward(dm, dv, z2, mu3, s3, domain="binary")
@@ -129,7 +129,7 @@ def residual_classifier(parameters: list[np.ndarray], x: np.ndarray, u: list[np.
     top, index = pool.max_forward(h, 2)
     m, v = dense.forward(top.reshape(2, -1), mu3, s3, domain="bipolar", variance="quadratic")
     targets = np.array([[1.0, 0.0], [0.0, 1.0]])
-    loglik, dm = elbo.bernoulli(m, targets)
+    loglik, dm = objective.bernoulli(m, targets)
     sharpness = -0.1 * v.sum()  # stands for a term in the output's variance
 
     out = dense.backward(dm, np.full_like(v, -0.1), top.reshape(2, -1), mu3, s3, domain="bipolar", variance="quadratic")

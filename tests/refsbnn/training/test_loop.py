@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from refsbnn import elbo
-from refsbnn.streams import Draws, Purpose
+from refsbnn import objective
+from refsbnn.draws import CounterDraws
+from refsbnn.streams import Purpose
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
 from refsbnn.training.loop import train
@@ -49,9 +50,9 @@ def test_record(run):
     assert {key[4:] for key in row if key.startswith("snr.")} == {
         k for k in result.parameters if k.endswith("mu") and "bias" not in k
     }
-    objective = task.config.objective
-    rise = min(1.0, (2 * 17 - 1) / round(objective.warmup * 17))
-    full = elbo.kl_weight(10**6, 1150, temperature=objective.temperature).value
+    given = task.config.objective
+    rise = min(1.0, (2 * 17 - 1) / round(given.warmup * 17))
+    full = objective.kl_weight(10**6, 1150, temperature=given.temperature).value
     # The same three factors in another order: two roundings each.
     assert abs(row["kl_weight"] - full * rise) <= 2 * np.finfo(float).eps * full
     assert result.tempered
@@ -65,9 +66,9 @@ def test_the_gradient_is_that_of_the_whole_objective(run):
     kl = task.network.kl(w)[1]
     for key, g in estimate(task, w, index, 0, 0.25).gradients.items():
         np.testing.assert_allclose(g, plain[key] + 0.25 * kl[key], rtol=1e-12, atol=1e-15)
-    draws = Draws(task.streams, Purpose.TRAIN, 0, index)
+    draws = CounterDraws(task.streams, Purpose.TRAIN, 0, index)
     logits, tape = task.network.forward(w, task.data.train.batch(index, draws), draws)
-    _, dlogits = elbo.categorical(logits, task.data.train.labels[index])
+    _, dlogits = objective.categorical(logits, task.data.train.labels[index])
     by_hand, _ = task.network.backward(w, tape, -dlogits / 8)
     for key, g in plain.items():
         np.testing.assert_array_equal(g, by_hand[key])
@@ -97,9 +98,9 @@ def test_several_samples_are_the_mean_over_their_draws():
     got = estimate(task, w, index, 5, 0.0).gradients
     total = {key: 0.0 for key in got}
     for sample in (0, 1):
-        draws = Draws(task.streams, Purpose.TRAIN, 5, 2 * index + sample)
+        draws = CounterDraws(task.streams, Purpose.TRAIN, 5, 2 * index + sample)
         logits, tape = task.network.forward(w, task.data.train.batch(index, draws), draws)
-        _, dlogits = elbo.categorical(logits, task.data.train.labels[index])
+        _, dlogits = objective.categorical(logits, task.data.train.labels[index])
         for key, g in task.network.backward(w, tape, -dlogits / 4)[0].items():
             total[key] = total[key] + g
     for key, g in got.items():

@@ -160,7 +160,7 @@ def test_stopped_at_once(moment: str, tmp_path: Path, monkeypatch: Any, capsys: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"refsbnn.training.command.{'loop.train' if moment == 'train' else 'evaluate'}", stopped)
+        patch.setattr(f"refsbnn.commands.train.{'loop.train' if moment == 'train' else 'evaluate'}", stopped)
         assert main(command) == 130
     told = capsys.readouterr().err.splitlines()[-1]
     assert "--resume" in told

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from refsbnn import models
+from refsbnn.draws import CounterDraws
 from refsbnn.layers import Signal
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from refsbnn.training import loop
 from refsbnn.training.config import load
 from refsbnn.training.task import prepare
@@ -84,7 +85,7 @@ def test_the_plain_network_is_refsbnns_with_point_weights(name: str) -> None:
             own += torch.from_numpy(0.1 * rng.normal(size=tuple(own.shape)))
     parameters = {key: own.detach().numpy() for key, own in zip(keys, peer.parameters(), strict=True)}
     x = batch_of(signal, rng)
-    expected, tape = network.forward(parameters, x, Draws(Streams(3), Purpose.TRAIN, 0, np.arange(3)))
+    expected, tape = network.forward(parameters, x, CounterDraws(Streams(3), Purpose.TRAIN, 0, np.arange(3)))
     g = rng.normal(size=expected.shape)
     gradients, _ = network.backward(parameters, tape, g)
     logits = peer(x)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from refsbnn import elbo, models, optim
+from refsbnn import models, objective, optim
+from refsbnn.draws import CounterDraws
 from refsbnn.events import Events
 from refsbnn.layers import LIF, Dense, LeakyReadout, SampledReadout, Signal
 from refsbnn.network import Network
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from validation.benchmarks.peers.cases import Cifar, Shd
 
 
@@ -39,9 +40,9 @@ class Training:
 
     def step(self) -> float:
         """One step; returns the loss."""
-        draws = Draws(Streams(0), Purpose.TRAIN, self.number, np.arange(self.case.batch))
+        draws = CounterDraws(Streams(0), Purpose.TRAIN, self.number, np.arange(self.case.batch))
         logits, self.tape = self.network.forward(self.parameters, self.x, draws)
-        loglik, g = elbo.categorical(logits, self.labels)
+        loglik, g = objective.categorical(logits, self.labels)
         gradients, _ = self.network.backward(self.parameters, self.tape, -g / self.case.batch, input_gradient=False)
         kl, of_kl = self.network.kl(self.parameters)
         weight = self.network.dtype.type(1.0 / self.case.examples)

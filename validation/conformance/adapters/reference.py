@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import refsbnn.reference
-from refsbnn import baselines, elbo, estimators, optim, posterior, streams
+from refsbnn import baselines, estimators, objective, optim, posterior, streams
 from refsbnn import noise as noises
 from refsbnn.errors import InputError
 from refsbnn.reference.residual import Linear
@@ -141,13 +141,13 @@ class Reference:
     # Objective.
 
     def categorical(self, o: Any, a: Arrays) -> Arrays:
-        return dict(zip(("loglik", "dlogits"), elbo.categorical(a["logits"], a["labels"]), strict=True))
+        return dict(zip(("loglik", "dlogits"), objective.categorical(a["logits"], a["labels"]), strict=True))
 
     def bernoulli(self, o: Any, a: Arrays) -> Arrays:
-        return dict(zip(("loglik", "dlogits"), elbo.bernoulli(a["logits"], a["targets"]), strict=True))
+        return dict(zip(("loglik", "dlogits"), objective.bernoulli(a["logits"], a["targets"]), strict=True))
 
     def gaussian(self, o: Any, a: Arrays) -> Arrays:
-        out = elbo.gaussian(a["m"], a["v"], a["targets"], o["noise_variance"])
+        out = objective.gaussian(a["m"], a["v"], a["targets"], o["noise_variance"])
         return dict(zip(("loglik", "dm", "dv"), out, strict=True))
 
     def kl(self, o: Any, a: Arrays) -> Arrays:
@@ -157,10 +157,10 @@ class Reference:
 
     def kl_weight(self, o: Any, a: Arrays) -> Arrays:
         options = {"warmup": o["warmup"], "temperature": o["temperature"]}
-        return {"weight": np.array([elbo.kl_weight(int(s), o["examples"], **options).value for s in a["steps"]])}
+        return {"weight": np.array([objective.kl_weight(int(s), o["examples"], **options).value for s in a["steps"]])}
 
     def bias_penalty(self, o: Any, a: Arrays) -> Arrays:
-        B, dnorm2, dv = elbo.bias_penalty(a["norm2"], a["v"])
+        B, dnorm2, dv = objective.bias_penalty(a["norm2"], a["v"])
         return {"B": np.array(B), "dnorm2": dnorm2, "dv": dv}
 
     def adam(self, o: Any, a: Arrays) -> Arrays:

@@ -4,35 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import baselines, elbo, estimators, optim, posterior
+from refsbnn import baselines, estimators, objective, optim, posterior
+from refsbnn.draws import CounterDraws, Draws, GivenDraws
 from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
 from refsbnn.network import Network
 from refsbnn.reference import dense
-from refsbnn.streams import Draws, Purpose, Streams
+from refsbnn.streams import Purpose, Streams
 from validation.conformance.adapters import Arrays
 
 Keys = dict[str, str]  # the suite's name of each parameter: the network's
-
-
-class Given:
-    """Stands in for `refsbnn.streams.Draws`: hands out the case's uniforms layer by layer."""
-
-    def __init__(self, uniforms: dict[int, np.ndarray], eps: np.ndarray | None, batch: int) -> None:
-        self._uniforms, self._eps = uniforms, eps
-        self.samples = np.arange(batch)
-
-    def uniforms(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None, draw: int = 0) -> np.ndarray:
-        """The uniforms of one layer."""
-        return self._uniforms[layer]
-
-    def address(self, layer: int, shape: tuple[int, ...], *, steps: int | None = None) -> np.ndarray:
-        """The same, for a network that asks for draws it need not store."""
-        return self._uniforms[layer]
-
-    def normals(self, layer: int, shape: tuple[int, ...]) -> np.ndarray:
-        """The readout's draws."""
-        assert self._eps is not None
-        return self._eps
 
 
 def dense_keys(i: int, prefix: str) -> Keys:
@@ -113,13 +93,13 @@ def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: 
     optimiser = optim.Adam(**adam) if o["optimiser"] == "adam" else optim.SGD(o.get("momentum", 0.0))
     spikes: list[list[np.ndarray]] = []
     for step in range(o["steps"]):
-        draws: Any = Draws(Streams(seed), Purpose.TRAIN, step, np.arange(batch))
+        draws: Draws = CounterDraws(Streams(seed), Purpose.TRAIN, step, np.arange(batch))
         if noise is not None:
             uniforms = {number: noise[f"u{i}"][step] for i, number in enumerate(numbers)}
-            draws = Given(uniforms, noise["eps"][step], batch)
+            draws = GivenDraws(batch, uniforms, {network.stages[-1].place.index: noise["eps"][step]})
         output, tape = network.forward(parameters, a["x"], draws)
         logits = output if noise is not None else output.m
-        loglik, d = elbo.categorical(logits, a["labels"])
+        loglik, d = objective.categorical(logits, a["labels"])
         g: Any = -d / batch
         if noise is None:
             g = Moments(g, np.zeros_like(g), np.zeros_like(output.norm2))
@@ -168,13 +148,13 @@ def reinforce(o: Any, a: Arrays, seed: int) -> Arrays:
     uniforms = []
     for i in range(hidden):
         draws = [
-            Draws(streams, Purpose.TRAIN, k, np.arange(batch)).uniforms(i, maps[i][0].shape[:1])
+            CounterDraws(streams, Purpose.TRAIN, k, np.arange(batch)).uniforms(i, maps[i][0].shape[:1])
             for k in range(o["draws"])
         ]
         uniforms.append(np.stack(draws))
 
     def loss(states: Any) -> np.ndarray:
-        return -elbo.categorical(moments(hidden, states[-1])[0], a["labels"])[0]
+        return -objective.categorical(moments(hidden, states[-1])[0], a["labels"])[0]
 
     estimate = baselines.reinforce(layers, loss, a["x"], uniforms, o["noise"])
     out: dict[str, np.ndarray] = {}
@@ -191,7 +171,7 @@ def reinforce(o: Any, a: Arrays, seed: int) -> Arrays:
             _, v = moments(i, states[i])
             dr, r = estimate.gradients[i][k], estimate.r[i][k]
             add(i, dr / np.sqrt(v), -dr * r / (2.0 * v), states[i])
-        _, d = elbo.categorical(moments(hidden, states[-1])[0], a["labels"])
+        _, d = objective.categorical(moments(hidden, states[-1])[0], a["labels"])
         add(hidden, -d / o["draws"], np.zeros_like(d), states[-1])
     for i in range(o["maps"]):
         for (mu, sigma2), bias in ((maps[i], ""), (biases[i], "bias_")):

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 import oracle
-from oracle import enumerate as tree
+from oracle import tree
 from oracle.dynamics import output, stages
 from validation.conformance.own.cases import LABEL, OwnCase
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import oracle
-from oracle import enumerate as tree
+from oracle import tree
 from oracle.members import UnitStates
 from oracle.noise import Law
 

@@ -76,7 +76,7 @@ def test_no_test_leaves_the_test_split_alone(tmp_path, capsys, monkeypatch):
     """Only validation is scored and shown; the rest is as without the option, and test can be scored later."""
     run, command = tmp_path / "run", ["train", "digits_binary", *QUICK, "--out"]
     with monkeypatch.context() as patch:
-        patch.setattr("refsbnn.training.command.evaluate", None)  # what would score it
+        patch.setattr("refsbnn.commands.train.evaluate", None)  # what would score it
         assert main([*command, str(run), "--no-test"]) == 0
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines() if "%" in line] == ["validation"]
@@ -97,7 +97,7 @@ def test_results_cannot_go_into_a_file(tmp_path, capsys):
 
 
 def test_too_little_memory_is_one_line(capsys, monkeypatch):
-    monkeypatch.setattr("refsbnn.training.command.main", lambda rest: np.empty(1 << 62, dtype=np.uint8))
+    monkeypatch.setattr("refsbnn.commands.train.main", lambda rest: np.empty(1 << 62, dtype=np.uint8))
     assert main(["train", "digits_binary"]) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("refsbnn: error: not enough memory: Unable to allocate")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from refsbnn.elbo import bernoulli, bias_penalty, categorical, gaussian, kl_weight
 from refsbnn.errors import InputError
+from refsbnn.objective import bernoulli, bias_penalty, categorical, gaussian, kl_weight
 from tests.refsbnn.differences import check_gradient
 
 EPS = np.finfo(float).eps
