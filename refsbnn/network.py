@@ -283,10 +283,9 @@ class Network:
         """
         rows: list[tuple[str, str, int, int]] = []
         for stage in self.stages:
-            initial = stage.layer.initial(stage.place, Streams(0))
-            count = sum(array.size for array in initial.values())
+            count = sum(array.size for array in chain.initial([stage], Streams(0)).values())
             steps = "" if stage.output.steps is None else f"{stage.output.steps} x "
-            rows.append((stage.name, f"{steps}{stage.output.shape}", count, stage.layer.operations(stage.place)))
+            rows.append((stage.name, f"{steps}{stage.output.shape}", count, chain.operations([stage])))
         rows.append(("total", "", sum(row[2] for row in rows), sum(row[3] for row in rows)))
         table = [("layer", "output", "parameters", "synaptic operations")]
         table += [(name, shape, f"{count:,}", f"{operations:,}") for name, shape, count, operations in rows]

@@ -7,15 +7,12 @@ silent spike reaches one weight. A spike costs as many as the weights it meets, 
 counted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from refsbnn.events import Events
-from refsbnn.layers import LIF, Conv2d, Dense, Residual, Signal, Spike
-from refsbnn.layers.chain import Stage, connect
+from refsbnn.layers import chain
 from refsbnn.network import BACKENDS, Network, Tape
 
 
@@ -42,6 +39,7 @@ class Counts:
     Examples
     --------
     >>> from refsbnn.draws import CounterDraws
+    >>> from refsbnn.layers import Dense, Signal, Spike
     >>> from refsbnn.streams import Purpose, Streams
     >>> network = Network([Dense(4), Spike(), Dense(2)], Signal("values", (3,)))
     >>> counts, draws = Counts(network), CounterDraws(Streams(1), Purpose.PREDICT, 0, np.arange(5))
@@ -62,17 +60,13 @@ class Counts:
     def add(self, tape: Tape) -> None:
         """Count one forward pass of a batch; the network that ran must keep its tapes, see `keeping`."""
         self.passes += tape.run.draws.batch
-        for name, stage, own in leaves(self.network.stages, tape.stages):
-            layer = stage.layer
-            if isinstance(layer, Dense | Conv2d):
-                self._count(name, stage, fan_out(entered(own[0]), layer, stage.place.input))
-            elif isinstance(layer, Spike):
-                self._fire(name, stage, upper(np.asarray(own[2]), layer.domain))
-            elif isinstance(layer, LIF):
-                spikes = np.asarray(own[2].z)
-                self._fire(name, stage, upper(spikes, "binary"))
-                if layer.recurrent:  # the last step's spikes feed no later step
-                    self._count(name, stage, count(spikes[:-1], "binary") * spikes.shape[-1])
+        for name, stage, own in chain.taped(self.network.stages, tape.stages):
+            if (spikes := stage.layer.spikes(own)) is not None:
+                self._spikes[name] = self._spikes.get(name, 0) + upper(spikes)
+                self._places[name] = int(np.prod(stage.output.shape)) * (stage.output.steps or 1)
+            if dense := stage.layer.operations(stage):
+                self._counted[name] = self._counted.get(name, 0) + stage.layer.counted(stage, own)
+                self._dense[name] = dense
 
     def rates(self) -> list[Rate]:
         """Firing rates, in forward order."""
@@ -81,14 +75,6 @@ class Counts:
     def operations(self) -> list[Operations]:
         """Synaptic operations of every layer with weights, in forward order."""
         return [Operations(name, total / self.passes, self._dense[name]) for name, total in self._counted.items()]
-
-    def _fire(self, name: str, stage: Stage, spikes: float) -> None:
-        self._spikes[name] = self._spikes.get(name, 0) + spikes
-        self._places[name] = int(np.prod(stage.output.shape)) * (stage.output.steps or 1)
-
-    def _count(self, name: str, stage: Stage, operations: int) -> None:
-        self._counted[name] = self._counted.get(name, 0) + operations
-        self._dense[name] = stage.layer.operations(stage.place)
 
 
 def keeping(network: Network) -> Network:
@@ -99,60 +85,15 @@ def keeping(network: Network) -> Network:
     return Network([stage.layer for stage in network.stages], network.input, backend=backend, dtype=network.dtype.name)
 
 
-def leaves(stages: Sequence[Stage], tapes: Sequence[Any], prefix: str = "") -> Iterator[tuple[str, Stage, Any]]:
-    """Every layer with its name and its tape in forward order, those inside residual blocks in place of the block."""
-    for stage, tape in zip(stages, tapes, strict=True):
-        name, layer = prefix + stage.name, stage.layer
-        if isinstance(layer, Residual):
-            yield from leaves(connect(layer.branch, stage.place.input, stage.place.index), tape, f"{name}.")
-        else:
-            yield name, stage, tape
-
-
 def fired(network: Network, tape: Tape) -> Iterator[tuple[str, np.ndarray]]:
     """What the units of each layer gave, as shares of the upper state: (batch, *units), or (steps, batch, *units)."""
-    for name, stage, own in leaves(network.stages, tape.stages):
-        if isinstance(stage.layer, LIF):
-            yield name, np.asarray(own[2].z)
-        elif isinstance(stage.layer, Spike):
-            z = np.asarray(own[2])
-            yield name, (z + 1.0) / 2.0 if stage.layer.domain == "bipolar" and z.dtype.kind == "f" else z
+    for name, stage, own in chain.taped(network.stages, tape.stages):
+        if (spikes := stage.layer.spikes(own)) is not None:
+            yield name, spikes
 
 
-def entered(kept: Any) -> np.ndarray | Events:
-    """What a linear layer's tape keeps of its input, as numbers or events."""
-    return kept if isinstance(kept, Events) else np.asarray(kept)
-
-
-def upper(spikes: np.ndarray, domain: str) -> float:
+def upper(spikes: np.ndarray) -> float:
     """How many spikes are in the upper state; a relaxed value counts as its share."""
     if spikes.dtype in (np.uint8, np.bool_):
         return int(np.count_nonzero(spikes))
-    total = float(spikes.sum(dtype=np.float64))
-    return (total + spikes.size) / 2 if domain == "bipolar" else total
-
-
-def count(x: np.ndarray | Events, domain: str) -> int:
-    """How many entries of x act on the weights: all but the zeros among spikes."""
-    if isinstance(x, Events):
-        return len(x.columns)
-    return int(np.count_nonzero(x)) if domain == "binary" else x.size
-
-
-def fan_out(x: np.ndarray | Events, layer: Dense | Conv2d, signal: Signal) -> int:
-    """Synaptic operations of a layer on an input x of type `signal`."""
-    if isinstance(layer, Dense):
-        return count(x, signal.domain) * layer.out
-    height, width = (covered(size, layer) for size in signal.shape[:2])
-    x = np.asarray(x)
-    acts = x != 0 if signal.domain == "binary" else np.ones(x.shape, bool)
-    places = acts.reshape(-1, *signal.shape).sum(axis=(0, 3), dtype=np.int64)
-    return int(height @ places @ width) * layer.out
-
-
-def covered(length: int, layer: Conv2d) -> np.ndarray:
-    """Along one axis of an image, how many positions of the filter cover each pixel: (length,) int64."""
-    positions = (length + 2 * layer.padding - layer.size) // layer.stride + 1
-    first = np.arange(positions) * layer.stride - layer.padding
-    pixel = np.arange(length)[:, None]
-    return ((first <= pixel) & (pixel < first + layer.size)).sum(axis=1)
+    return float(spikes.sum(dtype=np.float64))

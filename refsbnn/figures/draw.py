@@ -13,8 +13,7 @@ from refsbnn.evaluation.predict import BATCH, Inputs
 from refsbnn.evaluation.scores import Scores
 from refsbnn.figures import activity, reliability, style
 from refsbnn.figures.curves import History, curves, layers
-from refsbnn.layers import Residual
-from refsbnn.layers.chain import Stage, connect
+from refsbnn.layers import chain
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
 from refsbnn.training.files import write_bytes
@@ -53,7 +52,8 @@ def draw(folder: Path, task: Task, parameters: Parameters, history: History, sco
     if not style.available():
         return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
     save(folder / "curves.png", curves, history)
-    save(folder / "layers.png", layers, history, units(network.stages))
+    units = [name for name, stage in chain.leaves(network.stages) if stage.layer.units]
+    save(folder / "layers.png", layers, history, units)
     part = task.data.validation
     shown = class_map if network.input.steps is None else raster
     save(folder / spikes, shown, keeping(network), parameters, part, part.labels, task.streams)
@@ -67,18 +67,6 @@ def save(path: Path, make: Any, *arguments: Any) -> None:
     with style.sheet():
         make(*arguments).savefig(image, format="png")
     write_bytes(path, image.getvalue())
-
-
-def units(stages: tuple[Stage, ...], prefix: str = "") -> list[str]:
-    """Names of the layers of units, in forward order."""
-    out: list[str] = []
-    for stage in stages:
-        if isinstance(stage.layer, Residual):
-            inner = connect(stage.layer.branch, stage.place.input, stage.place.index)
-            out += units(inner, f"{prefix}{stage.name}.")
-        elif stage.layer.units:
-            out.append(prefix + stage.name)
-    return out
 
 
 def raster(network: Network, parameters: Parameters, inputs: Inputs, labels: np.ndarray, streams: Streams) -> Any:

@@ -1,24 +1,12 @@
 """Layers one after another: what the network and the branch of a residual block have in common."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from refsbnn.errors import InputError
-from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place
-from refsbnn.layers.shape import Flatten
+from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, Stage
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Streams
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A layer in its place: its name within the chain, where it stands, and the type of its output."""
-
-    name: str
-    layer: Layer
-    place: Place
-    output: Signal
 
 
 def connect(layers: Sequence[Layer], signal: Signal, index: int = 0, first: bool = False) -> tuple[Stage, ...]:
@@ -36,11 +24,11 @@ def connect(layers: Sequence[Layer], signal: Signal, index: int = 0, first: bool
         name, place = f"{number}.{layer.kind}", Place(signal, index, first)
         try:
             signal = layer.connect(signal)
+            stages.append(Stage(name, layer, place, signal, layer.inside(place)))
         except InputError as error:
             raise InputError(f"layer {name}: {error}") from None
-        stages.append(Stage(name, layer, place, signal))
-        index += layer.addresses
-        first = first and isinstance(layer, Flatten)
+        index += stages[-1].addresses
+        first = first and layer.rearranges
     return tuple(stages)
 
 
@@ -56,35 +44,67 @@ def named(stage: Stage, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def initial(stages: Sequence[Stage], streams: Streams) -> Parameters:
-    """Initial parameters of all stages."""
-    return {k: v for stage in stages for k, v in named(stage, stage.layer.initial(stage.place, streams)).items()}
+    """Initial parameters of all stages and those inside."""
+    values: Parameters = {}
+    for stage in stages:
+        values |= named(stage, stage.layer.initial(stage, streams) | initial(stage.inner, streams))
+    return values
 
 
 def priors(stages: Sequence[Stage]) -> dict[str, float]:
-    """Prior variances of all stages."""
-    return {k: v for stage in stages for k, v in named(stage, stage.layer.priors(stage.place)).items()}
+    """Prior variances of all stages and those inside."""
+    values: dict[str, float] = {}
+    for stage in stages:
+        values |= named(stage, stage.layer.priors(stage) | priors(stage.inner))
+    return values
+
+
+def operations(stages: Sequence[Stage]) -> int:
+    """Multiply-adds of the dense forward pass of all stages and those inside."""
+    return sum(stage.layer.operations(stage) + operations(stage.inner) for stage in stages)
 
 
 def forward(stages: Sequence[Stage], run: Pass, parameters: Parameters, x: Any) -> tuple[Any, list[Any]]:
     """Output of the last stage, and every stage's tape."""
     tapes = []
     for stage in stages:
-        x, tape = stage.layer.forward(run, stage.place, own(parameters, stage), x)
+        x, tape = stage.layer.forward(run, stage, own(parameters, stage), x)
         tapes.append(tape)
     return x, tapes
 
 
 def backward(
-    stages: Sequence[Stage], run: Pass, parameters: Parameters, tapes: list[Any], g: Any, penalty: float
+    stages: Sequence[Stage], run: Pass, parameters: Parameters, tapes: Sequence[Any], g: Any, penalty: float
 ) -> tuple[Any, Parameters]:
     """Gradients of the chain's input and of its parameters."""
     gradients: Parameters = {}
     for stage, tape in zip(reversed(stages), reversed(tapes), strict=True):
-        g, gradient = stage.layer.backward(run, stage.place, own(parameters, stage), tape, g, penalty)
+        g, gradient = stage.layer.backward(run, stage, own(parameters, stage), tape, g, penalty)
         gradients |= named(stage, gradient)
     return g, gradients
 
 
-def monitors(stages: Sequence[Stage], tapes: list[Any]) -> list[Monitor]:
+def leaves(stages: Sequence[Stage], prefix: str = "") -> Iterator[tuple[str, Stage]]:
+    """Every layer that is not made of layers, by its full name in forward order."""
+    for stage in stages:
+        if stage.inner:
+            yield from leaves(stage.inner, f"{prefix}{stage.name}.")
+        else:
+            yield prefix + stage.name, stage
+
+
+def taped(stages: Sequence[Stage], tapes: Sequence[Any]) -> Iterator[tuple[str, Stage, Any]]:
+    """As `leaves`, each with its tape."""
+
+    def flat(stages: Sequence[Stage], tapes: Sequence[Any]) -> Iterator[Any]:
+        for stage, tape in zip(stages, tapes, strict=True):
+            yield from flat(stage.inner, stage.layer.tapes(tape)) if stage.inner else (tape,)
+
+    for (name, stage), tape in zip(leaves(stages), flat(stages, tapes), strict=True):
+        yield name, stage, tape
+
+
+def monitors(stages: Sequence[Stage], tapes: Sequence[Any]) -> list[Monitor]:
     """The records of all unit layers, in forward order."""
-    return [record for stage, tape in zip(stages, tapes, strict=True) for record in stage.layer.monitors(tape)]
+    records = (stage.layer.monitor(tape) for _, stage, tape in taped(stages, tapes))
+    return [record for record in records if record is not None]

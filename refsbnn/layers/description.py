@@ -4,18 +4,14 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from refsbnn import layers as package
 from refsbnn.errors import InputError, check_choice
 from refsbnn.layers.layer import Layer
-from refsbnn.layers.linear import Conv2d, Dense
-from refsbnn.layers.readout import LeakyReadout, SampledReadout
-from refsbnn.layers.residual import Residual
-from refsbnn.layers.shape import AveragePool, Flatten, MaxPool
-from refsbnn.layers.units import LIF, Spike
 
-KINDS: dict[str, type[Layer]] = {
-    kind.kind: kind
-    for kind in (AveragePool, Conv2d, Dense, Flatten, LIF, LeakyReadout, MaxPool, Residual, SampledReadout, Spike)
-}
+_PUBLIC = (getattr(package, name) for name in package.__all__)
+KINDS: dict[str, type[Layer]] = dict(
+    sorted((item.kind, item) for item in _PUBLIC if issubclass(item, Layer) and item is not Layer)
+)
 
 
 def describe(layers: Sequence[Layer]) -> list[dict[str, Any]]:
@@ -23,14 +19,14 @@ def describe(layers: Sequence[Layer]) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> describe([Spike("st")])
+    >>> describe([package.Spike("st")])
     [{'kind': 'spike', 'member': 'st', 'noise': 'gaussian', 'domain': 'binary'}]
     """
     out = []
     for layer in layers:
-        options = {item.name: getattr(layer, item.name) for item in fields(layer)}  # type: ignore[arg-type]
-        if isinstance(layer, Residual):
-            options["branch"] = describe(layer.branch)
+        options = {item.name: getattr(layer, item.name) for item in fields(layer)}
+        if "branch" in options:
+            options["branch"] = describe(options["branch"])
         out.append({"kind": layer.kind, **options})
     return out
 

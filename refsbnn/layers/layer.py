@@ -1,18 +1,21 @@
 """What a layer is: a description without state, whose parameters live in the network's flat dictionary."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from refsbnn.draws import Draws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
+from refsbnn.reference.lif import State
 from refsbnn.streams import Streams
 
 Parameters = dict[str, np.ndarray]
+TapeT = TypeVar("TapeT")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,34 @@ class Place:
     first: bool = False
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A layer in its place.
+
+    Attributes
+    ----------
+    name : str
+        Within the chain, as "2.dense".
+    layer : Layer
+    place : Place
+    output : Signal
+        Type of the layer's output.
+    inner : tuple of Stage
+        Of a layer made of layers, as a residual block: those, connected.
+    """
+
+    name: str
+    layer: "Layer[Any]"
+    place: Place
+    output: Signal
+    inner: "tuple[Stage, ...]" = ()
+
+    @property
+    def addresses(self) -> int:
+        """How many layer numbers of the streams the stage uses."""
+        return sum(stage.addresses for stage in self.inner) or 1
+
+
 @dataclass
 class Memory:
     """What neurons hand on where time is cut into pieces, by the layer's index in the streams' addresses.
@@ -39,8 +70,8 @@ class Memory:
         Backward: what the steps after these send back to each.
     """
 
-    states: dict[int, Any] = field(default_factory=dict)
-    gradients: dict[int, Any] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    gradients: dict[int, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,53 +108,77 @@ class Monitor:
     penalty: float
 
 
-class Layer(ABC):
-    """A layer: `connect` checks its input's type, `initial` draws parameters, `forward` and `backward` run it."""
+@dataclass(frozen=True)
+class Layer(ABC, Generic[TapeT]):
+    """A layer: `connect` checks its input's type, `initial` draws parameters, `forward` and `backward` run it.
+
+    TapeT is what its forward pass keeps for the backward pass. Nothing but the layer looks into its tapes; it answers
+    for them by `monitor`, `spikes` and `counted`.
+    """
 
     kind: ClassVar[str]
-
-    @property
-    def addresses(self) -> int:
-        """How many layer numbers of the streams this layer uses."""
-        return 1
 
     @property
     def units(self) -> int:
         """How many unit layers this one holds: those that fire and have a bias penalty."""
         return 0
 
+    @property
+    def rearranges(self) -> bool:
+        """Whether the output holds the input's values in another shape: the layer after still sees the input."""
+        return False
+
     @abstractmethod
     def connect(self, signal: Signal) -> Signal:
         """Type of the output for an input of type `signal`; raises InputError if it does not fit."""
 
-    def initial(self, place: Place, streams: Streams) -> Parameters:
-        """Initial parameters; none by default."""
+    def inside(self, place: Place) -> tuple[Stage, ...]:
+        """The stages of a layer made of layers, none by default; raises InputError if they do not fit."""
+        return ()
+
+    def initial(self, stage: Stage, streams: Streams) -> Parameters:
+        """Initial parameters of its own, not of layers inside; none by default."""
         return {}
 
-    def priors(self, place: Place) -> dict[str, float]:
+    def priors(self, stage: Stage) -> dict[str, float]:
         """Prior variance of each pair of mu and rho, by what stands before "mu" in its name; none by default."""
         return {}
 
-    def operations(self, place: Place) -> int:
+    def operations(self, stage: Stage) -> int:
         """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost."""
         return 0
 
     @abstractmethod
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Any) -> tuple[Any, Any]:
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Any) -> tuple[Any, TapeT]:
         """Output and tape."""
 
     @abstractmethod
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Any, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: TapeT, g: Any, penalty: float
     ) -> tuple[Any, Parameters]:
         """Gradients of the input and of the parameters; `penalty` is the weight of each unit layer's B."""
 
-    def monitors(self, tape: Any) -> list[Monitor]:
-        """One record for every unit layer inside."""
-        return []
+    def tapes(self, tape: TapeT) -> Sequence[Any]:
+        """The tapes of the stages inside, one for each of `Stage.inner`."""
+        return ()
+
+    def monitor(self, tape: TapeT) -> Monitor | None:
+        """The record of a unit layer's pass; None where the layer is none."""
+        return None
+
+    def spikes(self, tape: TapeT) -> np.ndarray | None:
+        """What the units gave, as shares of the upper state: (batch, *units) or (steps, batch, *units) bytes or floats.
+
+        None where the layer has no units.
+        """
+        return None
+
+    def counted(self, stage: Stage, tape: TapeT) -> int:
+        """Synaptic operations of the pass, over the batch and all steps; see `refsbnn.evaluation.operations`."""
+        return 0
 
 
-def expect(layer: Layer, signal: Signal, kind: str, ndim: int | None = None, *, time: bool | None = None) -> None:
+def expect(layer: Layer[Any], signal: Signal, kind: str, ndim: int | None = None, *, time: bool | None = None) -> None:
     """Raise InputError unless the signal is of the kind (with `ndim` axes, with or without time) the layer takes."""
     fits = signal.kind == kind and ndim in (None, len(signal.shape)) and time in (None, signal.steps is not None)
     if not fits:

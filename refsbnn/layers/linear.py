@@ -1,20 +1,34 @@
 """Dense and convolutional layers with a mean-field Gaussian posterior: values in, moments out (theory 3.1, 3.6)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from refsbnn import posterior
 from refsbnn.errors import InputError, check_choice
 from refsbnn.events import Events
-from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
+from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Purpose, Streams
 
 
+class LinearTape(NamedTuple):
+    """Of a linear layer: its input as the backend keeps it, and the weights that it met, variances None for points."""
+
+    x: ArrayLike
+    mu: np.ndarray
+    sigma2: np.ndarray | None
+    bias_sigma2: np.ndarray | None
+
+    def given(self) -> np.ndarray | Events:
+        """The input, as numbers or events."""
+        return self.x if isinstance(self.x, Events) else np.asarray(self.x)
+
+
 @dataclass(frozen=True)
-class Linear(Layer):
+class Linear(Layer[LinearTape]):
     """What Dense and Conv2d share.
 
     Parameters
@@ -54,52 +68,53 @@ class Linear(Layer):
         """Shape of mu for an input of type `signal`."""
         raise NotImplementedError
 
-    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
+    def operator(self, run: Pass, signal: Signal) -> tuple[Any, dict[str, Any]]:
         """The backend's module and its keyword arguments."""
         raise NotImplementedError
 
-    def initial(self, place: Place, streams: Streams) -> Parameters:
-        shape = self.weight_shape(place.input)
-        weights = initial_weights(streams, place.index, shape, self.gain, self.spread)
+    def initial(self, stage: Stage, streams: Streams) -> Parameters:
+        shape = self.weight_shape(stage.place.input)
+        weights = initial_weights(streams, stage.place.index, shape, self.gain, self.spread)
         weights |= {"bias_mu": np.zeros(self.out), "bias_rho": np.full(self.out, weights["rho"].flat[0])}
         if self.posterior == "point":
             del weights["rho"], weights["bias_rho"]
         return weights
 
-    def priors(self, place: Place) -> dict[str, float]:
+    def priors(self, stage: Stage) -> dict[str, float]:
         if self.posterior == "point":
             return {}
-        variance = self.prior / fan_in(self.weight_shape(place.input))
+        variance = self.prior / fan_in(self.weight_shape(stage.place.input))
         return {"": variance, "bias_": variance}
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[Moments, Any]:
+    def forward(
+        self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray | Events
+    ) -> tuple[Moments, LinearTape]:
         mu = parameters["mu"]
         if self.zero_mean:
             mu = posterior.zero_mean(mu).astype(run.dtype, copy=False)
         sigma2, bias_sigma2 = None, None
         if self.posterior == "gaussian":
             sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
-        module, options = self.operator(run, place)
+        module, options = self.operator(run, stage.place.input)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
         norm2 = np.square(mu).reshape(self.out, -1).sum(axis=1)
-        return Moments(m, v, norm2), (run.backend.keep(x), mu, sigma2, bias_sigma2)
+        return Moments(m, v, norm2), LinearTape(run.backend.keep(x), mu, sigma2, bias_sigma2)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: LinearTape, g: Moments, penalty: float
     ) -> tuple[np.ndarray, Parameters]:
-        kept, mu, sigma2, bias_sigma2 = tape
-        x = kept if isinstance(kept, Events) else np.asarray(kept)
-        module, options = self.operator(run, place)
-        wanted = run.input_gradient or not place.first
-        gradient = module.backward(g.m, g.v, x, mu, sigma2, input_gradient=wanted, **options)
+        mu = tape.mu
+        module, options = self.operator(run, stage.place.input)
+        wanted = run.input_gradient or not stage.place.first
+        gradient = module.backward(g.m, g.v, tape.given(), mu, tape.sigma2, input_gradient=wanted, **options)
         dmu = gradient.mu + 2.0 * mu * g.norm2.reshape(-1, *[1] * (mu.ndim - 1))  # of norm2 = ||mu_i||^2
         out = {
             "mu": posterior.zero_mean_backward(dmu).astype(run.dtype, copy=False) if self.zero_mean else dmu,
             "bias_mu": gradient.bias_mu,
         }
         if self.posterior == "gaussian":
-            out["rho"] = gradient.sigma2 * sigma2  # theory 3.5: d sigma2 / d rho = sigma2
-            out["bias_rho"] = gradient.bias_sigma2 * bias_sigma2
+            out["rho"] = gradient.sigma2 * tape.sigma2  # theory 3.5: d sigma2 / d rho = sigma2
+            out["bias_rho"] = gradient.bias_sigma2 * tape.bias_sigma2
         return gradient.x, out
 
 
@@ -116,11 +131,15 @@ class Dense(Linear):
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         return self.out, signal.shape[0]
 
-    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
-        return run.backend.dense, {"domain": place.input.domain, "variance": self.variance}
+    def operator(self, run: Pass, signal: Signal) -> tuple[Any, dict[str, Any]]:
+        return run.backend.dense, {"domain": signal.domain, "variance": self.variance}
 
-    def operations(self, place: Place) -> int:
-        return self.out * place.input.shape[0] * (place.input.steps or 1)
+    def operations(self, stage: Stage) -> int:
+        signal = stage.place.input
+        return self.out * signal.shape[0] * (signal.steps or 1)
+
+    def counted(self, stage: Stage, tape: LinearTape) -> int:
+        return acting(tape.given(), stage.place.input.domain) * self.out
 
 
 @dataclass(frozen=True)
@@ -159,13 +178,35 @@ class Conv2d(Linear):
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         return self.out, self.size, self.size, signal.shape[2]
 
-    def operator(self, run: Pass, place: Place) -> tuple[Any, dict[str, Any]]:
+    def operator(self, run: Pass, signal: Signal) -> tuple[Any, dict[str, Any]]:
         options = {"stride": self.stride, "padding": self.padding}
-        return run.backend.conv2d, {"domain": place.input.domain, "variance": self.variance, **options}
+        return run.backend.conv2d, {"domain": signal.domain, "variance": self.variance, **options}
 
-    def operations(self, place: Place) -> int:
-        rows, columns = self._positions(place.input)
-        return rows * columns * int(np.prod(self.weight_shape(place.input))) * (place.input.steps or 1)
+    def operations(self, stage: Stage) -> int:
+        signal = stage.place.input
+        rows, columns = self._positions(signal)
+        return rows * columns * int(np.prod(self.weight_shape(signal))) * (signal.steps or 1)
+
+    def counted(self, stage: Stage, tape: LinearTape) -> int:
+        signal, x = stage.place.input, np.asarray(tape.x)
+        height, width = (self.covered(size) for size in signal.shape[:2])
+        acts = x != 0 if signal.domain == "binary" else np.ones(x.shape, bool)
+        places = acts.reshape(-1, *signal.shape).sum(axis=(0, 3), dtype=np.int64)
+        return int(height @ places @ width) * self.out
+
+    def covered(self, length: int) -> np.ndarray:
+        """Along one axis of an image, how many positions of the filter cover each pixel: (length,) int64."""
+        positions = (length + 2 * self.padding - self.size) // self.stride + 1
+        first = np.arange(positions) * self.stride - self.padding
+        pixel = np.arange(length)[:, None]
+        return ((first <= pixel) & (pixel < first + self.size)).sum(axis=1)
+
+
+def acting(x: np.ndarray | Events, domain: str) -> int:
+    """How many entries of x act on the weights: all but the zeros among spikes."""
+    if isinstance(x, Events):
+        return len(x.columns)
+    return int(np.count_nonzero(x)) if domain == "binary" else x.size
 
 
 def fan_in(shape: tuple[int, ...]) -> int:

@@ -1,17 +1,31 @@
 """The end of a network: leaky integration over time (theory 3.13) and a sample of the outputs (theory 3.14)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from refsbnn.errors import InputError, check_choice
-from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
+from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
 
 
+class LeakyTape(NamedTuple):
+    """Of a leaky readout: the coefficient of each step, (steps, batch, classes)."""
+
+    c: np.ndarray
+
+
+class SampledTape(NamedTuple):
+    """Of a sampled readout: the variance and the normals, None beside point weights; the shape of norm2's gradient."""
+
+    v: np.ndarray | None
+    eps: np.ndarray | None
+    norm2: np.ndarray
+
+
 @dataclass(frozen=True)
-class LeakyReadout(Layer):
+class LeakyReadout(Layer[LeakyTape]):
     """A leaky integrator without spikes: moments over time to moments.
 
     Parameters
@@ -35,19 +49,19 @@ class LeakyReadout(Layer):
         expect(self, signal, "moments", 1, time=True)
         return Signal("moments", signal.shape, point=signal.point)
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[Moments, Any]:
-        m, v, tape = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
-        return Moments(m, v, x.norm2), tape
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, LeakyTape]:
+        m, v, c = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
+        return Moments(m, v, x.norm2), LeakyTape(c)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: LeakyTape, g: Moments, penalty: float
     ) -> tuple[Moments, Parameters]:
-        dm, dv = run.backend.readout.integrate_backward(g.m, g.v, tape)
+        dm, dv = run.backend.readout.integrate_backward(g.m, g.v, tape.c)
         return Moments(dm, dv, g.norm2), {}
 
 
 @dataclass(frozen=True)
-class SampledReadout(Layer):
+class SampledReadout(Layer[SampledTape]):
     """One sample of the outputs under the readout's own posterior: moments to real values.
 
     Beside point weights the outputs are the means (theory 3.18).
@@ -59,17 +73,17 @@ class SampledReadout(Layer):
         expect(self, signal, "moments", 1, time=False)
         return signal.values("real")
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, SampledTape]:
         if x.v is None:
-            return x.m, (None, None, x.norm2)
-        eps = run.draws.normals(place.index, place.input.shape).astype(run.dtype, copy=False)
-        return run.backend.readout.sample_forward(x.m, x.v, eps), (x.v, eps, x.norm2)
+            return x.m, SampledTape(None, None, x.norm2)
+        eps = run.draws.normals(stage.place.index, stage.place.input.shape).astype(run.dtype, copy=False)
+        return run.backend.readout.sample_forward(x.m, x.v, eps), SampledTape(x.v, eps, x.norm2)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: SampledTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        v, eps, norm2 = tape
-        if v is None:
-            return Moments(g, None, np.zeros_like(norm2)), {}
-        dm, dv = run.backend.readout.sample_backward(g, v, eps)
-        return Moments(dm, dv, np.zeros_like(norm2)), {}
+        dnorm2 = np.zeros_like(tape.norm2)
+        if tape.v is None:
+            return Moments(g, None, dnorm2), {}
+        dm, dv = run.backend.readout.sample_backward(g, tape.v, tape.eps)
+        return Moments(dm, dv, dnorm2), {}

@@ -1,19 +1,24 @@
 """A block on a residual stream of mean and variance, without normalisation (theory 3.8)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from refsbnn.errors import InputError
 from refsbnn.layers import chain
-from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, expect
+from refsbnn.layers.layer import Layer, Parameters, Pass, Place, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.streams import Streams
+
+
+class ResidualTape(NamedTuple):
+    """Of a residual block: the tapes of its branch, in order."""
+
+    branch: list[Any]
 
 
 @dataclass(frozen=True)
-class Residual(Layer):
+class Residual(Layer[ResidualTape]):
     """Add a branch to the stream: H + scale m(z), U + scale^2 v(z).
 
     Parameters
@@ -26,7 +31,7 @@ class Residual(Layer):
         False keeps only this branch's variance in U.
     """
 
-    branch: tuple[Layer, ...]
+    branch: tuple[Layer[Any], ...]
     scale: float = 1.0
     accumulate: bool = True
     kind: ClassVar[str] = "residual"
@@ -36,43 +41,30 @@ class Residual(Layer):
             raise InputError(f"residual: scale is {self.scale!r}; expected a finite number")
 
     @property
-    def addresses(self) -> int:
-        return sum(layer.addresses for layer in self.branch)
-
-    @property
     def units(self) -> int:
         return sum(layer.units for layer in self.branch)
 
-    def _stages(self, place: Place) -> tuple[chain.Stage, ...]:
-        return chain.connect(self.branch, place.input, place.index)
-
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments")
-        stages = chain.connect(self.branch, signal)
-        if not stages or stages[-1].output != signal:
-            gives = stages[-1].output if stages else "nothing"
-            raise InputError(f"residual: the branch gives {gives}; the stream is {signal}")
         return signal
 
-    def initial(self, place: Place, streams: Streams) -> Parameters:
-        return chain.initial(self._stages(place), streams)
+    def inside(self, place: Place) -> tuple[Stage, ...]:
+        stages = chain.connect(self.branch, place.input, place.index)
+        if not stages or stages[-1].output != place.input:
+            gives = stages[-1].output if stages else "nothing"
+            raise InputError(f"residual: the branch gives {gives}; the stream is {place.input}")
+        return stages
 
-    def priors(self, place: Place) -> dict[str, float]:
-        return chain.priors(self._stages(place))
-
-    def operations(self, place: Place) -> int:
-        return sum(stage.layer.operations(stage.place) for stage in self._stages(place))
-
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[Moments, Any]:
-        y, tapes = chain.forward(self._stages(place), run, parameters, x)
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, ResidualTape]:
+        y, tapes = chain.forward(stage.inner, run, parameters, x)
         norm2 = x.norm2 + self.scale**2 * y.norm2
         if x.v is None:
-            return Moments(x.m + self.scale * y.m, None, norm2), tapes  # theory 3.8, 3.18
+            return Moments(x.m + self.scale * y.m, None, norm2), ResidualTape(tapes)  # theory 3.8, 3.18
         H, U = run.backend.residual.add_forward(x.m, x.v, y.m, y.v, scale=self.scale, accumulate=self.accumulate)
-        return Moments(H, U, norm2), tapes
+        return Moments(H, U, norm2), ResidualTape(tapes)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: Moments, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: ResidualTape, g: Moments, penalty: float
     ) -> tuple[Moments, Parameters]:
         options = {"scale": self.scale, "accumulate": self.accumulate}
         if g.v is None:
@@ -80,9 +72,9 @@ class Residual(Layer):
         else:
             dH, dU, dm, dv = run.backend.residual.add_backward(g.m, g.v, **options)
         into = Moments(dm, dv, self.scale**2 * g.norm2)
-        dx, gradients = chain.backward(self._stages(place), run, parameters, tape, into, penalty)
+        dx, gradients = chain.backward(stage.inner, run, parameters, tape.branch, into, penalty)
         dU = None if dU is None else dU + dx.v
         return Moments(dH + dx.m, dU, g.norm2 + dx.norm2), gradients
 
-    def monitors(self, tape: Any) -> list[Monitor]:
-        return [record for layer, own in zip(self.branch, tape, strict=True) for record in layer.monitors(own)]
+    def tapes(self, tape: ResidualTape) -> list[Any]:
+        return tape.branch

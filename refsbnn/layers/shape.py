@@ -1,18 +1,31 @@
 """Layers that rearrange values: pooling (theory 3.16) and flattening."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from refsbnn.errors import InputError
-from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
+from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, TapeT, expect
 from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Signal
 
 
+class ShapeTape(NamedTuple):
+    """Of a layer whose gradient asks for nothing else: the shape of its input."""
+
+    shape: tuple[int, ...]
+
+
+class MaxPoolTape(NamedTuple):
+    """Of a max pool: where in its window each maximum stood, and the shape of the input."""
+
+    largest: np.ndarray
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True)
-class Pool(Layer):
+class Pool(Layer[TapeT]):
     """What the two poolings share.
 
     Parameters
@@ -41,7 +54,7 @@ class Pool(Layer):
 
 
 @dataclass(frozen=True)
-class AveragePool(Pool):
+class AveragePool(Pool[ShapeTape]):
     """Mean over windows; spikes become real values."""
 
     kind: ClassVar[str] = "average_pool"
@@ -49,20 +62,20 @@ class AveragePool(Pool):
     def connect(self, signal: Signal) -> Signal:
         return signal.values("real", self.pooled(signal))
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, ShapeTape]:
         y = run.backend.pool.average_forward(x, self.size, self.stride).astype(run.dtype, copy=False)
-        if x.dtype == np.uint8 and place.input.domain == "bipolar":
+        if x.dtype == np.uint8 and stage.place.input.domain == "bipolar":
             y = y + y - 1  # the bytes 0 and 1 stand for -1 and 1
-        return y, x.shape
+        return y, ShapeTape(x.shape)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: ShapeTape, g: np.ndarray, penalty: float
     ) -> tuple[np.ndarray, Parameters]:
-        return run.backend.pool.average_backward(g, tape, self.size, self.stride), {}
+        return run.backend.pool.average_backward(g, tape.shape, self.size, self.stride), {}
 
 
 @dataclass(frozen=True)
-class MaxPool(Pool):
+class MaxPool(Pool[MaxPoolTape]):
     """Largest value of windows: on spikes, whether any of them fired."""
 
     kind: ClassVar[str] = "max_pool"
@@ -70,34 +83,37 @@ class MaxPool(Pool):
     def connect(self, signal: Signal) -> Signal:
         return signal.values(signal.domain, self.pooled(signal))
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
-        y, index = run.backend.pool.max_forward(x, self.size, self.stride)
-        return y, (index, x.shape)
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, MaxPoolTape]:
+        y, largest = run.backend.pool.max_forward(x, self.size, self.stride)
+        return y, MaxPoolTape(largest, x.shape)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: MaxPoolTape, g: np.ndarray, penalty: float
     ) -> tuple[np.ndarray, Parameters]:
-        index, shape = tape
-        return run.backend.pool.max_backward(g, index, shape, self.size, self.stride), {}
+        return run.backend.pool.max_backward(g, tape.largest, tape.shape, self.size, self.stride), {}
 
 
 @dataclass(frozen=True)
-class Flatten(Layer):
+class Flatten(Layer[ShapeTape]):
     """All features on one axis."""
 
     kind: ClassVar[str] = "flatten"
+
+    @property
+    def rearranges(self) -> bool:
+        return True
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "values")
         return signal.values(signal.domain, (int(np.prod(signal.shape)),))
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, Any]:
-        axes = len(place.input.shape)
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray) -> tuple[np.ndarray, ShapeTape]:
+        axes = len(stage.place.input.shape)
         if axes == 1:
-            return x, x.shape
-        return x.reshape(*x.shape[: x.ndim - axes], -1), x.shape
+            return x, ShapeTape(x.shape)
+        return x.reshape(*x.shape[: x.ndim - axes], -1), ShapeTape(x.shape)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray | None, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: ShapeTape, g: np.ndarray | None, penalty: float
     ) -> tuple[np.ndarray | None, Parameters]:
-        return None if g is None else g.reshape(tape), {}
+        return None if g is None else g.reshape(tape.shape), {}

@@ -10,9 +10,9 @@ import numpy as np
 
 from refsbnn.events import Events
 from refsbnn.layers import chain
-from refsbnn.layers.chain import Stage
-from refsbnn.layers.layer import Memory, Monitor, Parameters, Pass
+from refsbnn.layers.layer import Memory, Monitor, Parameters, Pass, Stage
 from refsbnn.layers.signal import Moments
+from refsbnn.reference.lif import State
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Pieces:
     """The tape of a chain that ran in pieces: its input, and where the neurons stood before each piece."""
 
     x: Any
-    states: list[dict[int, Any]]
+    states: list[dict[int, State]]
     monitors: list[Monitor]
 
 

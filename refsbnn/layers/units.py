@@ -1,30 +1,21 @@
 """Layers that spike: noisy binary units, and LIF neurons over time (theory 1.1, 3.9 to 3.12)."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from refsbnn import estimators, objective, posterior
 from refsbnn import noise as noises
+from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_choice
-from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, expect
-from refsbnn.layers.linear import initial_weights
+from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Stage, TapeT, expect
+from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Domain, Moments, Signal
+from refsbnn.reference.lif import LIFTape, Recurrent, State
 from refsbnn.streams import Streams
-
-
-def steps_of(place: Place, m: np.ndarray) -> int | None:
-    """How many time steps m has, which may be a piece of the signal's; None where there is no time."""
-    return None if place.input.steps is None else len(m)
-
-
-def own_uniforms(run: Pass, place: Place, draws: int, steps: int | None) -> np.ndarray | None:
-    """The extra uniforms of a member that draws in the backward pass: (draws, ...), None for the others."""
-    if draws == 0:
-        return None
-    each = [run.draws.uniforms(place.index, place.input.shape, steps=steps, draw=k + 1) for k in range(draws)]
-    return np.stack(each)
 
 
 def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarray) -> Monitor:
@@ -47,8 +38,65 @@ def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray | None) ->
     return (penalty * dnorm2).astype(v.dtype, copy=False), (penalty * dv).astype(v.dtype, copy=False)
 
 
+class SpikeTape(NamedTuple):
+    """Of binary units: what entered them, their uniforms, and their values as the backend keeps them."""
+
+    x: Moments
+    u: np.ndarray | Uniforms
+    h: ArrayLike
+
+
+class NeuronTape(NamedTuple):
+    """Of LIF neurons: uniforms, recurrent weights, the membranes' moments and the spikes as the backend keeps them.
+
+    V is None beside point weights; `before` is the state that the first step met, None at rest; norm2 is that of all
+    weights that feed a neuron.
+    """
+
+    u: np.ndarray | Uniforms
+    weights: Recurrent | None
+    M: np.ndarray
+    V: np.ndarray | None
+    z: ArrayLike
+    before: State | None
+    norm2: np.ndarray
+
+
+class Units(Layer[TapeT]):
+    """What layers that fire share: a member and a noise by name, read once, when the layer is made.
+
+    Attributes
+    ----------
+    estimator : Member
+    law : Noise
+    """
+
+    member: str
+    noise: str
+    estimator: estimators.Member
+    law: noises.Noise
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "estimator", estimators.get(self.member))  # no fields: a description holds the names
+        object.__setattr__(self, "law", noises.get(self.noise))
+
+    @property
+    def units(self) -> int:
+        return 1
+
+    @abstractmethod
+    def spikes(self, tape: TapeT) -> np.ndarray:
+        """As in `Layer`."""
+
+    def extra(self, run: Pass, stage: Stage, steps: int | None) -> np.ndarray | None:
+        """The extra uniforms of a member that draws in the backward pass: (draws, ...), None for the others."""
+        ask, place = run.draws.uniforms, stage.place
+        each = [ask(place.index, place.input.shape, steps=steps, draw=k + 1) for k in range(self.estimator.draws)]
+        return np.stack(each) if each else None
+
+
 @dataclass(frozen=True)
-class Spike(Layer):
+class Spike(Units[SpikeTape]):
     """Noisy binary units: moments to spikes.
 
     Parameters
@@ -65,47 +113,46 @@ class Spike(Layer):
     domain: Domain = "binary"
 
     def __post_init__(self) -> None:
-        estimators.get(self.member)
-        noises.get(self.noise)
+        super().__post_init__()
         check_choice("spike: domain", self.domain, ("binary", "bipolar"))
-
-    @property
-    def units(self) -> int:
-        return 1
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments")
         return signal.values(self.domain)
 
     def _options(self) -> dict[str, Any]:
-        return {"noise": self.noise, "member": self.member, "domain": self.domain}
+        return {"noise": self.law, "member": self.estimator, "domain": self.domain}
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.address(place.index, place.input.shape, steps=steps_of(place, x.m))
+    def _steps(self, stage: Stage, m: np.ndarray) -> int | None:
+        """How many time steps m has, which may be a piece of the signal's; None where there is no time."""
+        return None if stage.place.input.steps is None else len(m)
+
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, SpikeTape]:
+        u = run.draws.address(stage.place.index, stage.place.input.shape, steps=self._steps(stage, x.m))
         h = run.backend.unit.forward(x.m, x.v, u, **self._options())
-        return h, (x, u, run.backend.keep(h))
+        return h, SpikeTape(x, u, run.backend.keep(h))
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: SpikeTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        x, u, kept = tape
-        h = np.asarray(kept)
-        extra = own_uniforms(run, place, estimators.get(self.member).draws, steps_of(place, x.m))
-        dm, dv = run.backend.unit.backward(g, h, x.m, x.v, u, extra=extra, **self._options())
+        x, h = tape.x, np.asarray(tape.h)
+        extra = self.extra(run, stage, self._steps(stage, x.m))
+        dm, dv = run.backend.unit.backward(g, h, x.m, x.v, tape.u, extra=extra, **self._options())
         if penalty == 0.0:
             return Moments(dm, dv, np.zeros_like(x.norm2)), {}
         dnorm2, dv_penalty = weighted_penalty(penalty, x.norm2, x.v)
         return Moments(dm, None if dv is None else dv + dv_penalty, dnorm2), {}
 
-    def monitors(self, tape: Any) -> list[Monitor]:
-        x, _, kept = tape
-        h = np.asarray(kept)
-        upper = h if self.domain == "binary" or h.dtype == np.uint8 else (h + 1.0) / 2.0
-        return [monitor(x.m, x.v, upper, x.norm2)]
+    def monitor(self, tape: SpikeTape) -> Monitor:
+        return monitor(tape.x.m, tape.x.v, self.spikes(tape), tape.x.norm2)
+
+    def spikes(self, tape: SpikeTape) -> np.ndarray:
+        h = np.asarray(tape.h)
+        return h if self.domain == "binary" or h.dtype == np.uint8 else (h + 1.0) / 2.0
 
 
 @dataclass(frozen=True)
-class LIF(Layer):
+class LIF(Units[NeuronTape]):
     """Leaky integrate-and-fire neurons: moments over time to spikes in {0, 1}.
 
     Parameters
@@ -143,8 +190,7 @@ class LIF(Layer):
     prior: float = 1.0
 
     def __post_init__(self) -> None:
-        estimators.get(self.member)
-        noises.get(self.noise)
+        super().__post_init__()
         check_choice("lif: reset", self.reset, ("hard", "soft"))
         check_choice("lif: variance", self.variance, ("linear", "quadratic"))
         if not 0.0 <= self.beta <= 1.0:
@@ -153,74 +199,70 @@ class LIF(Layer):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"lif: {name} is {getattr(self, name)!r}; expected a number > 0")
 
-    @property
-    def units(self) -> int:
-        return 1
-
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1 if self.recurrent else None, time=True)
         return signal.values("binary")
 
-    def initial(self, place: Place, streams: Streams) -> Parameters:
+    def initial(self, stage: Stage, streams: Streams) -> Parameters:
         if not self.recurrent:
             return {}
-        units = place.input.shape[0]
-        weights = initial_weights(streams, place.index, (units, units), self.gain, self.spread, "recurrent_")
-        if place.input.point:
+        signal = stage.place.input
+        shape = (signal.shape[0], signal.shape[0])
+        weights = initial_weights(streams, stage.place.index, shape, self.gain, self.spread, "recurrent_")
+        if signal.point:
             del weights["recurrent_rho"]
         return weights
 
-    def priors(self, place: Place) -> dict[str, float]:
-        if not self.recurrent or place.input.point:
+    def priors(self, stage: Stage) -> dict[str, float]:
+        if not self.recurrent or stage.place.input.point:
             return {}
-        return {"recurrent_": self.prior / place.input.shape[0]}
+        return {"recurrent_": self.prior / stage.place.input.shape[0]}
 
-    def operations(self, place: Place) -> int:
-        return place.input.shape[0] ** 2 * (place.input.steps or 1) if self.recurrent else 0
+    def operations(self, stage: Stage) -> int:
+        signal = stage.place.input
+        return signal.shape[0] ** 2 * (signal.steps or 1) if self.recurrent else 0
 
     def _options(self) -> dict[str, Any]:
-        names = ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")
-        return {name: getattr(self, name) for name in names}
+        names = ("beta", "theta", "reset", "accumulate", "variance")
+        return {"noise": self.law, "member": self.estimator, **{name: getattr(self, name) for name in names}}
 
-    def _weights(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray | None] | None:
+    def _weights(self, parameters: Parameters) -> Recurrent | None:
         if not self.recurrent:
             return None
         rho = parameters.get("recurrent_rho")
         return parameters["recurrent_mu"], None if rho is None else posterior.sigma2_of(rho)
 
-    def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
-        u = run.draws.address(place.index, place.input.shape, steps=len(x.m))
+    def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, NeuronTape]:
+        index = stage.place.index
+        u = run.draws.address(index, stage.place.input.shape, steps=len(x.m))
         weights = self._weights(parameters)
-        before = None if run.memory is None else run.memory.states.get(place.index)
+        before = None if run.memory is None else run.memory.states.get(index)
         z, states = run.backend.lif.forward(x.m, x.v, u, weights, before=before, **self._options())
         if run.memory is not None:
-            run.memory.states[place.index] = states.last
+            run.memory.states[index] = states.last
         norm2 = x.norm2 if weights is None else x.norm2 + np.square(weights[0]).sum(axis=1)
-        return z, (u, weights, states._replace(z=run.backend.keep(z)), norm2)
+        return z, NeuronTape(u, weights, states.M, states.V, run.backend.keep(z), states.before, norm2)
 
     def backward(
-        self, run: Pass, place: Place, parameters: Parameters, tape: Any, g: np.ndarray, penalty: float
+        self, run: Pass, stage: Stage, parameters: Parameters, tape: NeuronTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        u, weights, kept, norm2 = tape
-        states = kept._replace(z=np.asarray(kept.z))
-        extra = own_uniforms(run, place, estimators.get(self.member).draws, len(states.M))
-        after = None if run.memory is None else run.memory.gradients.get(place.index)
-        dnorm2, dV = np.zeros_like(norm2), None
+        index, weights = stage.place.index, tape.weights
+        dnorm2, dV = np.zeros_like(tape.norm2), None
         if penalty != 0.0:
-            dnorm2, dV = weighted_penalty(penalty, norm2, states.V)
+            dnorm2, dV = weighted_penalty(penalty, tape.norm2, tape.V)
         gradient = run.backend.lif.backward(
             g,
-            states,
-            u,
+            LIFTape(tape.M, tape.V, self.spikes(tape), tape.before),
+            tape.u,
             weights,
             dV=dV,
-            after=after,
+            after=None if run.memory is None else run.memory.gradients.get(index),
             reset_gradient=self.reset_gradient,
-            extra=extra,
+            extra=self.extra(run, stage, len(tape.M)),
             **self._options(),
         )
         if run.memory is not None:
-            run.memory.gradients[place.index] = gradient.before
+            run.memory.gradients[index] = gradient.before
         own = {}
         if weights is not None:
             own["recurrent_mu"] = gradient.recurrent_mu + 2.0 * weights[0] * dnorm2[:, None]
@@ -228,6 +270,12 @@ class LIF(Layer):
                 own["recurrent_rho"] = gradient.recurrent_sigma2 * weights[1]  # theory 3.5
         return Moments(gradient.m, gradient.v, dnorm2), own
 
-    def monitors(self, tape: Any) -> list[Monitor]:
-        _, _, states, norm2 = tape
-        return [monitor(states.M - self.theta, states.V, np.asarray(states.z), norm2)]
+    def monitor(self, tape: NeuronTape) -> Monitor:
+        return monitor(tape.M - self.theta, tape.V, self.spikes(tape), tape.norm2)
+
+    def spikes(self, tape: NeuronTape) -> np.ndarray:
+        return np.asarray(tape.z)
+
+    def counted(self, stage: Stage, tape: NeuronTape) -> int:
+        spikes = self.spikes(tape)
+        return acting(spikes[:-1], "binary") * spikes.shape[-1] if self.recurrent else 0  # the last feed no later step

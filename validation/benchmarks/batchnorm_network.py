@@ -5,7 +5,7 @@ keeps each parameter in the same layout. Values go through it with time and batc
 that linear maps and their normalisation take all steps at once; images lie in memory channels last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,8 @@ from torch.nn import functional
 from refsbnn import estimators
 from refsbnn.estimators.outside import Surrogate
 from refsbnn.events import Events
-from refsbnn.layers import LIF, AveragePool, Conv2d, Flatten, LeakyReadout, MaxPool, Residual, SampledReadout, Spike
-from refsbnn.layers.chain import Stage, connect
-from refsbnn.layers.linear import Linear
+from refsbnn.layers import LIF, Conv2d, Dense, LeakyReadout, Residual, Spike
+from refsbnn.layers.layer import Stage
 from refsbnn.streams import Streams
 
 SCALE = 10.0  # of the surrogate slope, where the configuration names no fast sigmoid
@@ -56,27 +55,47 @@ def scale_of(member: str) -> float:
 class Weighted(nn.Module):
     """A dense or convolutional layer; with a normalisation behind it, it has no bias of its own."""
 
-    def __init__(self, stage: Stage, streams: Streams, normalise: bool) -> None:
+    def __init__(self, layer: Dense | Conv2d, stage: Stage, streams: Streams, norm: nn.Module | None) -> None:
         super().__init__()
-        layer = stage.layer
-        assert isinstance(layer, Linear)
-        weights = layer.initial(stage.place, streams)
-        self.layer, self.norm = layer, None
+        weights = layer.initial(stage, streams)
+        self.zero_mean, self.norm = layer.zero_mean, norm
         self.mu = nn.Parameter(torch.from_numpy(weights["mu"]).float())
-        self.bias_mu = None if normalise else nn.Parameter(torch.from_numpy(weights["bias_mu"]).float())
-        if normalise:
-            self.norm = nn.BatchNorm2d(layer.out) if isinstance(layer, Conv2d) else nn.BatchNorm1d(layer.out)
+        self.bias_mu = nn.Parameter(torch.from_numpy(weights["bias_mu"]).float()) if norm is None else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Pre-activations."""
-        layer, mu = self.layer, self.mu
-        if layer.zero_mean:
+        mu = self.mu
+        if self.zero_mean:
             mu = mu - mu.mean(dim=tuple(range(1, mu.ndim)), keepdim=True)  # theory 3.7
-        if isinstance(layer, Conv2d):
-            m = functional.conv2d(x, mu.permute(0, 3, 1, 2), self.bias_mu, layer.stride, layer.padding)
-        else:
-            m = functional.linear(x, mu, self.bias_mu)
+        m = self.product(x, mu)
         return m if self.norm is None else self.norm(m)
+
+    def product(self, x: Tensor, mu: Tensor) -> Tensor:
+        """The linear map, with the bias if there is one."""
+        raise NotImplementedError
+
+
+class Connected(Weighted):
+    """A dense layer."""
+
+    def __init__(self, layer: Dense, stage: Stage, streams: Streams, normalise: bool) -> None:
+        super().__init__(layer, stage, streams, nn.BatchNorm1d(layer.out) if normalise else None)
+
+    def product(self, x: Tensor, mu: Tensor) -> Tensor:
+        """(rows, out)."""
+        return functional.linear(x, mu, self.bias_mu)
+
+
+class Convolution(Weighted):
+    """A convolution."""
+
+    def __init__(self, layer: Conv2d, stage: Stage, streams: Streams, normalise: bool) -> None:
+        super().__init__(layer, stage, streams, nn.BatchNorm2d(layer.out) if normalise else None)
+        self.stride, self.padding = layer.stride, layer.padding
+
+    def product(self, x: Tensor, mu: Tensor) -> Tensor:
+        """(rows, out, height, width)."""
+        return functional.conv2d(x, mu.permute(0, 3, 1, 2), self.bias_mu, self.stride, self.padding)
 
 
 class Units(nn.Module):
@@ -97,11 +116,9 @@ class Units(nn.Module):
 class Neurons(nn.Module):
     """LIF neurons, as `refsbnn.reference.lif` without noise. `r` is as in `Units`, by step."""
 
-    def __init__(self, stage: Stage, streams: Streams) -> None:
+    def __init__(self, layer: LIF, stage: Stage, streams: Streams) -> None:
         super().__init__()
-        layer = stage.layer
-        assert isinstance(layer, LIF)
-        weights = layer.initial(stage.place, streams)
+        weights = layer.initial(stage, streams)
         self.layer, self.steps = layer, stage.place.input.steps or 1
         self.scale, self.r = scale_of(layer.member), list[Tensor]()
         self.recurrent_mu = None
@@ -132,12 +149,9 @@ class Neurons(nn.Module):
 class Branch(nn.Module):
     """A residual block: the stream plus its branch (theory 3.8)."""
 
-    def __init__(self, stage: Stage, streams: Streams, normalise: bool) -> None:
+    def __init__(self, layer: Residual, stage: Stage, streams: Streams, normalise: bool) -> None:
         super().__init__()
-        layer = stage.layer
-        assert isinstance(layer, Residual)
-        stages = connect(layer.branch, stage.place.input, stage.place.index)
-        self.branch = nn.Sequential(*(module_of(own, streams, normalise) for own in stages))
+        self.branch = nn.Sequential(*(module_of(own, streams, normalise) for own in stage.inner))
         self.scale = layer.scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -148,10 +162,8 @@ class Branch(nn.Module):
 class Readout(nn.Module):
     """The leaky integrator without spikes (theory 3.13), as `refsbnn.reference.readout`."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, layer: LeakyReadout, steps: int) -> None:
         super().__init__()
-        layer, steps = stage.layer, stage.place.input.steps or 1
-        assert isinstance(layer, LeakyReadout)
         age = torch.arange(steps)[:, None] - torch.arange(steps)
         self.decay = torch.where(age >= 0, layer.beta ** age.clamp(min=0).double(), 0.0)
         self.reduce, self.steps = layer.reduce, steps
@@ -172,28 +184,28 @@ class Channels(nn.Module):
         return x.movedim(1, -1).flatten(1) if x.ndim == 4 else x
 
 
-def module_of(stage: Stage, streams: Streams, normalise: bool) -> Any:
+LINEAR = ("dense", "conv2d")
+# By the kind of the layer: from it, its stage, the streams and whether a batch norm follows.
+MODULES: dict[str, Callable[[Any, Stage, Streams, bool], nn.Module]] = {
+    "dense": Connected,
+    "conv2d": Convolution,
+    "residual": Branch,
+    "spike": lambda layer, *_: Units(layer),
+    "lif": lambda layer, stage, streams, _: Neurons(layer, stage, streams),
+    "leaky_readout": lambda layer, stage, *_: Readout(layer, stage.place.input.steps or 1),
+    "max_pool": lambda layer, *_: nn.MaxPool2d(layer.size, layer.stride),
+    "average_pool": lambda layer, *_: nn.AvgPool2d(layer.size, layer.stride),
+    "flatten": lambda *_: Channels(),
+    "sampled_readout": lambda *_: nn.Identity(),  # beside point weights the outputs are the means
+}
+
+
+def module_of(stage: Stage, streams: Streams, normalise: bool) -> nn.Module:
     """The layer of a stage as a module."""
-    layer = stage.layer
-    if isinstance(layer, Linear):
-        return Weighted(stage, streams, normalise)
-    if isinstance(layer, Residual):
-        return Branch(stage, streams, normalise)
-    if isinstance(layer, Spike):
-        return Units(layer)
-    if isinstance(layer, LIF):
-        return Neurons(stage, streams)
-    if isinstance(layer, LeakyReadout):
-        return Readout(stage)
-    if isinstance(layer, MaxPool):
-        return nn.MaxPool2d(layer.size, layer.stride)
-    if isinstance(layer, AveragePool):
-        return nn.AvgPool2d(layer.size, layer.stride)
-    if isinstance(layer, Flatten):
-        return Channels()
-    if isinstance(layer, SampledReadout):
-        return nn.Identity()  # beside point weights the outputs are the means
-    raise NotImplementedError(f"no module stands for {layer.kind}")
+    make = MODULES.get(stage.layer.kind)
+    if make is None:
+        raise NotImplementedError(f"no module stands for {stage.layer.kind}")
+    return make(stage.layer, stage, streams, normalise)
 
 
 class Peer(nn.Module):
@@ -211,7 +223,7 @@ class Peer(nn.Module):
 
     def __init__(self, stages: Sequence[Stage], streams: Streams, normalise: bool = True) -> None:
         super().__init__()
-        readout = max(i for i, stage in enumerate(stages) if isinstance(stage.layer, Linear))
+        readout = max(i for i, stage in enumerate(stages) if stage.layer.kind in LINEAR)
         modules = [module_of(stage, streams, normalise and i != readout) for i, stage in enumerate(stages)]
         self.stages = nn.Sequential(*modules)
         self.timed = stages[0].place.input.steps is not None

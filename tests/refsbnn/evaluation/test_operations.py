@@ -47,8 +47,7 @@ def by_loops(network, parameters, x, draws):
             signal = stage.place.input
             value, _ = chain.forward([stage], run, own, entered)
             if isinstance(layer, Residual):
-                branch = chain.connect(layer.branch, signal, stage.place.index)
-                walk(branch, chain.own(own, stage), entered, f"{name}.")
+                walk(stage.inner, chain.own(own, stage), entered, f"{name}.")
             elif isinstance(layer, Dense):
                 flat = np.asarray(entered).reshape(-1, signal.shape[0])
                 operations[name] = dense_by_loops(flat, layer.out, signal.domain)
@@ -105,8 +104,7 @@ def test_dense_operations_are_those_of_the_summary_and_bound_the_count() -> None
     draws = CounterDraws(Streams(3), Purpose.PREDICT, 0, np.arange(EXAMPLES))
     counts = Counts(network)
     counts.add(network.forward(network.initial(Streams(2)), inputs.batch(draws.samples, draws), draws)[1])
-    dense = sum(stage.layer.operations(stage.place) for stage in network.stages)
-    assert sum(row.dense for row in counts.operations()) == dense
+    assert sum(row.dense for row in counts.operations()) == chain.operations(network.stages)
     assert all(0 < row.counted <= row.dense for row in counts.operations())
 
 

@@ -29,7 +29,7 @@ def history(network, epochs: int) -> list[dict[str, float]]:
     random = np.random.default_rng(7)
     names = ["loglik", "kl_per_example", "kl_weight", "penalty", "train_accuracy", "validation_accuracy"]
     names += ["validation_nll", "seconds"]
-    for i in range(len(draw.units(network.stages))):
+    for i in range(sum(stage.layer.units for stage in network.stages)):
         names += [f"rate.{i}", f"spread.{i}"]
     names += [f"snr.{key}" for key in network.initial(Streams(0)) if key.endswith("mu") and "bias" not in key]
     return [{"epoch": i + 1.0} | {name: random.random() + 1e-3 for name in names} for i in range(epochs)]

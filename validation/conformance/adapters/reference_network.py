@@ -6,8 +6,9 @@ import numpy as np
 
 from refsbnn import baselines, estimators, objective, optim, posterior
 from refsbnn.draws import CounterDraws, Draws, GivenDraws
+from refsbnn.evaluation.operations import fired
 from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
-from refsbnn.network import Network
+from refsbnn.network import Network, Tape
 from refsbnn.reference import dense
 from refsbnn.streams import Purpose, Streams
 from validation.conformance.adapters import Arrays
@@ -64,23 +65,9 @@ def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str, dtype: str)
     )
 
 
-def states(network: Network, tape: Any) -> list[np.ndarray]:
+def states(network: Network, tape: Tape) -> list[np.ndarray]:
     """The spikes of each unit layer, from the tapes."""
-    found = []
-
-    def walk(layer: Any, tape: Any) -> None:
-        if isinstance(layer, Spike):
-            found.append((np.asarray(tape[2]) > (0.0 if layer.domain == "bipolar" else 0.5)).astype(np.uint8))
-        elif isinstance(layer, LIF):
-            found.append(np.asarray(tape[2].z, np.uint8))
-        elif isinstance(layer, Residual):
-            for inner, own in zip(layer.branch, tape, strict=True):
-                walk(inner, own)
-
-    tapes = [own for segment in tape.segments for own in segment.stages]
-    for stage, own in zip(network.stages, tapes, strict=True):
-        walk(stage.layer, own)
-    return found
+    return [(share > 0.5).astype(np.uint8) for _, share in fired(network, tape)]
 
 
 def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: str, dtype: str) -> Arrays:
