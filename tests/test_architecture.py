@@ -170,3 +170,64 @@ def test_every_public_method_has_a_docstring_or_inherits_one(package: str) -> No
             methods = [key for key, value in vars(item).items() if inspect.isfunction(value) and key[0] != "_"]
             bare += [f"{module_name}.{name}.{key}" for key in methods if not inspect.getdoc(getattr(item, key))]
     assert not bare, "\n".join(bare)
+
+
+def layer_names(tree: ast.Module) -> set[str]:
+    """How a file spells the layers that it imports, as a name or as module.name."""
+    package = importlib.import_module("refsbnn.layers")
+    layers = {kind.__name__ for kind in all_subclasses(package.Layer)} | {"Layer"}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("refsbnn.layers"):
+            found |= {alias.asname or alias.name for alias in node.names if alias.name in layers}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            whole = [alias for alias in node.names if isinstance(node, ast.Import) or alias.name[0].islower()]
+            origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            modules = [a.asname or a.name for a in whole if f"{origin}{a.name}".startswith("refsbnn.layers")]
+            found |= {f"{module}.{layer}" for module in modules for layer in layers}
+    return found
+
+
+def all_subclasses(kind: type) -> set[type]:
+    """The subclasses of a class, and theirs."""
+    own = set(kind.__subclasses__())
+    return own.union(*(all_subclasses(each) for each in own))
+
+
+def told_apart(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Where a file asks for the type of a layer: isinstance, issubclass, `type(x) is`, `case Dense()`."""
+    names = layer_names(tree)
+    for node in ast.walk(tree):
+        asked: list[ast.expr] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            asked = node.args[1:]
+        elif isinstance(node, ast.Compare):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        for each in asked:
+            spelled = {ast.unparse(part) for part in ast.walk(each) if isinstance(part, ast.Name | ast.Attribute)}
+            yield from ((each.lineno, name) for name in spelled & names)
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("from refsbnn.layers import LIF\nisinstance(x, LIF)", [2]),
+        ("from refsbnn.layers.linear import Linear as L\nissubclass(x, (int, L))", [2]),
+        ("from refsbnn import layers\nisinstance(x, int | layers.Residual)", [2]),
+        ("import refsbnn.layers.units\ntype(x) is refsbnn.layers.units.Spike", [2]),
+        ("from refsbnn.layers import Dense\nmatch x:\n    case Dense():\n        pass", [3]),
+        ("import oracle\nfrom refsbnn.layers import Moments\nisinstance(x, oracle.LIF | Moments)", []),
+    ],
+)
+def test_what_tells_layers_apart_is_seen(code: str, lines: list[int]) -> None:
+    assert [line for line, _ in told_apart(ast.parse(code))] == lines
+
+
+@pytest.mark.parametrize("package", ["refsbnn", "validation"])
+def test_no_layer_is_told_from_another_outside_the_layers(package: str) -> None:
+    """A layer answers for itself, by its methods or its `kind`, so that a new one needs no line elsewhere."""
+    files = (path for path in python_files(package) if path.parent != ROOT / "refsbnn" / "layers")
+    wrong = [f"{path.relative_to(ROOT)}:{line} {name}" for path in files for line, name in told_apart(parse(path))]
+    assert not wrong, "\n".join(wrong)

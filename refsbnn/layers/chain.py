@@ -93,15 +93,13 @@ def leaves(stages: Sequence[Stage], prefix: str = "") -> Iterator[tuple[str, Sta
             yield prefix + stage.name, stage
 
 
-def taped(stages: Sequence[Stage], tapes: Sequence[Any]) -> Iterator[tuple[str, Stage, Any]]:
+def taped(stages: Sequence[Stage], tapes: Sequence[Any], prefix: str = "") -> Iterator[tuple[str, Stage, Any]]:
     """As `leaves`, each with its tape."""
-
-    def flat(stages: Sequence[Stage], tapes: Sequence[Any]) -> Iterator[Any]:
-        for stage, tape in zip(stages, tapes, strict=True):
-            yield from flat(stage.inner, stage.layer.tapes(tape)) if stage.inner else (tape,)
-
-    for (name, stage), tape in zip(leaves(stages), flat(stages, tapes), strict=True):
-        yield name, stage, tape
+    for stage, tape in zip(stages, tapes, strict=True):
+        if stage.inner:
+            yield from taped(stage.inner, stage.layer.tapes(tape), f"{prefix}{stage.name}.")
+        else:
+            yield prefix + stage.name, stage, tape
 
 
 def monitors(stages: Sequence[Stage], tapes: Sequence[Any]) -> list[Monitor]:

@@ -145,7 +145,10 @@ class Layer(ABC, Generic[TapeT]):
         return {}
 
     def operations(self, stage: Stage) -> int:
-        """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost."""
+        """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost.
+
+        0, the default, of layers without weights and of those made of layers, which count for themselves.
+        """
         return 0
 
     @abstractmethod
