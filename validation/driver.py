@@ -3,8 +3,8 @@
 One uniform of every cell of every unit: [0, pi) and [pi, 1) for a spike. They are taken close to pi, so that a network
 whose probability is off by more than `MARGIN` goes astray. Where a member's slope depends on a uniform besides, the
 cell gets a quadrature: the estimate is linear in each unit's slope, slopes are independent given the spikes (theory
-5.7), so two points that have the slope's mean, mean square and mean cube in the cell give the first two moments of the
-estimate exactly. Probabilities, and pi, are the oracle's; the estimates are those of `Network.backward`.
+5.7), so a few points that have the slope's mean and mean square in the cell give the first two moments of the estimate
+exactly. Probabilities, and pi, are the oracle's; the estimates are those of `Network.backward`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,6 @@ from refsbnn.layers import Moments
 from validation.twin import Twin
 
 MARGIN = {"float64": 2.0**-20, "float32": 2.0**-9}  # distance from pi relative to the cell: far above rounding of pi
-SEVERAL = {"gr": True}
 
 
 class States(NamedTuple):
@@ -37,23 +36,33 @@ class States(NamedTuple):
 # ---- cells and points in them
 
 
-def points(law: Law, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two uniforms in each cell and their weights, (units..., z, 2): a quadrature of the relaxation's slope there.
+def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """Three uniforms in each cell and their weights, (units..., z, 3): a quadrature of the relaxation's slope there.
 
-    The relaxation's slope at a is f(a / tau) / tau (theory 2.9). A law with mean k, deviation d and skewness c has the
-    points k + d (c -+ sqrt(c^2 + 4)) / 2, which lie within its range.
+    The relaxation's slope at a is f(a / tau) / tau (theory 2.9), every number up to f(0) / tau somewhere in a cell. Of a
+    law with mean k, deviation d and skewness c, k + d (c -+ sqrt(c^2 + 4)) / 2 are the two points of Gauss; here they
+    are moved outwards a little, k is the third, and the weights are those of the slopes at the uniforms as rounded to
+    the network's type.
     """
-    sides = np.stack([-law.r, law.r], axis=-1)
+    z = np.array([0.0, 1.0])
+    sides = law.r[..., None] * (2.0 * z - 1.0)
     k, square, cube = (slope_moment(law.noise, sides, tau, power) for power in (1, 2, 3))
-    d = np.sqrt(np.maximum(square - k**2, np.finfo(float).tiny))
-    c = (cube - 3.0 * k * d**2 - k**3) / d**3
-    root = np.sqrt(c**2 + 4.0)
-    standard = np.stack([c - root, c + root], axis=-1) / 2.0
-    weights = standard[..., ::-1] * [-1.0, 1.0] / -root[..., None]
-    slopes = k[..., None] + d[..., None] * standard
-    a = tau * _inverse_density(law, tau * slopes)
-    above = law.noise.cdf(sides[..., None] - a)  # the part of [0, 1) that is further from the cell's edge pi
-    return np.stack([1.0 - above[..., 0, :], above[..., 1, :]], axis=-2), np.abs(weights)
+    variance = np.maximum(square - k**2, np.finfo(float).tiny)
+    d = np.sqrt(variance)
+    c = (cube - 3.0 * k * variance - k**3) / d**3
+    low, high = (k + d * (c + sign * np.sqrt(c**2 + 4.0)) / 2.0 for sign in (-1.0, 1.0))
+    top = law.noise.pdf(np.zeros(1)) / tau
+    slopes = np.clip(np.stack([0.8 * low, k, high + 0.2 * (top - high)], axis=-1), 1e-6 * k[..., None], top)
+    outer = law.noise.cdf(sides[..., None] - tau * _inverse_density(law, tau * slopes))  # 1 - u where z = 0
+    u = np.where(z[:, None] > 0.0, outer, np.minimum(1.0 - outer, 1.0 - np.finfo(dtype).epsneg))
+    u = u.astype(dtype).astype(np.float64)
+    rest = np.where(z[:, None] > 0.0, u, 1.0 - u)  # exact
+    y = law.noise.pdf((sides[..., None] - _quantile(law, rest)) / tau) / tau - k[..., None]
+    weights = [
+        (variance + y[..., i] * y[..., j]) / ((y[..., h] - y[..., i]) * (y[..., h] - y[..., j]))
+        for h, i, j in ((0, 1, 2), (1, 0, 2), (2, 0, 1))
+    ]
+    return u, np.stack(weights, axis=-1)
 
 
 def _inverse_density(law: Law, density: np.ndarray) -> np.ndarray:
@@ -65,7 +74,12 @@ def _inverse_density(law: Law, density: np.ndarray) -> np.ndarray:
     return np.log(upper**2 / (share / 4.0))
 
 
-def cells(law: Law, member: str, margin: float) -> list[UnitStates]:
+def _quantile(law: Law, p: np.ndarray) -> np.ndarray:
+    """F^-1(p), accurate for small p."""
+    return special.ndtri(p) if law.noise.name == "gaussian" else special.logit(p)
+
+
+def cells(law: Law, member: str, dtype: str) -> list[UnitStates]:
     """What a unit may do, with a uniform in the place of the slope: the one of the spike, then the extra ones."""
     own = estimators.get(member)
     known = oracle.member(member)
@@ -73,16 +87,17 @@ def cells(law: Law, member: str, margin: float) -> list[UnitStates]:
         return [_rule(known, law)]
     p = np.stack([law.p0, law.p1], axis=-1)
     values = np.broadcast_to([0.0, 1.0], p.shape)
+    margin = MARGIN[dtype]
     edge = np.stack([law.p1 + margin * law.p0, law.p1 * (1.0 - margin)], axis=-1)
     if not known.random:
         return [UnitStates(values, p, edge)]
-    u, weights = points(law, own.tau)
+    u, weights = points(law, own.tau, dtype)
     if not own.draws:  # the uniform of the spike is the slope's as well
         return [_flat(values[..., None], p[..., None] * weights, u)]
     # u = e pi in the cell of a spike, pi + e (1 - pi) in the other (theory 2.10)
     e = np.stack([(u[..., 0, :] - law.p1[..., None]) / law.p0[..., None], u[..., 1, :] / law.p1[..., None]], axis=-2)
-    e = np.clip(e, 0.0, 1.0 - 2.0**-53)
-    digits = (np.arange(2**own.draws)[:, None] >> np.arange(own.draws)) & 1  # a point for each of the extra draws
+    e = np.clip(e, 0.0, 1.0 - np.finfo(dtype).epsneg)
+    digits = np.arange(3**own.draws)[:, None] // 3 ** np.arange(own.draws) % 3  # a point for each of the extra draws
     joint = p[..., None] * np.prod([weights[..., digits[:, k]] for k in range(own.draws)], axis=0)
     numbers = [np.broadcast_to(edge[..., None], joint.shape), *(e[..., digits[:, k]] for k in range(own.draws))]
     return [_flat(values[..., None], joint, number) for number in numbers]
@@ -106,18 +121,15 @@ def _rule(member: oracle.Relaxed, law: Law) -> UnitStates:
 
 def states(twin: Twin, x: np.ndarray, loss: Any) -> States:
     """Every joint state with its probability, without those that cannot occur."""
-    margin = MARGIN[twin.network.dtype.name]
-    net = twin.net
-    shape = dynamics.unit_law(net, x, 0, []).p1[..., None]
-    count = cells(dynamics.unit_law(net, x, 0, []), twin.member, margin)
-    cases, numbers = count[0].values.shape[-1], len(count)
-    del shape
+    net, dtype = twin.net, twin.network.dtype.name
+    first = cells(dynamics.unit_law(net, x, 0, []), twin.member, dtype)
+    cases, numbers = first[0].values.shape[-1], len(first)
     found: list[list[np.ndarray]] = []
     for k in range(numbers):
-        parts = list(tree.leaves(net, x, lambda law, k=k: cells(law, twin.member, margin)[k], cases))
+        parts = list(tree.leaves(net, x, lambda law, k=k: cells(law, twin.member, dtype)[k], cases))
         p = np.concatenate([part.p for part in parts])
         found.append([np.concatenate(several) for several in zip(*(part.slopes for part in parts), strict=True)])
-    possible = p > 0.0
+    possible = p != 0.0  # the weights of a quadrature may be negative
     return States(p[possible], draws(twin, loss, [[u[possible] for u in each] for each in found]))
 
 
@@ -233,14 +245,18 @@ def answers(twin: Twin, x: np.ndarray, loss: Any) -> dict[str, oracle.Estimate]:
     return twin.named(oracle.moments(twin.net, x, loss, oracle.member(twin.member), fold=twin.fold))
 
 
+def size(truth: oracle.Estimate) -> float:
+    """What a deviation of a parameter's estimate is relative to: its largest root mean square, 1 where that is 0."""
+    return float(np.sqrt(truth.square.max())) or 1.0
+
+
 def deviation(found: Mapping[str, oracle.Estimate], truth: Mapping[str, oracle.Estimate]) -> float:
-    """The largest difference of mean, bias and variance of any parameter, relative to its root mean square."""
+    """The largest difference of mean, bias, variance or mean squared error, relative to the parameter's `size`."""
     if found.keys() != truth.keys():
         raise AssertionError(f"parameters differ: {sorted(found)} and {sorted(truth)}")
     worst = 0.0
     for key, each in truth.items():
-        square = float(each.square.max()) or 1.0
-        for name, unit in (("mean", 0.5), ("bias", 0.5), ("square", 1.0), ("variance", 1.0), ("mse", 1.0)):
+        for name, power in (("mean", 1), ("bias", 1), ("square", 2), ("variance", 2), ("mse", 2)):
             gap = np.abs(getattr(found[key], name) - getattr(each, name)).max()
-            worst = max(worst, float(gap) / square**unit)
+            worst = max(worst, float(gap) / size(each) ** power)
     return worst

@@ -48,6 +48,14 @@ class Convolution(NamedTuple):
         """The matrix that the oracle holds."""
         return oracle.unroll(filters, self.height, self.width, stride=self.stride, padding=self.padding)
 
+    def layer(
+        self, mu: np.ndarray, sigma2: np.ndarray, bias_mu: np.ndarray, bias_sigma2: np.ndarray
+    ) -> oracle.Layer:
+        """The oracle's layer of filters and one bias for each."""
+        matrices = self.unroll(mu), self.unroll(sigma2)
+        positions = len(matrices[0]) // len(mu)
+        return oracle.Layer(*matrices, np.tile(bias_mu, positions), np.tile(bias_sigma2, positions))
+
     def filters(self, name: str, matrix: np.ndarray) -> np.ndarray:
         """The filters behind a matrix, to the bit."""
         size = int(np.prod(self.shape))
@@ -140,6 +148,12 @@ def _fold(scale: np.ndarray, convolution: Convolution | None, bias: bool, gradie
     if bias:  # every position has the channels' biases
         return gradients.reshape(len(gradients), -1, convolution.shape[0]).sum(axis=1)
     return convolution.fold(gradients)
+
+
+def of(net: oracle.Network, x: np.ndarray, loss: Any, member: str, **words: Any) -> Twin:
+    """The twin that answers for one of the oracle's questions: `make` with what input and loss say."""
+    steps = len(x) if isinstance(net, oracle.LIF) else None
+    return make(net, member, steps=steps, sampled=getattr(loss, "eps", None) is not None, **words)
 
 
 def make(
