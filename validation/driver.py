@@ -87,8 +87,9 @@ def cells(law: Law, member: str, dtype: str) -> list[UnitStates]:
         return [_rule(known, law)]
     p = np.stack([law.p0, law.p1], axis=-1)
     values = np.broadcast_to([0.0, 1.0], p.shape)
-    margin = MARGIN[dtype]
-    edge = np.stack([law.p1 + margin * law.p0, law.p1 * (1.0 - margin)], axis=-1)
+    margin, below_one = MARGIN[dtype], 1.0 - np.finfo(dtype).epsneg
+    into = np.minimum(np.maximum(margin * law.p0, 16.0 * np.finfo(dtype).eps), law.p0 / 2.0)  # near 1 uniforms are sparse
+    edge = np.stack([np.minimum(law.p1 + into, below_one), law.p1 * (1.0 - margin)], axis=-1)
     if not known.random:
         return [UnitStates(values, p, edge)]
     u, weights = points(law, own.tau, dtype)
@@ -96,7 +97,7 @@ def cells(law: Law, member: str, dtype: str) -> list[UnitStates]:
         return [_flat(values[..., None], p[..., None] * weights, u)]
     # u = e pi in the cell of a spike, pi + e (1 - pi) in the other (theory 2.10)
     e = np.stack([(u[..., 0, :] - law.p1[..., None]) / law.p0[..., None], u[..., 1, :] / law.p1[..., None]], axis=-2)
-    e = np.clip(e, 0.0, 1.0 - np.finfo(dtype).epsneg)
+    e = np.clip(e, 0.0, below_one)
     digits = np.arange(3**own.draws)[:, None] // 3 ** np.arange(own.draws) % 3  # a point for each of the extra draws
     joint = p[..., None] * np.prod([weights[..., digits[:, k]] for k in range(own.draws)], axis=0)
     numbers = [np.broadcast_to(edge[..., None], joint.shape), *(e[..., digits[:, k]] for k in range(own.draws))]
