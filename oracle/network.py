@@ -271,9 +271,7 @@ def _chain(
     return tuple(layers)
 
 
-def _reading(
-    name: str, given: Any, width: int | None, pools: Mapping[str, Pool], *, recurrent: bool = False
-) -> Layer:
+def _reading(name: str, given: Any, width: int | None, pools: Mapping[str, Pool], *, recurrent: bool = False) -> Layer:
     """Check one layer that reads `width` units, pooled first if `pools` says so."""
     if width is not None and name in pools:
         width = pooled(f"pools[{name!r}]", pools[name], width)

@@ -1,4 +1,4 @@
-"""Pooling of what a layer reads (theory 3.16): a fixed map of spikes before its weights, and the adjoint of that map."""
+"""Pooling of what a layer reads (theory 3.16): a fixed map of spikes before its weights, and its adjoint."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -42,7 +42,7 @@ def windows(pool: Pool) -> np.ndarray:
 
 
 def forward(pool: Pool, y: np.ndarray) -> np.ndarray:
-    """What comes out of (states, units): (states, outputs). The largest of complex numbers is that of real parts."""
+    """(states, units) to (states, outputs). The largest of complex numbers is that of the largest real part."""
     seen = y[:, windows(pool)]
     if pool.kind == "average":
         return seen.mean(axis=-1)
@@ -58,7 +58,7 @@ def pull(pool: Pool, y: np.ndarray, g: np.ndarray) -> np.ndarray:
     else:
         shares = (np.arange(places.shape[1]) == seen.argmax(axis=-1)[..., None]).astype(np.float64)
     out = np.zeros(y.shape)
-    np.add.at(out, (slice(None), places), g[..., None] * shares)
+    np.add.at(out.T, places, np.moveaxis(g[..., None] * shares, 0, -1))
     return out
 
 

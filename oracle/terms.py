@@ -54,9 +54,7 @@ def read(net: Network, name: str, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return linear(layer, seen, square(seen, domain, net.variance)[0])
 
 
-def pull_read(
-    net: Network, name: str, y: np.ndarray, dm: np.ndarray, dv: np.ndarray
-) -> tuple[list[Term], np.ndarray]:
+def pull_read(net: Network, name: str, y: np.ndarray, dm: np.ndarray, dv: np.ndarray) -> tuple[list[Term], np.ndarray]:
     """Adjoint of `read`: the terms of the layer's parameters and the cotangent of y."""
     layer, seen, domain = _seen(net, name, y)
     terms, dy = pull_linear(name, layer, seen, *square(seen, domain, net.variance), dm, dv)

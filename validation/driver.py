@@ -20,6 +20,8 @@ from oracle.noise import Law
 from oracle.slopes import slope_moment
 from refsbnn import estimators, objective
 from refsbnn.draws import GivenDraws
+from refsbnn.errors import InputError
+from refsbnn.estimators.gumbel import Gr, StGs
 from refsbnn.layers import Moments
 from validation.twin import Twin
 
@@ -39,8 +41,8 @@ class States(NamedTuple):
 def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
     """Three uniforms in each cell and their weights, (units..., z, 3): a quadrature of the relaxation's slope there.
 
-    The relaxation's slope at a is f(a / tau) / tau (theory 2.9), every number up to f(0) / tau somewhere in a cell. Of a
-    law with mean k, deviation d and skewness c, k + d (c -+ sqrt(c^2 + 4)) / 2 are the two points of Gauss; here they
+    The relaxation's slope at a is f(a / tau) / tau (theory 2.9), every number up to f(0) / tau somewhere in a cell. Of
+    a law with mean k, deviation d and skewness c, k + d (c -+ sqrt(c^2 + 4)) / 2 are the two points of Gauss; here they
     are moved outwards a little, k is the third, and the weights are those of the slopes at the uniforms as rounded to
     the network's type.
     """
@@ -80,24 +82,32 @@ def _quantile(law: Law, p: np.ndarray) -> np.ndarray:
 
 
 def cells(law: Law, member: str, dtype: str) -> list[UnitStates]:
-    """What a unit may do, with a uniform in the place of the slope: the one of the spike, then the extra ones."""
-    own = estimators.get(member)
-    known = oracle.member(member)
+    """What a unit may do, with a uniform in the place of the slope: the one of the spike, then the extra ones.
+
+    Raises
+    ------
+    InputError
+        A member whose forward value may be any number: it has no finite set of states.
+    """
+    own, known = estimators.get(member), oracle.member(member)
     if isinstance(known, oracle.Relaxed):
+        if known.orders:
+            raise InputError(f"member {member!r} sends any number forward; accepted: those of finitely many")
         return [_rule(known, law)]
     p = np.stack([law.p0, law.p1], axis=-1)
     values = np.broadcast_to([0.0, 1.0], p.shape)
     margin, below_one = MARGIN[dtype], 1.0 - np.finfo(dtype).epsneg
-    into = np.minimum(np.maximum(margin * law.p0, 16.0 * np.finfo(dtype).eps), law.p0 / 2.0)  # near 1 uniforms are sparse
+    # How far into the upper cell: near 1 uniforms are no denser than eps.
+    into = np.minimum(np.maximum(margin * law.p0, 16.0 * np.finfo(dtype).eps), law.p0 / 2.0)
     edge = np.stack([np.minimum(law.p1 + into, below_one), law.p1 * (1.0 - margin)], axis=-1)
-    if not known.random:
+    if not isinstance(own, StGs | Gr):
         return [UnitStates(values, p, edge)]
     u, weights = points(law, own.tau, dtype)
     if not own.draws:  # the uniform of the spike is the slope's as well
         return [_flat(values[..., None], p[..., None] * weights, u)]
     # u = e pi in the cell of a spike, pi + e (1 - pi) in the other (theory 2.10)
-    e = np.stack([(u[..., 0, :] - law.p1[..., None]) / law.p0[..., None], u[..., 1, :] / law.p1[..., None]], axis=-2)
-    e = np.clip(e, 0.0, below_one)
+    inside = np.stack([u[..., 0, :] - law.p1[..., None], u[..., 1, :]], axis=-2)
+    e = np.clip(inside / np.maximum(p, np.finfo(float).tiny)[..., None], 0.0, below_one)
     digits = np.arange(3**own.draws)[:, None] // 3 ** np.arange(own.draws) % 3  # a point for each of the extra draws
     joint = p[..., None] * np.prod([weights[..., digits[:, k]] for k in range(own.draws)], axis=0)
     numbers = [np.broadcast_to(edge[..., None], joint.shape), *(e[..., digits[:, k]] for k in range(own.draws))]
@@ -127,10 +137,14 @@ def states(twin: Twin, x: np.ndarray, loss: Any) -> States:
     cases, numbers = first[0].values.shape[-1], len(first)
     found: list[list[np.ndarray]] = []
     for k in range(numbers):
-        parts = list(tree.leaves(net, x, lambda law, k=k: cells(law, twin.member, dtype)[k], cases))
+
+        def numbered(law: Law, k: int = k) -> UnitStates:
+            return cells(law, twin.member, dtype)[k]
+
+        parts = list(tree.leaves(net, x, numbered, cases))
         p = np.concatenate([part.p for part in parts])
         found.append([np.concatenate(several) for several in zip(*(part.slopes for part in parts), strict=True)])
-    possible = p != 0.0  # the weights of a quadrature may be negative
+    possible = p != 0.0  # rounding may leave the weight of a point a little below 0
     return States(p[possible], draws(twin, loss, [[u[possible] for u in each] for each in found]))
 
 
@@ -166,21 +180,20 @@ def each_row(twin: Twin, given: GivenDraws) -> Iterator[GivenDraws]:
         return {j: np.take(u, [i], axis) for j, u in values.items()}
 
     for i in range(given.rows):
-        yield GivenDraws(
-            1, row(given.spikes, timed, i), row(given.readouts, 0, i), row(given.extra, 1 + timed, i)
-        )
+        yield GivenDraws(1, row(given.spikes, timed, i), row(given.readouts, 0, i), row(given.extra, 1 + timed, i))
 
 
 # ---- what the network computes
 
 
 def run(
-    twin: Twin, x: np.ndarray, loss: Any, given: GivenDraws, weights: np.ndarray
+    twin: Twin, x: np.ndarray, loss: Any, given: GivenDraws, weights: np.ndarray, *, input_gradient: bool = True
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The loss of every row, and the sum over rows of weight times the estimate of `Network.backward`."""
     network, rows = twin.network, given.rows
     timed = network.input.steps is not None
-    inputs = np.repeat(np.expand_dims(x.reshape(*x.shape[: int(timed)], *network.input.shape), int(timed)), rows, int(timed))
+    one = x.reshape(*x.shape[: int(timed)], *network.input.shape)
+    inputs = np.repeat(np.expand_dims(one, int(timed)), rows, int(timed))
     out, tape = network.forward(twin.parameters, inputs, given)
     scale = weights[:, None]
     if isinstance(out, Moments):
@@ -191,7 +204,7 @@ def run(
     else:
         value, dlogits, _ = loss_of(loss, out.astype(np.float64), np.zeros(out.shape))
         g = scale * dlogits
-    return value, network.backward(twin.parameters, tape, g)[0]
+    return value, network.backward(twin.parameters, tape, g, input_gradient=input_gradient)[0]
 
 
 def loss_of(loss: Any, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -210,15 +223,13 @@ def loss_of(loss: Any, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def mean(twin: Twin, x: np.ndarray, loss: Any, given: States | None = None) -> tuple[float, dict[str, np.ndarray]]:
-    """Expected loss and mean of the estimate, all states as the rows of one batch."""
+    """Expected loss and mean of the estimate, all states as the rows of one batch, without dx as in training."""
     p, draws = given or states(twin, x, loss)
-    value, gradients = run(twin, x, loss, draws, p)
+    value, gradients = run(twin, x, loss, draws, p, input_gradient=False)
     return float(p @ value), gradients
 
 
-def moments(
-    twin: Twin, x: np.ndarray, loss: Any, given: States | None = None
-) -> dict[str, oracle.Estimate]:
+def moments(twin: Twin, x: np.ndarray, loss: Any, given: States | None = None) -> dict[str, oracle.Estimate]:
     """Exact mean, bias, variance and mean squared error of what `Network.backward` returns, by the network's names.
 
     Each state is a batch of its own: a backward pass sums over its batch, and squares want the parts.

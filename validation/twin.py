@@ -8,6 +8,8 @@ What the two do not share is decided here:
   same function, and the oracle then answers for the gradient that the network has.
 - The oracle knows a convolution as the dense layer it unrolls to (theory 3.6); `Convolution` says which layers are
   one, and gradients of the matrix are folded to those of the filters.
+- Filters without their mean (theory 3.7) are a projection of the network's means; the oracle's network has them
+  projected, and its gradients are projected back.
 - Point weights (theory 3.18) are sigma2 = 0 with a bias variance of 1 wherever units draw, and of 0 elsewhere.
 """
 
@@ -20,7 +22,6 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 import oracle
-from oracle import dynamics
 from oracle.network import named_layers, with_layers
 from refsbnn import layers as made
 from refsbnn.errors import InputError
@@ -48,9 +49,7 @@ class Convolution(NamedTuple):
         """The matrix that the oracle holds."""
         return oracle.unroll(filters, self.height, self.width, stride=self.stride, padding=self.padding)
 
-    def layer(
-        self, mu: np.ndarray, sigma2: np.ndarray, bias_mu: np.ndarray, bias_sigma2: np.ndarray
-    ) -> oracle.Layer:
+    def layer(self, mu: np.ndarray, sigma2: np.ndarray, bias_mu: np.ndarray, bias_sigma2: np.ndarray) -> oracle.Layer:
         """The oracle's layer of filters and one bias for each."""
         matrices = self.unroll(mu), self.unroll(sigma2)
         positions = len(matrices[0]) // len(mu)
@@ -100,6 +99,7 @@ class Twin:
     readout : int
         The number of a sampled readout in the draws.
     convolutions : dict of Convolution
+    zero_mean : bool
     """
 
     net: oracle.Network
@@ -110,6 +110,7 @@ class Twin:
     units: list[Units]
     readout: int
     convolutions: Mapping[str, Convolution]
+    zero_mean: bool
 
     @property
     def fold(self) -> Fold:
@@ -118,7 +119,8 @@ class Twin:
         for key, values in oracle.parameters(self.net).items():
             name, _, field = key.rpartition(".")
             scale = values if "sigma2" in field else np.ones(values.shape)
-            found[key] = partial(_fold, scale, self.convolutions.get(name), field.startswith("bias"))
+            projected = self.zero_mean and field == "mu"
+            found[key] = partial(_fold, scale, self.convolutions.get(name), field.startswith("bias"), projected)
         return found
 
     def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,22 +134,29 @@ class Twin:
             name, _, field = key.rpartition(".")
             value = np.asarray(parameters[own], np.float64)
             value = np.exp(value) if "sigma2" in field else value  # theory 3.5
-            convolution = self.convolutions.get(name)
-            if convolution is not None:
-                units = len(named_layers(self.net)[name].mu)
-                one = value if field.startswith("bias") else None
-                value = convolution.unroll(value) if one is None else np.tile(one, units // len(one))
+            value = _without_mean(value) if self.zero_mean and field == "mu" else value
+            if name in self.convolutions and field.startswith("bias"):
+                value = np.tile(value, len(named_layers(self.net)[name].mu) // len(value))
+            elif name in self.convolutions:
+                value = self.convolutions[name].unroll(value)
             changes[key] = value
         return oracle.replace(self.net, changes)
 
 
-def _fold(scale: np.ndarray, convolution: Convolution | None, bias: bool, gradients: np.ndarray) -> np.ndarray:
+def _fold(
+    scale: np.ndarray, convolution: Convolution | None, bias: bool, projected: bool, gradients: np.ndarray
+) -> np.ndarray:
     gradients = gradients * scale  # theory 3.5
-    if convolution is None:
-        return gradients
-    if bias:  # every position has the channels' biases
-        return gradients.reshape(len(gradients), -1, convolution.shape[0]).sum(axis=1)
-    return convolution.fold(gradients)
+    if convolution is not None and bias:  # every position has the channels' biases
+        gradients = gradients.reshape(len(gradients), -1, convolution.shape[0]).sum(axis=1)
+    elif convolution is not None:
+        gradients = convolution.fold(gradients)
+    return np.stack([_without_mean(each) for each in gradients]) if projected else gradients
+
+
+def _without_mean(mu: np.ndarray) -> np.ndarray:
+    """Each unit's weights without their mean (theory 3.7)."""
+    return mu - mu.mean(axis=tuple(range(1, mu.ndim)), keepdims=True)
 
 
 def of(net: oracle.Network, x: np.ndarray, loss: Any, member: str, **words: Any) -> Twin:
@@ -163,6 +172,7 @@ def make(
     steps: int | None = None,
     sampled: bool = False,
     point: bool = False,
+    zero_mean: bool = False,
     convolutions: Mapping[str, Convolution] | None = None,
     domain: Domain = "real",
     **words: Any,
@@ -180,6 +190,8 @@ def make(
         Whether the network ends in a sample of its outputs (theory 3.14) rather than in their moments.
     point : bool
         Point weights (theory 3.18).
+    zero_mean : bool
+        Filters without their mean, in every layer (theory 3.7).
     convolutions : dict of Convolution, optional
         By the name of the layer.
     domain : {"real", "binary"}
@@ -196,26 +208,27 @@ def make(
     net = _with_biases(net)
     if point:
         _check_points(net)
-    layers = list(_layers(net, member, convolutions, "point" if point else "gaussian"))
+    weights = {"variance": net.variance, "posterior": "point" if point else "gaussian", "zero_mean": zero_mean}
+    layers = list(_layers(net, member, convolutions, weights))
     if sampled:
         layers.append(made.SampledReadout())
     first = next(iter(named_layers(net)))
     at = convolutions.get(first)
     shape = (named_layers(net)[first].mu.shape[1],) if at is None else (at.height, at.width, at.shape[3])
     network = Network(layers, Signal("values", shape, domain, steps), **words)
-    inside = list(_inside(network))
-    keys, units = {}, [Units(number, shape) for _, layer, number, shape in inside if layer.units]
-    maps = [(prefix, layer) for prefix, layer, _, _ in inside if isinstance(layer, Linear)]
-    neurons = [prefix for prefix, layer, _, _ in inside if isinstance(layer, made.LIF)]
-    for j, ((name, layer), (prefix, _)) in enumerate(zip(named_layers(net).items(), maps, strict=True)):
+    everything = list(inside(network))
+    units = [Units(number, shape) for _, layer, number, shape in everything if layer.units]
+    maps = [prefix for prefix, layer, _, _ in everything if isinstance(layer, Linear)]
+    neurons = [prefix for prefix, layer, _, _ in everything if isinstance(layer, made.LIF)]
+    keys = {}
+    for j, (name, layer) in enumerate(named_layers(net).items()):
         for field, value in layer._asdict().items():
             if value is not None and not (point and "sigma2" in field):
-                keys[f"{name}.{field}"] = (
-                    f"{neurons[j]}.{RECURRENT[field]}" if field in RECURRENT else f"{prefix}.{FIELDS[field]}"
-                )
+                own = f"{neurons[j]}.{RECURRENT[field]}" if field in RECURRENT else f"{maps[j]}.{FIELDS[field]}"
+                keys[f"{name}.{field}"] = own
     parameters = {own: _own(key, oracle.parameters(net)[key], convolutions) for key, own in keys.items()}
     parameters = {key: np.ascontiguousarray(value, network.dtype) for key, value in parameters.items()}
-    twin = Twin(net, network, parameters, member, keys, units, network.stages[-1].place.index, convolutions)
+    twin = Twin(net, network, parameters, member, keys, units, network.stages[-1].place.index, convolutions, zero_mean)
     return replace(twin, net=twin.oracle_of(parameters))
 
 
@@ -253,12 +266,11 @@ def _last_of(name: str, net: oracle.Network) -> str:
 
 
 def _layers(
-    net: oracle.Network, member: str, convolutions: Mapping[str, Convolution], posterior: str
+    net: oracle.Network, member: str, convolutions: Mapping[str, Convolution], weights: Mapping[str, Any]
 ) -> Iterator[Layer]:
     """The layers of the network in order; a dense map of an image reads it flat."""
-    unit = {"member": member, "noise": net.noise}
+    unit: dict[str, Any] = {"member": member, "noise": net.noise}
     spike = made.Spike(**unit, domain=cast(Domain, net.domain))
-    weights: dict[str, Any] = {"variance": net.variance, "posterior": posterior}
     names = list(named_layers(net))
     below = {after: before for before, after in pairwise(names)}  # whose units a layer reads, of which shape
 
@@ -271,8 +283,8 @@ def _layers(
         convolution = convolutions.get(name)
         if convolution is not None:
             out_channels, size, _, _ = convolution.shape
-            geometry = {"size": size, "stride": convolution.stride, "padding": convolution.padding}
-            return [*out, made.Conv2d(out_channels, **weights, **geometry)]
+            stride, padding = convolution.stride, convolution.padding
+            return [*out, made.Conv2d(out_channels, size=size, stride=stride, padding=padding, **weights)]
         if pool is not None or below.get(name) in convolutions:
             out.append(made.Flatten())
         return [*out, Dense(width, **weights)]
@@ -297,7 +309,7 @@ def _layers(
         yield made.LeakyReadout(beta=float(net.readout_beta or 0.0), reduce=net.reduce)
 
 
-def _inside(network: Network) -> Iterator[tuple[str, Layer, int, tuple[int, ...]]]:
+def inside(network: Network) -> Iterator[tuple[str, Layer, int, tuple[int, ...]]]:
     """Every layer, those of branches too: the prefix of its parameters, its number in the draws, its input's shape."""
     for stage in network.stages:
         if not isinstance(stage.layer, made.Residual):
@@ -318,10 +330,3 @@ def _own(key: str, value: np.ndarray, convolutions: Mapping[str, Convolution]) -
     if "sigma2" not in field:
         return value
     return np.where(value > 0.0, np.log(np.where(value > 0.0, value, 1.0)), NO_VARIANCE)  # theory 3.5
-
-
-def stages_of(twin: Twin, x: np.ndarray) -> list[tuple[int, int | None]]:
-    """For each stage of the oracle: which of the twin's unit layers it is, and the step, where there is time."""
-    timed = isinstance(twin.net, oracle.LIF)
-    count = len(dynamics.stages(twin.net, x))
-    return [(s % len(twin.units), s // len(twin.units) if timed else None) for s in range(count)]

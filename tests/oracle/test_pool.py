@@ -39,9 +39,9 @@ def networks(kind: str, rng: np.random.Generator) -> list[tuple[oracle.Network, 
     inner = {"layers.1": oracle.Pool(kind, 2, 2, 1, size=2)}
     deep = oracle.Layered([layer(rng, 4, 3), layer(rng, 3, 1)], layer(rng, 2, 3), pools=inner, variance="quadratic")
     spiking = oracle.LIF([layer(rng, 4, 3), layer(rng, 2, 1)], layer(rng, 2, 2), pools=inner)
-    stream = oracle.Residual(layer(rng, 4, 3), [[layer(rng, 4, 4)]], layer(rng, 2, 1), pools={
-        "readout": oracle.Pool(kind, 2, 2, 1, size=2)
-    })
+    stream = oracle.Residual(
+        layer(rng, 4, 3), [[layer(rng, 4, 4)]], layer(rng, 2, 1), pools={"readout": oracle.Pool(kind, 2, 2, 1, size=2)}
+    )
     x = rng.normal(size=(2, 3))
     return [(layered, x[0]), (deep, x[0]), (spiking, x), (stream, x[0])]
 

@@ -58,7 +58,9 @@ def moments(net: oracle.Layered, index: int, below: np.ndarray) -> tuple[np.ndar
     return dense.forward(below, *net.layers[index][:4], domain="binary" if index else "real")
 
 
-def exact_mean(net: oracle.Layered, x: np.ndarray, estimator: Callable[..., baselines.Estimate]) -> dict[str, np.ndarray]:
+def exact_mean(
+    net: oracle.Layered, x: np.ndarray, estimator: Callable[..., baselines.Estimate]
+) -> dict[str, np.ndarray]:
     """The estimator's mean gradient of every layer's biases."""
     copies = 2 if estimator is baselines.reinforce else 1
     points, volumes = cells(net, x, folded=copies == 1)

@@ -41,6 +41,7 @@ def check(level: Level) -> list[Row]:
             types = [{"backend": "numba", "dtype": dtype} for dtype in EPS]
             ways = [*ways, *types, *({**kind, **way} for kind in types for way in ways)]
         few = sum(dynamics.stages(net, x)) <= 3  # six states a unit where the slope is random
+        runs: list[tuple[str, Any, dict[str, Any]]]
         runs = [(member, loss, {}) for member, loss in zip(MEMBERS, losses, strict=True) if few or member != RANDOM]
         runs += [(MEMBERS[2], losses[0], way) for way in ways]
         for member, loss, way in runs:

@@ -49,9 +49,7 @@ def check(level: Level) -> list[Row]:
     return rows
 
 
-def distance(
-    one: Twin, x: np.ndarray, loss: Any, samples: int, false_alarm: float, rng: np.random.Generator
-) -> float:
+def distance(one: Twin, x: np.ndarray, loss: Any, samples: int, false_alarm: float, rng: np.random.Generator) -> float:
     """Largest distance of sampled from exact mean over all entries, in units of each one's bound."""
     member = oracle.member(one.member)
     assert isinstance(member, oracle.Discrete)
