@@ -1,4 +1,4 @@
-"""Networks of every kind and option for the twin's tests: the oracle's, an input, a loss, a member, what `make` needs."""
+"""Networks of every kind and option for the twin's tests, each with an input, a loss, a member, what `make` needs."""
 
 from collections.abc import Callable
 from itertools import product
