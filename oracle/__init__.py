@@ -18,6 +18,7 @@ Networks (network.py)
     Residual(stem, blocks, readout, scales=1.0, accumulate=True, noise, domain, variance)
     LIF(layers, readout, beta=0.9, theta=1.0, reset="hard", accumulate=True, reset_gradient=True, readout_beta=None,
         reduce="mean", noise, variance)
+    pools={name: Pool(kind, height, width, channels, size, stride=None)} of any of them: a layer reads spikes pooled.
     A layer is Layer(mu, sigma2, bias_mu, bias_sigma2[, recurrent_mu, recurrent_sigma2]) or such a tuple.
     parameters(net) lists every array by key; replace(net, {key: array}) changes some. Keys: "layers.0.mu",
     "layers.0.recurrent_sigma2", "stem.bias_mu", "blocks.0.1.mu", "readout.sigma2". Gradients have the same keys.
@@ -57,6 +58,7 @@ from oracle.members import Discrete, agr, gr, identity_st, iwst, mix, st, st_gs,
 from oracle.moments import Estimate, Exact, exact, largest, moments
 from oracle.names import member
 from oracle.network import LIF, Layer, Layered, Network, Residual, parameters, replace
+from oracle.pool import Pool
 from oracle.profile import Activity, Norms, activity, norms
 from oracle.quadrature import Relaxed, gauss2, gs, rule, simpson, surrogate, uniform
 
@@ -77,6 +79,7 @@ __all__ = [
     "Loss",
     "Network",
     "Norms",
+    "Pool",
     "Relaxed",
     "Residual",
     "activity",

@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from oracle import lif
-from oracle.network import LIF, Layer, Network, Residual
+from oracle.network import LIF, Network, Residual
 from oracle.noise import NOISES, Law, law
-from oracle.terms import Term, linear, pull_linear, square
+from oracle.terms import Term, pull_read, read
 
 History = Sequence[np.ndarray]
 
@@ -66,9 +66,9 @@ def preactivation(net: Network, x: np.ndarray, t: int, history: History) -> tupl
     if isinstance(net, Residual):
         block, inside = _place(net, t)
         if inside:
-            return _read(net, net.blocks[block][0], history[t - 1])
+            return read(net, f"blocks.{block}.0", history[t - 1])
         return _stream(net, x, block, history)
-    return _read(net, net.layers[t], history[t - 1] if t else x[None])
+    return read(net, f"layers.{t}", history[t - 1] if t else x[None])
 
 
 def pull_preactivation(net: Network, x: np.ndarray, t: int, history: History, dm: np.ndarray, dv: np.ndarray) -> Pulled:
@@ -78,40 +78,24 @@ def pull_preactivation(net: Network, x: np.ndarray, t: int, history: History, dm
     if isinstance(net, Residual):
         block, inside = _place(net, t)
         if inside:
-            terms, dy = _pull_read(net, f"blocks.{block}.0", net.blocks[block][0], history[t - 1], dm, dv)
+            terms, dy = pull_read(net, f"blocks.{block}.0", history[t - 1], dm, dv)
             return Pulled(terms, {t - 1: dy})
         return _pull_stream(net, x, block, history, dm, dv)
-    terms, dy = _pull_read(net, f"layers.{t}", net.layers[t], history[t - 1] if t else x[None], dm, dv)
+    terms, dy = pull_read(net, f"layers.{t}", history[t - 1] if t else x[None], dm, dv)
     return Pulled(terms, {t - 1: dy} if t else {})
 
 
 def output(net: Network, x: np.ndarray, history: History) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of the readout, given every stage's spikes."""
-    return lif.output(net, x, history) if isinstance(net, LIF) else _read(net, net.readout, history[-1])
+    return lif.output(net, x, history) if isinstance(net, LIF) else read(net, "readout", history[-1])
 
 
 def pull_output(net: Network, x: np.ndarray, history: History, dm: np.ndarray, dv: np.ndarray) -> Pulled:
     """Adjoint of `output` at cotangents dm, dv."""
     if isinstance(net, LIF):
         return Pulled(*lif.pull_output(net, x, history, dm, dv))
-    terms, dy = _pull_read(net, "readout", net.readout, history[-1], dm, dv)
+    terms, dy = pull_read(net, "readout", history[-1], dm, dv)
     return Pulled(terms, {len(history) - 1: dy})
-
-
-def _read(net: Network, layer: Layer, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of one layer. A real input counts as its own extension: x is fixed, only x^2 matters."""
-    return linear(layer, y, _square(net, layer, y)[0])
-
-
-def _pull_read(
-    net: Network, name: str, layer: Layer, y: np.ndarray, dm: np.ndarray, dv: np.ndarray
-) -> tuple[list[Term], np.ndarray]:
-    return pull_linear(name, layer, y, *_square(net, layer, y), dm, dv)
-
-
-def _square(net: Network, layer: Layer, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first = net.stem if isinstance(net, Residual) else net.layers[0]
-    return square(y, "real" if layer is first else net.domain, net.variance)
 
 
 def _place(net: Residual, t: int) -> tuple[int, bool]:
@@ -128,12 +112,17 @@ def _branch_input(net: Residual, block: int) -> int:
     return sum(len(layers) for layers in net.blocks[: block + 1]) - 1
 
 
+def _branch_output(net: Residual, block: int) -> str:
+    """The name of the last layer of a block."""
+    return f"blocks.{block}.{len(net.blocks[block]) - 1}"
+
+
 def _stream(net: Residual, x: np.ndarray, block: int, history: History) -> tuple[np.ndarray, np.ndarray]:
     """(H, U) before a block: the stem plus every earlier branch (theory 3.8)."""
-    stream, spread = _read(net, net.stem, x[None])
+    stream, spread = read(net, "stem", x[None])
     for b in range(block):
         scale = net.scales[b]
-        m, v = _read(net, net.blocks[b][-1], history[_branch_input(net, b)])
+        m, v = read(net, _branch_output(net, b), history[_branch_input(net, b)])
         stream = stream + scale * m
         spread = scale**2 * v + (spread if net.accumulate else 0.0)
     return stream, spread
@@ -146,11 +135,10 @@ def _pull_stream(net: Residual, x: np.ndarray, block: int, history: History, dm:
     zero = np.zeros_like(dv)
     for b in range(block):
         scale, source = net.scales[b], _branch_input(net, b)
-        name = f"blocks.{b}.{len(net.blocks[b]) - 1}"
         kept = dv if net.accumulate or b == block - 1 else zero
-        some, dy = _pull_read(net, name, net.blocks[b][-1], history[source], scale * dm, scale**2 * kept)
+        some, dy = pull_read(net, _branch_output(net, b), history[source], scale * dm, scale**2 * kept)
         terms += some
         cotangents[source] = dy
     kept = dv if net.accumulate or block == 0 else zero
-    some, _ = _pull_read(net, "stem", net.stem, x[None], dm, kept)
+    some, _ = pull_read(net, "stem", x[None], dm, kept)
     return Pulled(terms + some, cotangents)

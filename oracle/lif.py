@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from oracle.network import LIF
-from oracle.terms import Term, linear, pull_linear, square
+from oracle.terms import Term, pull_read, read, square
 
 Pull = tuple[list[Term], dict[int, np.ndarray]]
 
@@ -48,7 +48,7 @@ def _drive(net: LIF, x: np.ndarray, t: int, j: int, history: Sequence[np.ndarray
     """m_t and v_t of layer j: from the layer below, and from its own last spikes if it is recurrent."""
     layer = net.layers[j]
     y, _ = _below(net, x, t, j, history)
-    m, v = linear(layer, y, square(y, net.domain if j else "real", net.variance)[0])
+    m, v = read(net, f"layers.{j}", y)
     if t and layer.recurrent_mu is not None:
         own = history[(t - 1) * len(net.layers) + j]
         m = m + own @ layer.recurrent_mu.T
@@ -67,7 +67,7 @@ def pull_membrane(
     cotangents: dict[int, np.ndarray] = {}
     for t in range(last, -1, -1):
         y, source = _below(net, x, t, j, history)
-        some, dy = pull_linear(name, layer, y, *square(y, net.domain if j else "real", net.variance), dm, dv)
+        some, dy = pull_read(net, name, y, dm, dv)
         terms += some
         if j:
             cotangents[source] = dy
@@ -106,9 +106,7 @@ def pull_output(net: LIF, x: np.ndarray, history: Sequence[np.ndarray], dm: np.n
     for t, weight in enumerate(weights):
         source = (t + 1) * len(net.layers) - 1
         y = history[source]
-        some, dy = pull_linear(
-            "readout", net.readout, y, *square(y, net.domain, net.variance), weight * dm, weight**2 * dv
-        )
+        some, dy = pull_read(net, "readout", y, weight * dm, weight**2 * dv)
         terms += some
         cotangents[source] = dy
     return terms, cotangents
@@ -117,7 +115,7 @@ def pull_output(net: LIF, x: np.ndarray, history: Sequence[np.ndarray], dm: np.n
 def _readings(net: LIF, x: np.ndarray, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Moments of the readout's input at every step, each (steps, states, outputs)."""
     spikes = [history[(t + 1) * len(net.layers) - 1] for t in range(x.shape[0])]
-    moments = [linear(net.readout, y, square(y, net.domain, net.variance)[0]) for y in spikes]
+    moments = [read(net, "readout", y) for y in spikes]
     return np.stack([m for m, _ in moments]), np.stack([v for _, v in moments])
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from oracle.errors import InputError, array, choice, flag, number
 from oracle.noise import NOISES
+from oracle.pool import Pool
+from oracle.pool import check as pooled
 
 DOMAINS = ("binary", "bipolar")
 VARIANCES = ("linear", "quadratic")
@@ -45,6 +47,9 @@ class Layered:
     domain : "binary" for spikes in {0, 1}, "bipolar" for {-1, +1}
     variance : "linear" or "quadratic"
         Extension of v between the states (theory 3.4): it changes estimators, never the exact gradient.
+    pools : dict of Pool
+        By the name of a layer that reads spikes: it reads them pooled (theory 3.16), for instance
+        ``{"readout": Pool("max", 2, 2, 3, size=2)}``.
 
     Raises
     ------
@@ -57,12 +62,14 @@ class Layered:
     noise: str = "gaussian"
     domain: str = "binary"
     variance: str = "linear"
+    pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_words(self)
-        layers = _chain("layers", self.layers)
+        layers = _chain("layers", self.layers, self.pools)
         object.__setattr__(self, "layers", layers)
-        object.__setattr__(self, "readout", _layer("readout", self.readout, layers[-1].mu.shape[0]))
+        object.__setattr__(self, "readout", _reading("readout", self.readout, layers[-1].mu.shape[0], self.pools))
+        _check_pools(self)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,7 +89,7 @@ class Residual:
         The branch scales a_l.
     accumulate : bool
         False keeps only the last branch's variance in U.
-    noise, domain, variance
+    noise, domain, variance, pools
         As in `Layered`.
 
     Raises
@@ -99,6 +106,7 @@ class Residual:
     noise: str = "gaussian"
     domain: str = "binary"
     variance: str = "linear"
+    pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_words(self)
@@ -112,7 +120,7 @@ class Residual:
             name = f"blocks.{number_}"
             if not isinstance(given, Sequence) or isinstance(given, Layer) or len(given) not in (1, 2):
                 raise InputError(f"{name} is not a sequence of one or two layers")
-            block = _chain(name, given, width)
+            block = _chain(name, given, self.pools, width)
             if block[-1].mu.shape[0] != width:
                 raise InputError(f"{name} ends with {block[-1].mu.shape[0]} units; the stream has {width}")
             blocks.append(block)
@@ -120,7 +128,8 @@ class Residual:
         object.__setattr__(self, "scales", array("scales", scales, (len(blocks),)))
         object.__setattr__(self, "stem", stem)
         object.__setattr__(self, "blocks", tuple(blocks))
-        object.__setattr__(self, "readout", _layer("readout", self.readout, width))
+        object.__setattr__(self, "readout", _reading("readout", self.readout, width, self.pools))
+        _check_pools(self)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -147,7 +156,7 @@ class LIF:
         Decay of the readout; `beta` if not given.
     reduce : "mean", "max" or "last"
         Which outputs the loss sees; "max" takes, for each output, the step of its largest mean.
-    noise, variance
+    noise, variance, pools
         As in `Layered`.
 
     Raises
@@ -167,6 +176,7 @@ class LIF:
     reduce: str = "mean"
     noise: str = "gaussian"
     variance: str = "linear"
+    pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
     domain: str = dataclasses.field(default="binary", init=False)
 
     def __post_init__(self) -> None:
@@ -181,9 +191,10 @@ class LIF:
         for name in ("beta", "readout_beta"):
             if number(name, getattr(self, name), lowest=0.0) > 1.0:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a decay in [0, 1]")
-        layers = _chain("layers", self.layers, recurrent=True)
+        layers = _chain("layers", self.layers, self.pools, recurrent=True)
         object.__setattr__(self, "layers", layers)
-        object.__setattr__(self, "readout", _layer("readout", self.readout, layers[-1].mu.shape[0]))
+        object.__setattr__(self, "readout", _reading("readout", self.readout, layers[-1].mu.shape[0], self.pools))
+        _check_pools(self)
 
 
 Network = Layered | Residual | LIF
@@ -217,6 +228,11 @@ def replace(net: Network, changes: Mapping[str, Any]) -> Network:
         if key not in parameters(net):
             raise InputError(f"there is no parameter {key!r}; accepted: {', '.join(parameters(net))}")
         layers[name] = layers[name]._replace(**{field: value})
+    return with_layers(net, layers)
+
+
+def with_layers(net: Network, layers: Mapping[str, Layer]) -> Network:
+    """The same network with other layers of the same names."""
     if isinstance(net, Residual):
         blocks = [[layers[f"blocks.{b}.{k}"] for k in range(len(block))] for b, block in enumerate(net.blocks)]
         return dataclasses.replace(net, stem=layers["stem"], blocks=blocks, readout=layers["readout"])
@@ -236,15 +252,30 @@ def _check_words(net: Network) -> None:
     choice("variance", net.variance, VARIANCES)
 
 
-def _chain(name: str, given: Any, width: int | None = None, *, recurrent: bool = False) -> tuple[Layer, ...]:
+def _check_pools(net: Network) -> None:
+    readers = list(named_layers(net))[1:]
+    for name in net.pools:
+        choice("the layer of a pool", name, readers)
+
+
+def _chain(
+    name: str, given: Any, pools: Mapping[str, Pool], width: int | None = None, *, recurrent: bool = False
+) -> tuple[Layer, ...]:
     """Check layers that feed one another."""
     if not isinstance(given, Sequence) or isinstance(given, Layer) or not given:
         raise InputError(f"{name} is empty or not a sequence; expected one or more layers (mu, sigma2[, biases])")
     layers: list[Layer] = []
     for i, one in enumerate(given):
-        layers.append(_layer(f"{name}.{i}", one, width, recurrent=recurrent))
+        layers.append(_reading(f"{name}.{i}", one, width, pools, recurrent=recurrent))
         width = layers[-1].mu.shape[0]
     return tuple(layers)
+
+
+def _reading(name: str, given: Any, width: int | None, pools: Mapping[str, Pool], *, recurrent: bool = False) -> Layer:
+    """Check one layer that reads `width` units, pooled first if `pools` says so."""
+    if width is not None and name in pools:
+        width = pooled(f"pools[{name!r}]", pools[name], width)
+    return _layer(name, given, width, recurrent=recurrent)
 
 
 def _layer(name: str, given: Any, width: int | None, *, recurrent: bool = False) -> Layer:

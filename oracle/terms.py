@@ -1,4 +1,4 @@
-"""One dense layer's moments and adjoint, and the gradient terms the adjoint gives.
+"""One layer's moments and adjoint, and the gradient terms the adjoint gives.
 
 A term is an outer product kept as its two factors: a sum over states is then one matrix product, and the gradient of
 a single state is formed only where its square is needed.
@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracle.network import Layer
+from oracle import pool
+from oracle.network import Layer, Network, named_layers
 
 
 class Term(NamedTuple):
@@ -45,6 +46,29 @@ def pull_linear(
     if layer.bias_sigma2 is not None:
         terms.append(Term(f"{name}.bias_sigma2", dv, None))
     return terms, dm @ layer.mu + (dv @ layer.sigma2) * dy2
+
+
+def read(net: Network, name: str, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Moments that a layer gives on the spikes it reads, or on the input where it is the first."""
+    layer, seen, domain = _seen(net, name, y)
+    return linear(layer, seen, square(seen, domain, net.variance)[0])
+
+
+def pull_read(net: Network, name: str, y: np.ndarray, dm: np.ndarray, dv: np.ndarray) -> tuple[list[Term], np.ndarray]:
+    """Adjoint of `read`: the terms of the layer's parameters and the cotangent of y."""
+    layer, seen, domain = _seen(net, name, y)
+    terms, dy = pull_linear(name, layer, seen, *square(seen, domain, net.variance), dm, dv)
+    return terms, pool.pull(net.pools[name], y, dy) if name in net.pools else dy
+
+
+def _seen(net: Network, name: str, y: np.ndarray) -> tuple[Layer, np.ndarray, str]:
+    """A layer, what it reads, pooled if the network says so, and of which domain that is: the input is real."""
+    layers = named_layers(net)
+    domain = "real" if name == next(iter(layers)) else net.domain
+    if name not in net.pools:
+        return layers[name], y, domain
+    pooling = net.pools[name]
+    return layers[name], pool.forward(pooling, y), "real" if pooling.kind == "average" else domain
 
 
 def add_totals(totals: dict[str, np.ndarray], terms: Iterable[Term]) -> None:

@@ -15,6 +15,7 @@ class Mutant(NamedTuple):
 
 REFERENCE = "tests/refsbnn/reference"
 ESTIMATORS = "tests/refsbnn/estimators"
+TWIN = "tests/validation/test_twin.py"
 
 MUTANTS = (
     # The estimators
@@ -130,6 +131,28 @@ MUTANTS = (
         "g * eps / (2.0 * s)",
         "g * eps / s",
         f"{REFERENCE}/test_readout.py::test_sampled_logits",
+    ),
+    # The composition that trains
+    Mutant(
+        "the stream's own gradient of the variance lost at a branch",
+        "refsbnn/layers/residual.py",
+        "dU = None if dU is None else dU + dx.v",
+        "dU = None if dU is None else dx.v",
+        f"{TWIN}::test_mean_bias_variance_and_mean_squared_error_are_the_oracles[residual]",
+    ),
+    Mutant(
+        "every piece of time with the first one's uniforms",
+        "refsbnn/layers/time.py",
+        "draws=run.draws.at(first)",
+        "draws=run.draws.at(0)",
+        f"{TWIN}::test_layers_run_again_and_time_in_pieces_give_the_same",
+    ),
+    Mutant(
+        "averages of spikes taken for spikes",
+        "refsbnn/layers/shape.py",
+        'signal.values("real", self.pooled(signal))',
+        "signal.values(signal.domain, self.pooled(signal))",
+        f"{TWIN}::test_mean_bias_variance_and_mean_squared_error_are_the_oracles",
     ),
     # Loss, divergence, baselines, streams
     Mutant(

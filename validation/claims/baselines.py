@@ -6,6 +6,7 @@ mean is its value at the midpoint, and the mean is a finite sum. Held to the ora
 and bias_sigma2, at depth 1 to 4.
 """
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -57,7 +58,9 @@ def moments(net: oracle.Layered, index: int, below: np.ndarray) -> tuple[np.ndar
     return dense.forward(below, *net.layers[index][:4], domain="binary" if index else "real")
 
 
-def exact_mean(net: oracle.Layered, x: np.ndarray, estimator: object) -> dict[str, np.ndarray]:
+def exact_mean(
+    net: oracle.Layered, x: np.ndarray, estimator: Callable[..., baselines.Estimate]
+) -> dict[str, np.ndarray]:
     """The estimator's mean gradient of every layer's biases."""
     copies = 2 if estimator is baselines.reinforce else 1
     points, volumes = cells(net, x, folded=copies == 1)
@@ -67,7 +70,7 @@ def exact_mean(net: oracle.Layered, x: np.ndarray, estimator: object) -> dict[st
     split = np.split(grid.reshape(len(grid), copies, -1), np.cumsum(widths)[:-1], axis=2)
     uniforms = [part.transpose(1, 0, 2) if copies == 2 else part[:, 0] for part in split]
     inputs = np.broadcast_to(x, (len(grid), len(x)))
-    found = estimator(*as_callables(net), inputs, uniforms, net.noise)  # type: ignore[operator]
+    found = estimator(*as_callables(net), inputs, uniforms, net.noise)
     mean, below = {}, inputs
     for i, (g, states) in enumerate(zip(found.gradients, found.states, strict=True)):
         m, v = moments(net, i, below)

@@ -1,31 +1,29 @@
-"""The mean of the reference layers' estimates over random uniforms lies within Bernstein's bound of the exact mean.
+"""The mean of the network's estimates over random uniforms lies within Bernstein's bound of the exact mean.
 
 Source: theory 2 and 5; the bound uses the oracle's exact variance and range of each entry. Tests what enumeration
-cannot: sampling from uniforms, and members that draw (st-gs, gr). A correct implementation fails one of these checks,
-in a whole run, with probability 1e-9 at most (union bound over all entries of all rows, and those of convolutions).
+cannot: sampling from uniforms, members that draw (st-gs, gr) with every uniform they can be given, large batches. A
+correct implementation fails one of these checks, in a whole run, with probability 1e-9 at most (union bound over all
+entries of all rows, and those of convolutions).
 """
+
+from typing import Any
 
 import numpy as np
 
 import oracle
-from oracle import dynamics
-from refsbnn import estimators, noise
-from validation.claims import reference
+from validation import driver, twin
 from validation.evidence import bounds, networks
 from validation.evidence.record import Level, Row, at_most
+from validation.twin import Twin
 
-TITLE = "Reference layers, sampled"
+TITLE = "Networks, sampled"
 FALSE_ALARM = 5e-10  # and as much for convolutions
-MEMBERS = {
-    "st": oracle.st(),
-    "trapezoid": oracle.trapezoid(),
-    "st-gs(tau=0.5)": oracle.st_gs(0.5),
-    "gr(tau=0.5,K=2)": oracle.gr(0.5, 2),
-}
+MEMBERS = ("st", "trapezoid", "st-gs(tau=0.5)", "gr(tau=0.5,K=2)")
 WHY = (
     "largest distance over its Bernstein bound; sampled: a correct implementation exceeds 1 in a run with "
     "probability 1e-9 at most"
 )
+LOSS = oracle.Categorical(1, eps=[0.3, -0.4])
 
 
 def check(level: Level) -> list[Row]:
@@ -45,32 +43,20 @@ def check(level: Level) -> list[Row]:
     entries = sum(value.size for net, _ in nets.values() for value in oracle.parameters(net).values()) * len(MEMBERS)
     rows = []
     for label, (net, x) in nets.items():
-        for spec, member in MEMBERS.items():
-            ratio = distance(net, x, spec, member, samples, FALSE_ALARM / entries, rng)
-            rows.append(at_most(TITLE, f"{label}, {spec}, {samples} samples: distance over bound", ratio, 1.0, WHY))
+        for member in MEMBERS:
+            ratio = distance(twin.of(net, x, LOSS, member), x, LOSS, samples, FALSE_ALARM / entries, rng)
+            rows.append(at_most(TITLE, f"{label}, {member}, {samples} samples: distance over bound", ratio, 1.0, WHY))
     return rows
 
 
-def distance(
-    net: oracle.Network,
-    x: np.ndarray,
-    spec: str,
-    member: oracle.Discrete,
-    samples: int,
-    false_alarm: float,
-    rng: np.random.Generator,
-) -> float:
+def distance(one: Twin, x: np.ndarray, loss: Any, samples: int, false_alarm: float, rng: np.random.Generator) -> float:
     """Largest distance of sampled from exact mean over all entries, in units of each one's bound."""
-    stages, draws = dynamics.stages(net, x), estimators.get(spec).draws
-    loss = oracle.Categorical(1, eps=[0.3, -0.4])
-    uniforms = [rng.random((samples, units)) for units in stages]
-    extra = [rng.random((draws, samples, units)) for units in stages]
-    _, mean = reference.estimate(
-        net, x, loss, spec, uniforms, np.full(samples, 1.0 / samples), extra if draws else None
+    member = oracle.member(one.member)
+    assert isinstance(member, oracle.Discrete)
+    draws = driver.random(one, x, loss, samples, rng)
+    _, mean = driver.run(one, x, loss, draws, np.full(samples, 1.0 / samples))
+    exact = one.named(bounds.spread(one.net, x, loss, member, one.fold))
+    return max(
+        float((np.abs(mean[key] - each.mean) / bounds.bernstein(each, samples, false_alarm)).max())
+        for key, each in exact.items()
     )
-    exact = bounds.spread(net, x, loss, member, highest=float(noise.get(net.noise).pdf(0.0)) / 0.5)
-    worst = 0.0
-    for key, each in exact.items():
-        bound = bounds.bernstein(each, samples, false_alarm)
-        worst = max(worst, float((np.abs(mean[key] - each.mean) / bound).max()))
-    return worst

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refsbnn import objective, posterior
-from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit
+from refsbnn.reference import conv2d, dense, lif, pool, readout, unit
 from tests.refsbnn.differences import check_gradient
 
 seeds = st.integers(0, 2**32 - 1)
@@ -113,46 +113,5 @@ def test_spiking_classifier(reset: str, reduce: str) -> None:
     _, gradients = spiking(parameters, x, u, eps, reset, reduce)
     check_gradient(
         lambda *p: (np.array(spiking(list(p), x, u, eps, reset, reduce)[0]),),
-        parameters, [np.array(1.0)], gradients, rng,
-    )  # fmt: skip
-
-
-def residual_classifier(parameters: list[np.ndarray], x: np.ndarray, u: list[np.ndarray], accumulate: bool) -> tuple:
-    """Convolution into a stream, a block, bipolar units, maximum pooling, dense layer, Bernoulli; and the gradients."""
-    mu1, rho1, mu2, rho2, mu3, rho3 = parameters
-    s1, s2, s3 = (posterior.sigma2_of(rho) for rho in (rho1, rho2, rho3))
-    kinds = {"noise": "logistic", "member": "gs(tau=1)", "domain": "bipolar"}
-    branch = [residual.Linear(mu2, s2, padding=1)]
-    H1, U1 = conv2d.forward(x, mu1, s1, padding=1)
-    H2, U2, tape = residual.block_forward(H1, U1, u[:1], branch, scale=0.8, accumulate=accumulate, **kinds)
-    h = unit.forward(H2, U2, u[1], **kinds)
-    top, index = pool.max_forward(h, 2)
-    m, v = dense.forward(top.reshape(2, -1), mu3, s3, domain="bipolar", variance="quadratic")
-    targets = np.array([[1.0, 0.0], [0.0, 1.0]])
-    loglik, dm = objective.bernoulli(m, targets)
-    sharpness = -0.1 * v.sum()  # stands for a term in the output's variance
-
-    out = dense.backward(dm, np.full_like(v, -0.1), top.reshape(2, -1), mu3, s3, domain="bipolar", variance="quadratic")
-    dh = pool.max_backward(out.x.reshape(top.shape), index, h.shape, 2)
-    dH2, dU2 = unit.backward(dh, h, H2, U2, u[1], **kinds)
-    block = residual.block_backward(dH2, dU2, tape, u[:1], branch, scale=0.8, accumulate=accumulate, **kinds)
-    first = conv2d.backward(block.H, block.U, x, mu1, s1, padding=1)
-    second = block.linears[0]
-    gradients = [first.mu, first.sigma2 * s1, second.mu, second.sigma2 * s2, out.mu, out.sigma2 * s3]
-    return loglik.sum() + sharpness, gradients
-
-
-@pytest.mark.parametrize("accumulate", [True, False])
-def test_residual_classifier(accumulate: bool) -> None:
-    rng = np.random.default_rng()
-    x = rng.normal(size=(2, 4, 4, 2))
-    # Away from ties: one unit of each window has u < 1/2, the others the largest u, which takes 16 from their r / tau.
-    corner = np.tile(np.array([[False, True], [False, False]]), (2, 2))[None, ..., None]
-    u = [uniforms(rng, 2, 4, 4, 3), np.where(corner, uniforms(rng, 2, 4, 4, 3) / 2, 1 - 2.0**-24)]
-    parameters = [*weights(rng, 3, 3, 3, 2), *weights(rng, 3, 3, 3, 3), *weights(rng, 2, 12)]
-    parameters = [p / 2 if i % 2 == 0 else p for i, p in enumerate(parameters)]
-    _, gradients = residual_classifier(parameters, x, u, accumulate)
-    check_gradient(
-        lambda *p: (np.array(residual_classifier(list(p), x, u, accumulate)[0]),),
         parameters, [np.array(1.0)], gradients, rng,
     )  # fmt: skip

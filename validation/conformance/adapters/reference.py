@@ -9,7 +9,6 @@ import refsbnn.reference
 from refsbnn import baselines, estimators, objective, optim, posterior, streams
 from refsbnn import noise as noises
 from refsbnn.errors import InputError
-from refsbnn.reference.residual import Linear
 from validation.conformance.adapters import Arrays, Capabilities, Unsupported, reference_network
 from validation.conformance.schema import Op
 
@@ -106,17 +105,7 @@ class Reference:
         return {"H_out": H, "U_out": U, **dict(zip(names, gradients, strict=True))}
 
     def residual_block(self, o: Any, a: Arrays) -> Arrays:
-        maps = range(o["maps"])
-        options = {k: o[k] for k in ("noise", "member", "domain", "variance", "scale", "accumulate")}
-        linears = [Linear(a[f"mu{i}"], a[f"sigma2{i}"], a[f"bias_mu{i}"], a[f"bias_sigma2{i}"]) for i in maps]
-        u = [a[f"u{i}"] for i in maps]
-        H, U, tape = self.backend.residual.block_forward(a["H"], a["U"], u, linears, **options)
-        back = self.backend.residual.block_backward(a["dH"], a["dU"], tape, u, linears, **options)
-        out = {"H_out": H, "U_out": U, "dH_in": back.H, "dU_in": back.U}
-        for i in maps:
-            out[f"z{i}"] = state(tape[i].h, o["domain"])
-            out |= {f"d{k}{i}": y for k, y in back.linears[i]._asdict().items() if k != "x"}
-        return out
+        return reference_network.block(o, a, self.backend_name, self.dtype)
 
     def lif(self, o: Any, a: Arrays) -> Arrays:
         options = {k: o[k] for k in ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")}

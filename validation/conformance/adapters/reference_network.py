@@ -4,65 +4,83 @@ from typing import Any
 
 import numpy as np
 
+import oracle
+from oracle.network import named_layers
 from refsbnn import baselines, estimators, objective, optim, posterior
 from refsbnn.draws import CounterDraws, Draws, GivenDraws
 from refsbnn.evaluation.operations import fired
-from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
+from refsbnn.layers import Dense, Layer, Moments, Residual, Signal, Spike
 from refsbnn.network import Network, Tape
 from refsbnn.reference import dense
 from refsbnn.streams import Purpose, Streams
+from validation import twin
 from validation.conformance.adapters import Arrays
 
 Keys = dict[str, str]  # the suite's name of each parameter: the network's
 
 
-def dense_keys(i: int, prefix: str) -> Keys:
-    """Names of the parameters of map i."""
-    return {f"{k}{i}": f"{prefix}.{k}" for k in ("mu", "rho", "bias_mu", "bias_rho")}
-
-
 def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str, dtype: str) -> tuple[Network, Keys, list[int]]:
     """The network, the names of its parameters, and the streams' layer numbers of its unit layers."""
-    outs = [a[f"mu{i}"].shape[0] for i in range(o["maps"])]
-    units = {"member": o["member"], "noise": o["noise"]}
-    weights = {"variance": o["variance"]}
-    keys: Keys = {}
-    numbers: list[int] = []
-    layers: list[Any] = []
-    if kind == "layered":
-        for i, out in enumerate(outs):
-            keys |= dense_keys(i, f"{len(layers)}.dense")
-            layers.append(Dense(out, **weights))
-            if i < len(outs) - 1:
-                numbers.append(len(layers))
-                layers.append(Spike(**units, domain=o["domain"]))
-    elif kind == "residual":
-        keys |= dense_keys(0, "0.dense")
-        layers.append(Dense(outs[0], **weights))
-        for i in range(1, len(outs) - 1):
-            keys |= dense_keys(i, f"{i}.residual.1.dense")
-            numbers.append(1 + 2 * (i - 1))
-            branch = (Spike(**units, domain=o["domain"]), Dense(outs[i], **weights))
-            layers.append(Residual(branch, scale=o["scale"], accumulate=o["accumulate"]))
-        numbers.append(1 + 2 * (len(outs) - 2))
-        keys |= dense_keys(len(outs) - 1, f"{len(layers) + 1}.dense")
-        layers += [Spike(**units, domain=o["domain"]), Dense(outs[-1], **weights)]
-    else:
-        recurrent = "recurrent_mu" in a
-        neuron = {k: o[k] for k in ("beta", "theta", "reset", "accumulate", "reset_gradient")}
-        keys |= dense_keys(0, "0.dense") | dense_keys(1, "2.dense")
-        keys |= {k: f"1.lif.{k}" for k in ("recurrent_mu", "recurrent_rho") if recurrent}
-        numbers.append(1)
-        layers += [Dense(outs[0], **weights), LIF(recurrent=recurrent, **neuron, **units, **weights)]
-        layers += [Dense(outs[1], **weights), LeakyReadout(o["readout_beta"], o["reduce"])]
-    if sampled:
-        layers.append(SampledReadout())
+    net, names = oracle_network(kind, o, a)
     steps = len(a["x"]) if kind == "lif" else None
-    return (
-        Network(layers, Signal("values", a["x"].shape[-1:], "real", steps), backend=backend, dtype=dtype),
-        keys,
-        numbers,
-    )
+    made = twin.make(net, o["member"], steps=steps, sampled=sampled, backend=backend, dtype=dtype)
+    keys = {}
+    for key, own in made.keys.items():
+        layer, _, field = key.rpartition(".")
+        number = "" if field.startswith("recurrent") else names[layer]
+        keys[f"{field.replace('sigma2', 'rho')}{number}"] = own
+    return made.network, keys, [unit.number for unit in made.units]
+
+
+def oracle_network(kind: str, o: Any, a: Arrays) -> tuple[oracle.Network, dict[str, int]]:
+    """The oracle's network of the suite's arrays, and the number of the map that each of its layers is."""
+    maps = [
+        oracle.Layer(a[f"mu{i}"], np.exp(a[f"rho{i}"]), a[f"bias_mu{i}"], np.exp(a[f"bias_rho{i}"]))
+        for i in range(o["maps"])
+    ]
+    words = {k: o[k] for k in ("noise", "variance")}
+    *inner, readout = maps
+    if kind == "layered":
+        net: oracle.Network = oracle.Layered(inner, readout, domain=o["domain"], **words)
+    elif kind == "residual":
+        stem, *blocks = inner
+        stream = {"scales": o["scale"], "accumulate": o["accumulate"], "domain": o["domain"]}
+        net = oracle.Residual(stem, [[block] for block in blocks], readout, **stream, **words)
+    else:
+        if "recurrent_mu" in a:
+            own = {"recurrent_mu": a["recurrent_mu"], "recurrent_sigma2": np.exp(a["recurrent_rho"])}
+            inner = [inner[0]._replace(**own)]
+        neuron = ("beta", "theta", "reset", "accumulate", "reset_gradient", "readout_beta", "reduce")
+        net = oracle.LIF(inner, readout, **{k: o[k] for k in neuron}, **words)
+    return net, {name: i for i, name in enumerate(named_layers(net))}
+
+
+def block(o: Any, a: Arrays, backend: str, dtype: str) -> Arrays:
+    """One residual block: a network whose first map gives each example its stream, and whose output is the stream."""
+    batch, width = a["H"].shape
+    branch: list[Layer] = []
+    for i in range(o["maps"]):
+        branch += [Spike(o["member"], o["noise"], o["domain"]), Dense(len(a[f"mu{i}"]), variance=o["variance"])]
+    layers = [Dense(width), Residual(tuple(branch), scale=o["scale"], accumulate=o["accumulate"])]
+    network = Network(layers, Signal("values", (batch,)), backend=backend, dtype=dtype)
+    none = np.zeros(width)
+    parameters = {"0.dense.mu": a["H"].T, "0.dense.rho": np.log(a["U"].T)}
+    parameters |= {"0.dense.bias_mu": none, "0.dense.bias_rho": none + twin.NO_VARIANCE}
+    keys = {}  # the suite's name of each of the branch's gradients, and the variance behind each rho
+    for i in range(o["maps"]):
+        prefix = f"1.residual.{2 * i + 1}.dense"
+        for field, own in twin.FIELDS.items():
+            value = a[f"{field}{i}"]
+            parameters[f"{prefix}.{own}"] = np.log(value) if "sigma2" in field else value
+            keys[f"d{field}{i}"] = f"{prefix}.{own}", value if "sigma2" in field else 1.0
+    parameters = {key: np.ascontiguousarray(value, dtype) for key, value in parameters.items()}
+    draws = GivenDraws(batch, {1 + 2 * i: a[f"u{i}"] for i in range(o["maps"])})
+    out, tape = network.forward(parameters, np.eye(batch), draws)
+    gradients, _ = network.backward(parameters, tape, Moments(a["dH"], a["dU"], np.zeros(width)))
+    found = {"H_out": out.m, "U_out": out.v, "dH_in": gradients["0.dense.mu"].T}
+    found["dU_in"] = gradients["0.dense.rho"].T / a["U"]  # theory 3.5
+    found |= {key: gradients[own] / scale for key, (own, scale) in keys.items()}
+    return {**found, **{f"z{i}": z for i, z in enumerate(states(network, tape))}}
 
 
 def states(network: Network, tape: Tape) -> list[np.ndarray]:
