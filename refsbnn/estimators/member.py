@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,25 @@ from refsbnn.noise import Noise
 
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+
+
+class Form(NamedTuple):
+    """A slope that a compiled kernel can evaluate: its kind and the numbers it has.
+
+    ===================================  ==========================================================
+    kind                                 numbers
+    ===================================  ==========================================================
+    affine                               a, b0, b1: slope a f + b_z f/P(z) (theory 2.19)
+    agr                                  tau (theory 2.7)
+    temp                                 c (theory 2.20)
+    gapped                               gap, tau (theory 2.21)
+    constant                             none: slope 1, with any noise (theory 2.16)
+    fast-sigmoid, arctan, triangular     scale; with any noise (theory 2.17)
+    ===================================  ==========================================================
+    """
+
+    kind: str
+    numbers: tuple[float, ...] = ()
 
 
 class Member(ABC):
@@ -26,10 +45,41 @@ class Member(ABC):
     Saturated units (theory 2.18): `slope` is finite for every finite r and every h, its true limit also where pi or
     1 - pi has underflowed and h is a state that cannot occur. `weight` is w clipped at the largest float64.
     Neither is ever NaN.
+
+    A member is declared once, by its class; the rest of the project asks these attributes.
+
+    Attributes
+    ----------
+    spelling : str
+        Its name.
+    aliases : tuple of str
+        Other names of the same member.
+    examples : tuple of str
+        Spellings with numbers, which the tests of the family, the audit and the kernels' tests go through.
+    proposal : {"bernoulli", "deterministic", "relaxed", "fixed", "own"}
+        Law of the forward value: a spike of probability F(r); 1[r > 0]; F((r - F^-1(u)) / `temperature`); a function of
+        u alone; any other, which the kernels cannot sample. A class with a `sample` of its own says which, or has
+        "own".
     """
 
     spelling: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[str, ...]] = ()
     proposal: ClassVar[str] = "bernoulli"
+
+    def __init_subclass__(cls) -> None:
+        if "sample" in vars(cls) and "proposal" not in vars(cls):
+            cls.proposal = "own"
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of a relaxed proposal."""
+        return 1.0
+
+    @property
+    def form(self) -> Form | None:
+        """The slope for the kernels; None where only `slope` knows it."""
+        return None
 
     @property
     def name(self) -> str:
