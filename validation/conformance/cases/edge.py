@@ -19,6 +19,7 @@ from validation.conformance.number import CONTEXT, array
 from validation.conformance.schema import Case
 
 GRID = 2.0**-24
+LIMITS = ("st", "trapezoid", "iwst(p=0.25)", "agr(tau=1)", "identity-st", "temp(c=2)", "gapped-st(gap=1,tau=1)")
 # Saturated but within float32's normal numbers: Phi(-12) = 2e-33, sigma(-40) = 4e-18.
 SATURATED = {"gaussian": 12.0, "logistic": 40.0}
 
@@ -39,8 +40,8 @@ def units(
     else:
         given = {"z": np.array([z], dtype=np.uint8)}
     noises = {"u": uniform}
-    if read(member).name == "gr":
-        noises["extra"] = d.extra("extra", int(read(member).numbers["K"]), shape)
+    if read(member).draws:
+        noises["extra"] = d.extra("extra", read(member).draws, shape)
     arrays = {"inputs": rows | given, "noise": noises, "cotangents": {"g": d.signed("g", shape)}}
     return case(id, options, arrays, DIMS, "forward backward edge", bugs, None, question)
 
@@ -59,7 +60,7 @@ def saturated() -> Iterator[Case]:
     """Probabilities near 0 and 1, at the common state and at the rare one."""
     question = "What happens at pi = 0 and 1?  The slope has a limit for each state, the rare one too; never NaN."
     for noise, r in SATURATED.items():
-        for member in ("st", "trapezoid", "iwst(p=0.25)", "agr(tau=1)", "identity-st"):
+        for member in LIMITS:
             if member == "agr(tau=1)" and noise == "gaussian":
                 member = "agr(tau=0.5)"
             m, u, z = [-r, -r, r, r], [0.5, 0.5, 0.5, 0.5], [0, 1, 1, 0]
