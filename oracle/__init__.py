@@ -26,7 +26,7 @@ Losses (losses.py)
     Custom(function, eps=None). The loss is minus the log-likelihood, of one example.
 Members (members.py, quadrature.py; names.py finds them by name: member("agr(tau=0.5)"))
     Spikes: st(), iwst(p), mix(lam), trapezoid(), agr(tau), st_gs(tau), gr(tau, draws), identity_st(),
-        two_point(target). By name too: member("temp(c=1)"), member("gapped-st(gap=1,tau=1)").
+        two_point(target).
     Values between: gs(tau), uniform(), simpson(), gauss2(), rule(nodes, weights, probabilities=None).
     One point: surrogate("fast-sigmoid" | "arctan" | "triangular", scale).
 Questions

@@ -152,7 +152,7 @@ def temp(c: float = 1.0) -> Discrete:
 
 
 def gapped_st(gap: float = 1.0, tau: float = 1.0) -> Discrete:
-    """Gapped straight-through: the logit moved to `gap` on the spike's side at least, its sigmoid's slope (theory 2.21).
+    """Gapped straight-through: slope of the sigmoid at the logit moved to the spike's side (theory 2.21).
 
     sigma'(a/tau) = sigma(a/tau) sigma(-a/tau), times the logit's derivative in r, the sum of both hazards.
     """

@@ -3,10 +3,13 @@
 A member is a target measure p on [0, 1] and a proposal q that the forward pass samples from; its importance weight is
 w = dp/dq. `get` finds a member by name. A member is a class in one of the files here, which declares its name:
 
-- `binary`: spikes, weights in closed form: st, iwst, mix, trapezoid (also called reinmax), two-point, temp, gapped-st
-- `gumbel`: agr, gr, st-gs send spikes forward, gs the relaxation
-- `quadrature`: uniform, simpson, gauss2 and rules of the user's own
-- `outside`: identity-st and the surrogates fast-sigmoid, arctan, triangular, which are outside the family
+- `binary`: spikes with a target on {0, 1} in closed form, such as st
+- `gumbel`: the relaxation and what is made of it, such as agr
+- `quadrature`: values of a rule on [0, 1]
+- `outside`: identity straight-through and deterministic surrogates, which are outside the family
+
+>>> NAMES[:4]
+('st', 'iwst', 'mix', 'trapezoid')
 """
 
 import ast
@@ -16,7 +19,7 @@ from functools import partial
 
 from refsbnn.errors import InputError
 from refsbnn.estimators import binary, gumbel, outside, quadrature
-from refsbnn.estimators.binary import GappedSt, Iwst, Mix, StraightThrough, Temp, Trapezoid, TwoPoint
+from refsbnn.estimators.binary import Iwst, Mix, StraightThrough, Trapezoid, TwoPoint
 from refsbnn.estimators.gumbel import Agr, Gr, Gs, StGs
 from refsbnn.estimators.member import BinaryTarget, Form, Member
 from refsbnn.estimators.outside import SURROGATES, IdentitySt, Surrogate
@@ -28,7 +31,6 @@ __all__ = [
     "Agr",
     "BinaryTarget",
     "Form",
-    "GappedSt",
     "Gauss2",
     "Gr",
     "Gs",
@@ -42,7 +44,6 @@ __all__ = [
     "StGs",
     "StraightThrough",
     "Surrogate",
-    "Temp",
     "Trapezoid",
     "TwoPoint",
     "Uniform",

@@ -193,7 +193,7 @@ class Temp(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "temp"
-    examples: ClassVar[tuple[str, ...]] = ("temp(c=2)",)
+    examples: ClassVar[tuple[str, ...]] = ("temp(c=2)", "temp(c=0)", "temp(c=100)")
     c: float = 1.0
 
     def __post_init__(self) -> None:
@@ -241,7 +241,10 @@ class GappedSt(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "gapped-st"
-    examples: ClassVar[tuple[str, ...]] = ("gapped-st(gap=1,tau=1)", "gapped-st(gap=0.5,tau=0.5)")
+    examples: ClassVar[tuple[str, ...]] = (
+        *("gapped-st(gap=1,tau=1)", "gapped-st(gap=0.5,tau=0.5)"),
+        *("gapped-st(gap=0,tau=2)", "gapped-st(gap=3,tau=0.25)"),
+    )
     gap: float = 1.0
     tau: float = 1.0
 

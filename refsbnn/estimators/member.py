@@ -15,19 +15,7 @@ SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 class Form(NamedTuple):
-    """A slope that a compiled kernel can evaluate: its kind and the numbers it has.
-
-    ===================================  ==========================================================
-    kind                                 numbers
-    ===================================  ==========================================================
-    affine                               a, b0, b1: slope a f + b_z f/P(z) (theory 2.19)
-    agr                                  tau (theory 2.7)
-    temp                                 c (theory 2.20)
-    gapped                               gap, tau (theory 2.21)
-    constant                             none: slope 1, with any noise (theory 2.16)
-    fast-sigmoid, arctan, triangular     scale; with any noise (theory 2.17)
-    ===================================  ==========================================================
-    """
+    """A slope that a compiled kernel can evaluate: its kind, of `refsbnn.kernels.slopes.FORMS`, and its numbers."""
 
     kind: str
     numbers: tuple[float, ...] = ()
@@ -148,7 +136,7 @@ def is_spike(h: np.ndarray) -> np.ndarray:
     return np.asarray(h) > 0.5
 
 
-def clipped_ratio(mass: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def clipped_ratio(mass: float | np.ndarray, probability: np.ndarray) -> np.ndarray:
     """mass / probability, clipped to finite numbers; 0 where both are 0."""
     with np.errstate(over="ignore"):
         return np.clip(mass / np.maximum(probability, SMALLEST), -LARGEST, LARGEST)

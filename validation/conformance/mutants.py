@@ -41,7 +41,7 @@ def unnormalised() -> list[Patch]:
         p0, p1 = self.masses(r, noise)
         return np.where(h > 0.5, p1, p0)
 
-    return [(cls, part.__name__, part) for cls in (BinaryTarget, Affine, estimators.Temp) for part in (slope, weight)]
+    return [(cls, part.__name__, part) for cls in (BinaryTarget, Affine) for part in (slope, weight)]
 
 
 def stale_mean() -> list[Patch]:

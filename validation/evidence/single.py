@@ -11,12 +11,13 @@ from refsbnn import estimators
 KEY = "layers.0.mu"
 Coefficients = Sequence[float] | np.ndarray
 
-# Members with a target on {0, 1} by the name refsbnn gives them, beside the oracle's own. The numbers of a two-point
-# target are the user's: the oracle has it as a function only.
-MEMBERS = {
-    spec: oracle.member(spec)
+# Members with a target on {0, 1} by the name refsbnn gives them, beside the oracle's own. The masses of a two-point
+# target are the user's: the oracle takes them as a function only.
+MEMBERS: dict[str, oracle.Discrete] = {
+    spec: member
     for spec in estimators.EXAMPLES
     if estimators.get(spec).proposal == "bernoulli" and not spec.startswith("two-point")
+    if isinstance(member := oracle.member(spec), oracle.Discrete)
 }
 NOISES = ("gaussian", "logistic")
 

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import oracle
+import oracle.members
+import oracle.noise
 from refsbnn import estimators
-from refsbnn.estimators import GappedSt, IdentitySt, Iwst, Mix, Temp, TwoPoint
-from refsbnn.noise import GAUSSIAN
+from refsbnn.errors import InputError
+from refsbnn.estimators import IdentitySt, Iwst, Mix, TwoPoint
+from refsbnn.estimators.binary import GappedSt, Temp
+from refsbnn.noise import GAUSSIAN, LOGISTIC
 from tests.refsbnn.estimators.common import BOTH, ONE, ROUNDING, ZERO
 
 unit = st.floats(0, 1)
@@ -76,6 +81,24 @@ def test_members_by_their_weight(noise, case, r, g0, g1) -> None:
     assert abs(mean - f * (p0 * g0 + p1 * g1)) <= f * bound + 1e-300
 
 
+@BOTH
+@given(c=st.floats(0, 100), gap=unit, tau=st.floats(0.3, 2), r=st.floats(-6, 6))
+def test_the_oracles_members_have_these_masses(noise, c, gap, tau, r) -> None:
+    """Its mean slopes times the states' probabilities over f, against the targets written out above."""
+    law = oracle.noise.law(oracle.noise.NOISES[noise.name], np.array(r), np.array(1.0))
+    pi, rest = float(law.p1), float(law.p0)
+    for member, target in (
+        (oracle.members.temp(c), tempered(c, pi, rest)),
+        (oracle.members.gapped_st(gap, tau), gapped(gap, tau, pi, rest)),
+    ):
+        found = member.slopes(law).mean * np.array([rest, pi]) / law.f
+        # The exponents of a logit, up to 20 over tau, round by as many units.
+        assert (np.abs(found - target) <= ROUNDING * (1 + abs(math.log(pi / rest)) / tau) * np.array(target)).all()
+    for make in (lambda: oracle.members.temp(-1.0), lambda: oracle.members.gapped_st(-1.0, 1.0)):
+        with pytest.raises(oracle.InputError, match=r"is -1\.0; expected a number >= 0"):
+            make()
+
+
 def exact(noise, r):
     """F(r), 1 - F(r) and f(r) in mpmath."""
     if noise is GAUSSIAN:
@@ -129,6 +152,35 @@ def test_the_gapped_mass_at_three_probabilities(noise) -> None:
     """The numbers of the table in theory 2, to their two digits: .79, 1.05, 1.16 at pi = .5, .2, .05."""
     r = noise.ppf(np.array([0.5, 0.2, 0.05]))
     assert sum(GappedSt(1.0, 1.0).masses(r, noise)).round(2).tolist() == [0.79, 1.05, 1.16]
+
+
+@pytest.mark.parametrize(("noise", "far"), [(GAUSSIAN, 1e4), (LOGISTIC, 1e6)], ids=["gaussian", "logistic"])
+def test_limits_and_extremes_in_saturation(noise, far) -> None:
+    """Theory 2.18: temp tends to 0, gapped-st to sigma'(gap/tau)/tau times the hazard's |r| or 1."""
+    share = math.exp(0.25) / (1 + math.exp(0.25)) ** 2 / 2
+    rate = far if noise is GAUSSIAN else 1.0
+    assert Temp(4.0).slope(ONE, np.array(-far), noise) <= 1e-300
+    assert abs(GappedSt(0.5, 2.0).slope(ONE, np.array(-far), noise) / (share * rate) - 1) <= 2e-8  # 1/r^2
+    r = np.concatenate([-(10.0 ** np.linspace(-10, 200, 211)), [0.0], 10.0 ** np.linspace(-10, 200, 211)])
+    sizes = (1e-8, 0.5, 3.0, 1e8)
+    for member in (*map(Temp, sizes), *(GappedSt(gap, tau) for gap in (0.0, 40.0) for tau in sizes)):
+        for h in (ZERO, ONE):
+            assert np.isfinite(member.slope(h, r, noise)).all()
+            assert np.isfinite(member.weight(h, r, noise)).all()
+        assert np.isfinite(member.masses(r, noise)).all()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("temp(c=-1)", r"^temp: c is -1; accepted: a number >= 0$"),
+        ("gapped-st(gap=-1)", r"^gapped-st: gap is -1; accepted: a number >= 0$"),
+        ("gapped-st(tau=0)", r"^gapped-st: tau is 0; accepted: a number > 0$"),
+    ],
+)
+def test_numbers_out_of_range_are_one_line(spec, message) -> None:
+    with pytest.raises(InputError, match=message):
+        estimators.get(spec)
 
 
 @BOTH

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refsbnn import estimators
-from refsbnn.estimators import Agr, GappedSt, Gr, Gs, Iwst, Mix, Quadrature, StGs, Surrogate, Temp, TwoPoint
+from refsbnn.estimators import Agr, Gr, Gs, Iwst, Mix, Quadrature, StGs, Surrogate, TwoPoint
 from refsbnn.noise import GAUSSIAN, LOGISTIC
 from tests.refsbnn.estimators.common import BOTH, ONE, ROUNDING, ZERO
 
@@ -24,8 +24,8 @@ def test_weight_times_density_is_the_slope(noise, r, u, tau) -> None:
     extra = np.linspace(0.1, 0.9, 4)
     named = [estimators.get(name) for name in estimators.NAMES if name not in ("two-point", "quadrature")]
     own = [TwoPoint((0.3, -0.2)), Quadrature((0.2, 0.9), (0.4, -0.1)), Agr(tau), StGs(tau), Gs(tau), Gr(tau, 4)]
-    own += [Temp(tau), GappedSt(tau, tau), GappedSt(0.0, tau)]
-    for member in [*named, *own]:
+    spelt = [estimators.get(spec) for spec in estimators.EXAMPLES]
+    for member in [*named, *spelt, *own]:
         h = member.sample(np.array(r), np.array(u), noise)
         own_draws = extra[: member.draws] if member.draws else None
         slope, weight = (getattr(member, part)(h, np.array(r), noise, u, own_draws) for part in ("slope", "weight"))
@@ -58,9 +58,9 @@ def test_forward_values(noise, r) -> None:
 
 def everyone() -> list:
     named = [estimators.get(name) for name in estimators.NAMES if name not in ("two-point", "quadrature")]
-    extreme = [kind(tau) for kind in (Agr, StGs, Gs, Temp) for tau in (1e-8, 0.5, 3.0, 1e8)]
-    extreme += [GappedSt(gap, tau) for gap in (0.0, 40.0) for tau in (1e-8, 0.5, 3.0, 1e8)]
+    extreme = [kind(tau) for kind in (Agr, StGs, Gs) for tau in (1e-8, 0.5, 3.0, 1e8)]
     own = [Gr(1e-8, 1), Gr(3.0, 2), Iwst(0.0), Iwst(1.0), Mix(0.0), Iwst(lambda pi: pi), TwoPoint((0.3, -0.7))]
+    named += [estimators.get(spec) for spec in estimators.EXAMPLES]
     return [*named, *extreme, *own, Surrogate("arctan", 1e3), Quadrature((0.0, 1.0), (1.5, -0.5))]
 
 
@@ -95,8 +95,6 @@ def limits(noise, far: float) -> list:
     ]
     return [
         (estimators.get("st"), 0.0),
-        (Temp(4.0), 0.0),
-        (GappedSt(0.5, 2.0), np.exp(0.25) / (1.0 + np.exp(0.25)) ** 2 / 2.0 * rate),
         (Iwst(0.3), 0.3 * rate),
         (Mix(0.4), 0.2 * rate),
         (estimators.get("trapezoid"), 0.5 * rate),

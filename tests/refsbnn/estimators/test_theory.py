@@ -77,9 +77,7 @@ def test_the_least_mean_squared_error(noise, draws, r, seed) -> None:
     best = (D * (whole - b) + C * b / (draws * q)) / curvature
 
     def error(p1: float) -> float:
-        found = single.estimate(
-            noise.name, r, loss, oracle.two_point(lambda x: (1.0 - p1 + 0.0 * x, p1 + 0.0 * x))
-        )
+        found = single.estimate(noise.name, r, loss, oracle.two_point(lambda x: (1.0 - p1 + 0.0 * x, p1 + 0.0 * x)))
         return float(found.bias**2 + found.variance / draws)
 
     # Sums of squares that are larger than what is left of them, by what the squared terms are.
@@ -110,9 +108,7 @@ def reinmax(r: np.ndarray, noise) -> tuple[np.ndarray, np.ndarray]:
     """ReinMax as its authors write it: 2 sigma'(logit (pi + z)/2) - sigma'(logit pi)/2, over sigma'(logit pi)."""
     pi, q = noise.cdf(r), noise.sf(r)
     moved = [(pi + z) / 2 for z in (0.0, 1.0)]
-    return tuple(
-        own * (2 * x * (1 - x) - pi * q / 2) / (pi * q) for own, x in zip((q, pi), moved, strict=True)
-    )
+    return tuple(own * (2 * x * (1 - x) - pi * q / 2) / (pi * q) for own, x in zip((q, pi), moved, strict=True))
 
 
 def reinmax_rao(r: np.ndarray, noise) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +139,9 @@ NAMED = {
 @pytest.mark.parametrize("row", NAMED)
 def test_the_masses_of_the_table(row: str) -> None:
     """Each number is the oracle's mean for L = z over f, with the logistic noise these estimators are written for."""
-    told = re.search(rf"^\| {re.escape(row)}[^|]*\|.*?\| (\d\.\d\d) \| (\d\.\d\d) \| (\d\.\d\d) \|$", THEORY, re.MULTILINE)
+    told = re.search(
+        rf"^\| {re.escape(row)}[^|]*\|.*?\| (\d\.\d\d) \| (\d\.\d\d) \| (\d\.\d\d) \|$", THEORY, re.MULTILINE
+    )
     for pi, said in zip((0.5, 0.2, 0.05), told.groups(), strict=True):
         r = float(LOGISTIC.ppf(pi))
         member = NAMED[row]

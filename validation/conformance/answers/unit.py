@@ -117,7 +117,14 @@ class At(NamedTuple):
 Numbers = dict[str, Any]
 
 
-def affine(parts: Callable[[Numbers], tuple[Any, Any, Any]]) -> "Entry":
+class Entry(NamedTuple):
+    """A member's slope w f(r) and weight w at a unit, from its numbers (theory 2.1)."""
+
+    slope: Callable[[Numbers, At], Real]
+    weight: Callable[[Numbers, At], Real]
+
+
+def affine(parts: Callable[[Numbers], tuple[Any, Any, Any]]) -> Entry:
     """Masses p_z = a P(z) + b_z (theory 2.19), from the numbers to a, b0, b1: the slope is a f + b_z f/P(z)."""
 
     def slope(n: Numbers, at: At) -> Real:
@@ -135,16 +142,9 @@ def affine(parts: Callable[[Numbers], tuple[Any, Any, Any]]) -> "Entry":
     return Entry(slope, weight)
 
 
-def over_density(slope: Callable[[Numbers, At], Real]) -> "Entry":
+def over_density(slope: Callable[[Numbers, At], Real]) -> Entry:
     """A member by its slope alone: the weight is that over f."""
     return Entry(slope, lambda n, at: slope(n, at) / at.f)
-
-
-class Entry(NamedTuple):
-    """A member's slope w f(r) and weight w at a unit, from its numbers (theory 2.1)."""
-
-    slope: Callable[[Numbers, At], Real]
-    weight: Callable[[Numbers, At], Real]
 
 
 def temp(n: Numbers, at: At) -> Real:
@@ -207,36 +207,43 @@ def size(at: At) -> Real:
     return Real(abs(at.r.value), at.r.scale)
 
 
-HALVES = (Decimal(0), HALF, HALF)
-DENSITY = affine(lambda n: (Decimal(1), Decimal(0), Decimal(0)))
-# Every member, with the spellings that its cases are made of. `weighted` below has cases of the weight alone too.
-MEMBERS: dict[str, tuple[Entry, tuple[str, ...]]] = {
-    "st": (DENSITY, ("st",)),
-    "iwst": (affine(lambda n: (Decimal(0), 1 - n["p"], n["p"])), ("iwst(p=0.25)",)),
-    "mix": (affine(lambda n: (1 - n["lam"], n["lam"] / 2, n["lam"] / 2)), ("mix(lam=0.5)",)),
-    "trapezoid": (affine(lambda n: HALVES), ("trapezoid",)),
-    "reinmax": (affine(lambda n: HALVES), ("reinmax",)),
-    "temp": (over_density(temp), ("temp(c=2)",)),
-    "gapped-st": (over_density(gapped), ("gapped-st(gap=1,tau=1)", "gapped-st(gap=0.5,tau=0.5)")),
-    "agr": (
-        over_density(lambda n, at: relaxed_mean(at.noise, n["tau"], at.r if at.z else -at.r)),
-        ("agr(tau=1)", "agr(tau=0.5)"),
-    ),
-    "gr": (over_density(gumbel_rao), ("gr(tau=0.5,K=2)",)),
-    "st-gs": (over_density(drawn), ("st-gs(tau=0.5)",)),
-    "gs": (over_density(drawn), ("gs(tau=0.5)",)),
-    "uniform": (DENSITY, ("uniform",)),
-    "simpson": (DENSITY, ("simpson",)),
-    "gauss2": (DENSITY, ("gauss2",)),
-    "two-point": (affine(lambda n: (Decimal(0), *n["target"])), ("two-point(target=(0.25,0.5))",)),
-    "quadrature": (
+class Declared(NamedTuple):
+    """What the suite knows of a member."""
+
+    entry: Entry
+    specs: tuple[str, ...]  # spellings that its cases are made of
+    weighted: bool = False  # the last of them has a case of its weight
+    limits: bool = False  # the first has a case at probabilities near 0 and 1
+
+
+ZERO = Decimal(0)
+HALVES = affine(lambda n: (ZERO, HALF, HALF))
+DENSITY = affine(lambda n: (Decimal(1), ZERO, ZERO))
+AGR = over_density(lambda n, at: relaxed_mean(at.noise, n["tau"], at.r if at.z else -at.r))
+MEMBERS: dict[str, Declared] = {
+    "st": Declared(DENSITY, ("st",), limits=True),
+    "iwst": Declared(affine(lambda n: (ZERO, 1 - n["p"], n["p"])), ("iwst(p=0.25)",), True, True),
+    "mix": Declared(affine(lambda n: (1 - n["lam"], n["lam"] / 2, n["lam"] / 2)), ("mix(lam=0.5)",), True),
+    "trapezoid": Declared(HALVES, ("trapezoid",), True, True),
+    "reinmax": Declared(HALVES, ("reinmax",)),
+    "temp": Declared(over_density(temp), ("temp(c=2)",), True, True),
+    "gapped-st": Declared(over_density(gapped), ("gapped-st(gap=1,tau=1)", "gapped-st(gap=0.5,tau=0.5)"), True, True),
+    "agr": Declared(AGR, ("agr(tau=1)", "agr(tau=0.5)"), True, True),
+    "gr": Declared(over_density(gumbel_rao), ("gr(tau=0.5,K=2)",), True),
+    "st-gs": Declared(over_density(drawn), ("st-gs(tau=0.5)",), True),
+    "gs": Declared(over_density(drawn), ("gs(tau=0.5)",)),
+    "uniform": Declared(DENSITY, ("uniform",)),
+    "simpson": Declared(DENSITY, ("simpson",)),
+    "gauss2": Declared(DENSITY, ("gauss2",)),
+    "two-point": Declared(affine(lambda n: (ZERO, *n["target"])), ("two-point(target=(0.25,0.5))",)),
+    "quadrature": Declared(
         over_density(own_rule),
         ("quadrature(nodes=(0.125,0.75),weights=(0.375,0.5),probabilities=(0.25,0.75))",),
     ),
-    "identity-st": (over_density(lambda n, at: lift(1)), ("identity-st",)),
-    "fast-sigmoid": (over_density(fast_sigmoid), ("fast-sigmoid(scale=2)",)),
-    "arctan": (over_density(arctan), ("arctan(scale=2)",)),
-    "triangular": (over_density(triangular), ("triangular(scale=0.5)",)),
+    "identity-st": Declared(over_density(lambda n, at: lift(1)), ("identity-st",), limits=True),
+    "fast-sigmoid": Declared(over_density(fast_sigmoid), ("fast-sigmoid(scale=2)",)),
+    "arctan": Declared(over_density(arctan), ("arctan(scale=2)",)),
+    "triangular": Declared(over_density(triangular), ("triangular(scale=0.5)",)),
 }
 
 
@@ -247,7 +254,7 @@ def backward(
     if v.value == 0:
         return lift(0), lift(0)
     r, s = standardise(m, v)
-    c = g * MEMBERS[member.name][0].slope(member.numbers, At(noise, r, z, u, extra))
+    c = g * MEMBERS[member.name].entry.slope(member.numbers, At(noise, r, z, u, extra))
     return c / s, -(c * m) / (2 * s * s * s)
 
 
@@ -293,5 +300,5 @@ def weight(a: Arrays, o: Options) -> Answers:
         u = None if "u" not in a else lift(float(a["u"][i]))
         own = [] if "extra" not in a else [lift(e) for e in a["extra"][(slice(None), *i)].tolist()]
         at = At(o["noise"], lift(float(a["r"][i])), int(a["z"][i]), u, own)
-        out[i] = MEMBERS[member.name][0].weight(member.numbers, at)
+        out[i] = MEMBERS[member.name].entry.weight(member.numbers, at)
     return {"w": out}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from validation.conformance.answers import dynamics
-from validation.conformance.answers.unit import fire_all, read, states
+from validation.conformance.answers.unit import MEMBERS, fire_all, read, states
 from validation.conformance.cases.draw import Draw, case
 from validation.conformance.cases.dynamics import LIF_DIMS, lif
 from validation.conformance.cases.linear import CONV, weights
@@ -19,7 +19,6 @@ from validation.conformance.number import CONTEXT, array
 from validation.conformance.schema import Case
 
 GRID = 2.0**-24
-LIMITS = ("st", "trapezoid", "iwst(p=0.25)", "agr(tau=1)", "identity-st", "temp(c=2)", "gapped-st(gap=1,tau=1)")
 # Saturated but within float32's normal numbers: Phi(-12) = 2e-33, sigma(-40) = 4e-18.
 SATURATED = {"gaussian": 12.0, "logistic": 40.0}
 
@@ -60,7 +59,7 @@ def saturated() -> Iterator[Case]:
     """Probabilities near 0 and 1, at the common state and at the rare one."""
     question = "What happens at pi = 0 and 1?  The slope has a limit for each state, the rare one too; never NaN."
     for noise, r in SATURATED.items():
-        for member in LIMITS:
+        for member in (declared.specs[0] for declared in MEMBERS.values() if declared.limits):
             if member == "agr(tau=1)" and noise == "gaussian":
                 member = "agr(tau=0.5)"
             m, u, z = [-r, -r, r, r], [0.5, 0.5, 0.5, 0.5], [0, 1, 1, 0]
