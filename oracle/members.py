@@ -1,4 +1,4 @@
-"""The members whose forward value is a spike z ~ Bernoulli(pi) (theory 2.1 to 2.10, 2.16), as slopes.
+"""The members whose forward value is a spike z ~ Bernoulli(pi) (theory 2.1 to 2.10, 2.16, 2.19 to 2.21), as slopes.
 
 An estimator replaces the derivative of a spike with respect to r by its slope k: the gradient at z is g k, and the
 member's weight is w = k / f. Here a member is the mean and the mean square of k given z; both together, with the
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from oracle.errors import InputError, number
 from oracle.noise import Law
@@ -136,6 +137,37 @@ def trapezoid() -> Discrete:
     return mix(1.0)
 
 
+def temp(c: float = 1.0) -> Discrete:
+    """`mix` with lam = c pi q / (1 + c pi q): near the trapezoid in the middle, near st in the tails (theory 2.20)."""
+    c = number("c", c, lowest=0.0)
+
+    def slopes(law: Law) -> Slopes:
+        hazard = np.stack([law.hazard(0), law.hazard(1)], axis=-1)
+        spread = c * law.p0 * law.p1
+        lam = (spread / (1.0 + spread))[..., None]
+        mean = (1.0 - lam) * law.f[..., None] + 0.5 * lam * hazard
+        return Slopes(mean, mean**2)
+
+    return Discrete(f"temp(c={c:g})", slopes)
+
+
+def gapped_st(gap: float = 1.0, tau: float = 1.0) -> Discrete:
+    """Gapped straight-through: slope of the sigmoid at the logit moved to the spike's side (theory 2.21).
+
+    sigma'(a/tau) = sigma(a/tau) sigma(-a/tau), times the logit's derivative in r, the sum of both hazards.
+    """
+    gap, tau = number("gap", gap, lowest=0.0), number("tau", tau, above=0.0)
+
+    def slopes(law: Law) -> Slopes:
+        own = law.noise.log_cdf(law.r) - law.noise.log_cdf(-law.r)
+        moved = np.maximum(np.stack([-own, own], axis=-1), gap) / tau
+        both = (law.hazard(0) + law.hazard(1))[..., None]
+        mean = special.expit(moved) * special.expit(-moved) / tau * both
+        return Slopes(mean, mean**2)
+
+    return Discrete(f"gapped-st(gap={gap:g},tau={tau:g})", slopes)
+
+
 def agr(tau: float = 1.0) -> Discrete:
     """Analytical Gumbel-Rao: the relaxation's mean slope given the spike (theory 2.7, 2.8)."""
     tau = number("tau", tau, above=0.0)
@@ -194,3 +226,19 @@ def _fraction(name: str, value: float) -> float:
     if number(name, value, lowest=0.0) > 1.0:
         raise InputError(f"{name} is {value!r}; expected a number in [0, 1]")
     return float(value)
+
+
+# The names of these, and ReinMax, which for two states is the trapezoid.
+NAMED: dict[str, Callable[..., Discrete]] = {
+    "st": st,
+    "iwst": iwst,
+    "mix": mix,
+    "trapezoid": trapezoid,
+    "reinmax": trapezoid,
+    "temp": temp,
+    "gapped-st": gapped_st,
+    "agr": agr,
+    "gr": gr,
+    "st-gs": st_gs,
+    "identity-st": identity_st,
+}

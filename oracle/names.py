@@ -1,32 +1,25 @@
 """Members by name, spelt as in tables: "st", "agr(tau=0.5)", "gr(tau=1,K=4)"."""
 
+import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 
-from oracle import members, quadrature
+from oracle import quadrature
 from oracle.errors import InputError
-from oracle.members import Discrete
+from oracle.members import NAMED, Discrete
 from oracle.quadrature import Relaxed
 
-# What each name makes, and which numbers it takes: the name in the spelling, the name of the function's argument.
-MEMBERS: dict[str, tuple[Callable[..., Discrete | Relaxed], dict[str, str]]] = {
-    "st": (members.st, {}),
-    "iwst": (members.iwst, {"p": "p"}),
-    "mix": (members.mix, {"lam": "lam"}),
-    "trapezoid": (members.trapezoid, {}),
-    "agr": (members.agr, {"tau": "tau"}),
-    "gr": (members.gr, {"tau": "tau", "K": "draws"}),
-    "st-gs": (members.st_gs, {"tau": "tau"}),
-    "identity-st": (members.identity_st, {}),
-    "gs": (quadrature.gs, {"tau": "tau"}),
-    "uniform": (quadrature.uniform, {}),
-    "simpson": (quadrature.simpson, {}),
-    "gauss2": (quadrature.gauss2, {}),
-    **{
-        kind: (lambda scale=1.0, kind=kind: quadrature.surrogate(kind, scale), {"scale": "scale"})
-        for kind in quadrature.SURROGATES
-    },
+# What each name makes. The numbers it takes are the function's arguments; those of OTHERWISE are spelt differently.
+MEMBERS: dict[str, Callable[..., Discrete | Relaxed]] = {
+    **NAMED,
+    "gs": quadrature.gs,
+    "uniform": quadrature.uniform,
+    "simpson": quadrature.simpson,
+    "gauss2": quadrature.gauss2,
+    **{kind: partial(quadrature.surrogate, kind) for kind in quadrature.SURROGATES},
 }
+OTHERWISE = {"draws": "K"}
 
 
 def member(name: str) -> Discrete | Relaxed:
@@ -50,7 +43,8 @@ def member(name: str) -> Discrete | Relaxed:
     read = re.fullmatch(r"\s*([a-z0-9-]+)\s*(?:\((.*)\))?\s*", name) if isinstance(name, str) else None
     if not read or read[1] not in MEMBERS:
         raise InputError(f"member {name!r} is unknown; accepted: {', '.join(MEMBERS)}")
-    make, accepted = MEMBERS[read[1]]
+    make = MEMBERS[read[1]]
+    accepted = {OTHERWISE.get(each, each): each for each in inspect.signature(make).parameters if each != "kind"}
     numbers: dict[str, float] = {}
     for part in (read[2] or "").split(",") if (read[2] or "").strip() else []:
         key, _, value = (word.strip() for word in part.partition("="))

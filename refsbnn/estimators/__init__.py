@@ -1,44 +1,36 @@
 """The IW-ST family of gradient estimators (theory 2), and those it is compared with.
 
 A member is a target measure p on [0, 1] and a proposal q that the forward pass samples from; its importance weight is
-w = dp/dq. `get` finds a member by name; every class is also importable from here:
+w = dp/dq. `get` finds a member by name. A member is a class in one of the files here, which declares its name:
 
-====================  ==================================  =====================================================
-name                  class                               forward value and weight
-====================  ==================================  =====================================================
-st                    `StraightThrough`                   spike; 1
-iwst(p=0.5)           `Iwst`                              spike; p/pi or (1-p)/(1-pi)
-mix(lam=0.5)          `Mix`                               spike; p1 = (1-lam) pi + lam/2
-trapezoid             `Trapezoid`                         spike; p1 = p0 = 1/2
-agr(tau=1)            `Agr`                               spike; E[relax'(a/tau)/tau given z] / f(r)
-gr(tau=1,K=4)         `Gr`                                spike; mean over K conditional draws
-st-gs(tau=1)          `StGs`                              spike; relax'(a/tau)/(tau f(r))
-gs(tau=1)             `Gs`                                relax(a/tau); relax'(a/tau)/(tau f(r))
-uniform               `Uniform`                           u; 1
-simpson, gauss2       `Simpson`, `Gauss2`                 a node; node weight / probability
-two-point(...)        `TwoPoint`                          spike; the user's masses on {0, 1}
-quadrature(...)       `Quadrature`                        a node; the user's rule
-identity-st           `IdentitySt`                        spike; 1/f(r)  (outside the family)
-fast-sigmoid, arctan, triangular  `Surrogate`             1[r > 0]; a surrogate slope  (outside the family)
-====================  ==================================  =====================================================
+- `binary`: spikes with a target on {0, 1} in closed form, such as st
+- `gumbel`: the relaxation and what is made of it, such as agr
+- `quadrature`: values of a rule on [0, 1]
+- `outside`: identity straight-through and deterministic surrogates, which are outside the family
+
+>>> NAMES[:4]
+('st', 'iwst', 'mix', 'trapezoid')
 """
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from refsbnn.errors import InputError
+from refsbnn.estimators import binary, gumbel, outside, quadrature
 from refsbnn.estimators.binary import Iwst, Mix, StraightThrough, Trapezoid, TwoPoint
 from refsbnn.estimators.gumbel import Agr, Gr, Gs, StGs
-from refsbnn.estimators.member import BinaryTarget, Member
+from refsbnn.estimators.member import BinaryTarget, Form, Member
 from refsbnn.estimators.outside import SURROGATES, IdentitySt, Surrogate
 from refsbnn.estimators.quadrature import Gauss2, Quadrature, Rule, Simpson, Uniform
 
 __all__ = [
+    "EXAMPLES",
     "NAMES",
     "Agr",
     "BinaryTarget",
+    "Form",
     "Gauss2",
     "Gr",
     "Gs",
@@ -58,13 +50,26 @@ __all__ = [
     "get",
 ]
 
-_CLASSES = (StraightThrough, Iwst, Mix, Trapezoid, Agr, Gr, StGs, Gs, Uniform, Simpson, Gauss2, TwoPoint, Quadrature)
+
+def _classes() -> Iterator[type[Member]]:
+    """Every class with a spelling in the files of this folder."""
+    for module in (binary, gumbel, quadrature, outside):
+        for item in vars(module).values():
+            if isinstance(item, type) and item.__module__ == module.__name__ and "spelling" in vars(item):
+                yield item
+
+
 _MAKERS: dict[str, Callable[..., Member]] = {
-    **{cls.spelling: cls for cls in (*_CLASSES, IdentitySt)},
+    **{name: cls for cls in _classes() for name in (cls.spelling, *cls.aliases)},
     **{kind: partial(Surrogate, kind) for kind in SURROGATES},
 }
 
 NAMES: tuple[str, ...] = tuple(_MAKERS)
+# Spellings with numbers, of every member.
+EXAMPLES: tuple[str, ...] = (
+    *(example for cls in _classes() for example in cls.examples),
+    *(f"{kind}(scale=2)" for kind in SURROGATES),
+)
 
 
 def get(spec: str | Member) -> Member:
@@ -108,7 +113,9 @@ def _read_arguments(spec: str, rest: str) -> dict[str, object]:
     try:
         call = ast.parse(f"_({rest}", mode="eval").body
         if isinstance(call, ast.Call) and not call.args and isinstance(call.func, ast.Name):
-            return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+            found = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+            if len(found) == len(call.keywords):  # one that is given twice is a slip
+                return found
     except (SyntaxError, ValueError):
         pass
     raise InputError(f"estimator {spec!r} cannot be read; write it as name(parameter=number,...)")

@@ -1,5 +1,6 @@
-"""Members with a spike as forward value and a target on {0, 1} given in a line: st, iwst, mix, trapezoid, two-point."""
+"""Members with a spike as forward value and a target on {0, 1} in closed form, all but those of the Gumbel family."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,12 +8,55 @@ from typing import ClassVar
 import numpy as np
 
 from refsbnn.errors import InputError, check_array
-from refsbnn.estimators.member import BinaryTarget, check_number
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, check_number, clipped_ratio, is_spike
 from refsbnn.noise import Noise
+
+Masses = tuple[np.ndarray, np.ndarray]
+
+
+class Affine(BinaryTarget):
+    """A member with the masses p_z = a P(z) + b_z, so the slope a f + b_z f/P(z) (theory 2.19).
+
+    Saturated: the slope of the state that cannot occur tends to b_z |r| (Gaussian) or b_z (logistic).
+    """
+
+    @abstractmethod
+    def affine(self) -> tuple[float, float, float] | None:
+        """a, b0 and b1; None where a function of the user's gives the masses."""
+
+    def given(self, r: np.ndarray, noise: Noise) -> Masses:
+        """The masses by the user's function."""
+        raise InputError(f"{self.name} has neither numbers nor a function for its masses")
+
+    def _parts(self, r: np.ndarray, noise: Noise) -> tuple[float, float | np.ndarray, float | np.ndarray]:
+        return self.affine() or (0.0, *self.given(r, noise))
+
+    @property
+    def form(self) -> Form | None:
+        numbers = self.affine()
+        return None if numbers is None else Form("affine", numbers)
+
+    def masses(self, r: np.ndarray, noise: Noise) -> Masses:
+        a, b0, b1 = self._parts(r, noise)
+        return a * noise.sf(r) + b0, a * noise.cdf(r) + b1
+
+    def slope(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a f + b1 f/F for a spike, a f + b0 f/(1 - F) for none."""
+        a, b0, b1 = self._parts(r, noise)
+        return a * noise.pdf(r) + np.where(is_spike(h), b1 * noise.pdf_over_cdf(r), b0 * noise.pdf_over_sf(r))
+
+    def weight(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a + b1/pi for a spike, a + b0/(1 - pi) for none."""
+        a, b0, b1 = self._parts(r, noise)
+        return a + np.where(is_spike(h), clipped_ratio(b1, noise.cdf(r)), clipped_ratio(b0, noise.sf(r)))
 
 
 @dataclass(frozen=True)
-class StraightThrough(BinaryTarget):
+class StraightThrough(Affine):
     """`st`: w = 1, so p1 = pi (theory 2.3). Least variance for an affine loss; bias of second order.
 
     Examples
@@ -23,26 +67,15 @@ class StraightThrough(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "st"
+    examples: ClassVar[tuple[str, ...]] = ("st",)
 
-    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        return noise.sf(r), noise.cdf(r)
-
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
-        return np.broadcast_to(noise.pdf(r), np.broadcast_shapes(np.shape(h), np.shape(r)))
-
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
-        return np.ones(np.broadcast_shapes(np.shape(h), np.shape(r)))
+    def affine(self) -> tuple[float, float, float]:
+        return 1.0, 0.0, 0.0
 
 
 @dataclass(frozen=True)
-class Iwst(BinaryTarget):
+class Iwst(Affine):
     """`iwst(p=...)`: target masses p1 = p, p0 = 1 - p (theory 2.5).
-
-    Saturated: the slope of the state that cannot occur tends to p |r| (Gaussian) or p (logistic), 1 - p for z = 0.
 
     Parameters
     ----------
@@ -51,6 +84,7 @@ class Iwst(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "iwst"
+    examples: ClassVar[tuple[str, ...]] = ("iwst(p=0.3)",)
     p: float | Callable[[np.ndarray], np.ndarray] = 0.5
 
     def __post_init__(self) -> None:
@@ -58,10 +92,11 @@ class Iwst(BinaryTarget):
             check_number("iwst: p", self.p, lambda p: 0.0 <= p <= 1.0, "a number from 0 to 1, or a function of pi")
             object.__setattr__(self, "p", float(self.p))
 
-    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        if not callable(self.p):
-            p1 = np.full(np.shape(r), self.p)
-            return 1.0 - p1, p1
+    def affine(self) -> tuple[float, float, float] | None:
+        return None if callable(self.p) else (0.0, 1.0 - self.p, self.p)
+
+    def given(self, r: np.ndarray, noise: Noise) -> Masses:
+        assert callable(self.p)
         p1 = check_array(f"{self.name}: p(pi)", self.p(noise.cdf(r)), np.shape(r))
         if (p1 < 0.0).any() or (p1 > 1.0).any():
             raise InputError(f"{self.name}: p(pi) has values from {p1.min():g} to {p1.max():g}; accepted: 0 to 1")
@@ -69,38 +104,46 @@ class Iwst(BinaryTarget):
 
 
 @dataclass(frozen=True)
-class Mix(BinaryTarget):
+class Mix(Affine):
     """`mix(lam=...)`: p1 = (1 - lam) pi + lam/2, from `st` (lam = 0) to the trapezoid (lam = 1) (theory 2.6)."""
 
     spelling: ClassVar[str] = "mix"
+    examples: ClassVar[tuple[str, ...]] = ("mix(lam=0.5)",)
     lam: float = 0.5
 
     def __post_init__(self) -> None:
         check_number("mix: lam", self.lam, lambda lam: 0.0 <= lam <= 1.0, "a number from 0 to 1")
         object.__setattr__(self, "lam", float(self.lam))
 
-    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        half = 0.5 * self.lam
-        return (1.0 - self.lam) * noise.sf(r) + half, (1.0 - self.lam) * noise.cdf(r) + half
+    def affine(self) -> tuple[float, float, float]:
+        return 1.0 - self.lam, 0.5 * self.lam, 0.5 * self.lam
 
 
 @dataclass(frozen=True)
-class Trapezoid(BinaryTarget):
+class Trapezoid(Affine):
     """`trapezoid`: p0 = p1 = 1/2, unbiased for quadratic losses, error L'''/12 (theory 2.6 with lam = 1).
 
-    Its variance in units of the squared gradient grows without bound as pi tends to 0 or 1, since 1/(4 pi) does; the
-    variance itself vanishes there, as f^2 / (4 pi) (theory 2.4).
+    `reinmax` is another name of it: for two states ReinMax is this member. Its variance in units of the squared
+    gradient grows without bound as pi tends to 0 or 1, since 1/(4 pi) does; the variance itself vanishes there, as
+    f^2 / (4 pi) (theory 2.4).
+
+    Examples
+    --------
+    >>> from refsbnn import estimators
+    >>> estimators.get("reinmax")
+    Trapezoid()
     """
 
     spelling: ClassVar[str] = "trapezoid"
+    aliases: ClassVar[tuple[str, ...]] = ("reinmax",)
+    examples: ClassVar[tuple[str, ...]] = ("trapezoid",)
 
-    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        half = np.full(np.shape(r), 0.5)
-        return half, half
+    def affine(self) -> tuple[float, float, float]:
+        return 0.0, 0.5, 0.5
 
 
 @dataclass(frozen=True)
-class TwoPoint(BinaryTarget):
+class TwoPoint(Affine):
     """`two-point(target=...)`: a target measure on {0, 1} of the user's own (theory 2.3).
 
     Parameters
@@ -118,16 +161,120 @@ class TwoPoint(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "two-point"
-    target: tuple[float, float] | Callable[[np.ndarray, Noise], tuple[np.ndarray, np.ndarray]]
+    examples: ClassVar[tuple[str, ...]] = ("two-point(target=[0.25,0.5])",)
+    target: tuple[float, float] | Callable[[np.ndarray, Noise], Masses]
 
     def __post_init__(self) -> None:
         if not callable(self.target):
             masses = check_array("two-point: target", self.target, (2,))
             object.__setattr__(self, "target", (float(masses[0]), float(masses[1])))
 
-    def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
-        if not callable(self.target):
-            return np.full(np.shape(r), self.target[0]), np.full(np.shape(r), self.target[1])
+    def affine(self) -> tuple[float, float, float] | None:
+        return None if callable(self.target) else (0.0, *self.target)
+
+    def given(self, r: np.ndarray, noise: Noise) -> Masses:
+        assert callable(self.target)
         p0, p1 = self.target(r, noise)
         shape = np.shape(r)
         return check_array(f"{self.name}: p0", p0, shape), check_array(f"{self.name}: p1", p1, shape)
+
+
+@dataclass(frozen=True)
+class Temp(BinaryTarget):
+    """`temp(c=...)`: `mix` with a lam that falls in the tails, so that no weight exceeds 1 + c/2 (theory 2.20).
+
+    p1 = pi + lam (1/2 - pi), lam = c pi q / (1 + c pi q) with q = 1 - pi. Mass 1; `st` at c = 0, the trapezoid as c
+    grows. Saturated: the slope of either state tends to 0, as that of `st`.
+
+    Parameters
+    ----------
+    c : float
+        A number >= 0.
+    """
+
+    spelling: ClassVar[str] = "temp"
+    examples: ClassVar[tuple[str, ...]] = ("temp(c=2)", "temp(c=0)", "temp(c=100)")
+    c: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("temp: c", self.c, lambda c: c >= 0.0, "a number >= 0")
+        object.__setattr__(self, "c", float(self.c))
+
+    @property
+    def form(self) -> Form:
+        return Form("temp", (self.c,))
+
+    def _weight(self, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """p_z / P(z) from the state's probability and the other's; P(z) cancels, so nothing is divided by it."""
+        return (1.0 + 0.5 * self.c * other) / (1.0 + self.c * own * other)
+
+    def masses(self, r: np.ndarray, noise: Noise) -> Masses:
+        q, pi = noise.sf(r), noise.cdf(r)
+        return q * self._weight(q, pi), pi * self._weight(pi, q)
+
+    def slope(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        return self.weight(h, r, noise) * noise.pdf(r)
+
+    def weight(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        s = np.where(is_spike(h), r, np.negative(r))
+        return self._weight(noise.cdf(s), noise.sf(s))
+
+
+@dataclass(frozen=True)
+class GappedSt(BinaryTarget):
+    """`gapped-st(gap=...,tau=...)`, Gapped Straight-Through: slope sigma'(a/tau)/tau of a moved logit (theory 2.21).
+
+    l = logit(pi) is moved to a = max(l, gap) if z = 1, min(l, -gap) if z = 0, and the chain rule goes through
+    dl/dr = f/F + f/(1 - F). With logistic noise l = r. Its mass is not 1. Saturated: the slope of the state that
+    cannot occur tends to sigma'(gap/tau)/tau times |r| (Gaussian) or 1 (logistic).
+
+    Parameters
+    ----------
+    gap : float
+        A number >= 0: how far the logit lies on the spike's side at least.
+    tau : float
+        Temperature, > 0.
+    """
+
+    spelling: ClassVar[str] = "gapped-st"
+    examples: ClassVar[tuple[str, ...]] = (
+        *("gapped-st(gap=1,tau=1)", "gapped-st(gap=0.5,tau=0.5)"),
+        *("gapped-st(gap=0,tau=2)", "gapped-st(gap=3,tau=0.25)"),
+    )
+    gap: float = 1.0
+    tau: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("gapped-st: gap", self.gap, lambda gap: gap >= 0.0, "a number >= 0")
+        check_number("gapped-st: tau", self.tau, lambda tau: tau > 0.0, "a number > 0")
+        object.__setattr__(self, "gap", float(self.gap))
+        object.__setattr__(self, "tau", float(self.tau))
+
+    @property
+    def form(self) -> Form:
+        return Form("gapped", (self.gap, self.tau))
+
+    def masses(self, r: np.ndarray, noise: Noise) -> Masses:
+        q, pi = noise.log_sf(r), noise.log_cdf(r)
+        return self._mass(q, pi), self._mass(pi, q)
+
+    def _mass(self, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """sigma'(a/tau) / (tau P(other)) from ln P of the state and of the other one; clipped at the largest float."""
+        gapped = own - other <= self.gap
+        a = np.where(gapped, self.gap, own - other) / self.tau
+        # A logit that is not moved: its e^(-a/tau) and 1/P(other) are powers of P(other), in one exponent.
+        kept = other * (1.0 / self.tau - 1.0) - own / self.tau
+        exponent = np.where(gapped, -self.gap / self.tau - other, kept)
+        exponent = exponent - 2.0 * np.log1p(np.exp(-a)) - np.log(self.tau)
+        return np.exp(np.minimum(exponent, np.log(LARGEST)))
+
+    def slope(
+        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        s = np.where(is_spike(h), r, np.negative(r))
+        y = np.exp(-np.maximum(noise.log_cdf(s) - noise.log_sf(s), self.gap) / self.tau)
+        return y / np.square(1.0 + y) / self.tau * (noise.pdf_over_cdf(s) + noise.pdf_over_sf(s))

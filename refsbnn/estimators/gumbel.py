@@ -12,7 +12,7 @@ from scipy import special
 
 from refsbnn.errors import InputError
 from refsbnn.estimators import logistic_agr
-from refsbnn.estimators.member import LARGEST, BinaryTarget, Member, check_given, check_number, is_spike
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Member, check_given, check_number, is_spike
 from refsbnn.noise import SQRT_HALF, Gaussian, Logistic, Noise
 
 
@@ -34,10 +34,15 @@ class Agr(BinaryTarget):
     """
 
     spelling: ClassVar[str] = "agr"
+    examples: ClassVar[tuple[str, ...]] = ("agr(tau=0.5)", "agr(tau=1)")
     tau: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tau", _check_tau("agr", self.tau))
+
+    @property
+    def form(self) -> Form:
+        return Form("agr", (self.tau,))
 
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         r = np.asarray(r, dtype=np.float64)
@@ -79,6 +84,7 @@ class Gr(Member):
     """
 
     spelling: ClassVar[str] = "gr"
+    examples: ClassVar[tuple[str, ...]] = ("gr(tau=0.5,K=4)",)
     tau: float = 1.0
     K: int = 4
 
@@ -115,6 +121,7 @@ class StGs(Member):
     """
 
     spelling: ClassVar[str] = "st-gs"
+    examples: ClassVar[tuple[str, ...]] = ("st-gs(tau=0.5)",)
     tau: float = 1.0
 
     def __post_init__(self) -> None:
@@ -140,11 +147,16 @@ class Gs(Member):
     """
 
     spelling: ClassVar[str] = "gs"
+    examples: ClassVar[tuple[str, ...]] = ("gs(tau=0.5)",)
     proposal: ClassVar[str] = "relaxed"
     tau: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tau", _check_tau("gs", self.tau))
+
+    @property
+    def temperature(self) -> float:
+        return self.tau
 
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return noise.cdf((r - noise.ppf(u)) / self.tau)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,13 @@ from refsbnn.noise import Noise
 
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+
+
+class Form(NamedTuple):
+    """A slope that a compiled kernel can evaluate: its kind, of `refsbnn.kernels.slopes.FORMS`, and its numbers."""
+
+    kind: str
+    numbers: tuple[float, ...] = ()
 
 
 class Member(ABC):
@@ -26,10 +33,41 @@ class Member(ABC):
     Saturated units (theory 2.18): `slope` is finite for every finite r and every h, its true limit also where pi or
     1 - pi has underflowed and h is a state that cannot occur. `weight` is w clipped at the largest float64.
     Neither is ever NaN.
+
+    A member is declared once, by its class; the rest of the project asks these attributes.
+
+    Attributes
+    ----------
+    spelling : str
+        Its name.
+    aliases : tuple of str
+        Other names of the same member.
+    examples : tuple of str
+        Spellings with numbers, which the tests of the family, the audit and the kernels' tests go through.
+    proposal : {"bernoulli", "deterministic", "relaxed", "fixed", "own"}
+        Law of the forward value: a spike of probability F(r); 1[r > 0]; F((r - F^-1(u)) / `temperature`); a function of
+        u alone; any other, which the kernels cannot sample. A class with a `sample` of its own says which, or has
+        "own".
     """
 
     spelling: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[str, ...]] = ()
     proposal: ClassVar[str] = "bernoulli"
+
+    def __init_subclass__(cls) -> None:
+        if "sample" in vars(cls) and "proposal" not in vars(cls):
+            cls.proposal = "own"
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of a relaxed proposal."""
+        return 1.0
+
+    @property
+    def form(self) -> Form | None:
+        """The slope for the kernels; None where only `slope` knows it."""
+        return None
 
     @property
     def name(self) -> str:
@@ -98,7 +136,7 @@ def is_spike(h: np.ndarray) -> np.ndarray:
     return np.asarray(h) > 0.5
 
 
-def clipped_ratio(mass: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def clipped_ratio(mass: float | np.ndarray, probability: np.ndarray) -> np.ndarray:
     """mass / probability, clipped to finite numbers; 0 where both are 0."""
     with np.errstate(over="ignore"):
         return np.clip(mass / np.maximum(probability, SMALLEST), -LARGEST, LARGEST)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from refsbnn.errors import check_choice
-from refsbnn.estimators.member import BinaryTarget, Member, check_number, clipped_ratio, spell
+from refsbnn.estimators.member import BinaryTarget, Form, Member, check_number, clipped_ratio, spell
 from refsbnn.noise import Noise
 
 SURROGATES = ("fast-sigmoid", "arctan", "triangular")
@@ -17,6 +17,11 @@ class IdentitySt(BinaryTarget):
     """`identity-st`: slope 1, the factor dpi/dr left out (theory 2.16). As a measure: p1 = pi/f, p0 = (1 - pi)/f."""
 
     spelling: ClassVar[str] = "identity-st"
+    examples: ClassVar[tuple[str, ...]] = ("identity-st",)
+
+    @property
+    def form(self) -> Form:
+        return Form("constant")
 
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         f = noise.pdf(r)
@@ -61,6 +66,10 @@ class Surrogate(Member):
     @property
     def name(self) -> str:
         return f"{self.kind}(scale={spell(self.scale)})"
+
+    @property
+    def form(self) -> Form:
+        return Form(self.kind, (self.scale,))
 
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return np.array(np.greater(r, 0.0), dtype=np.float64)

@@ -21,7 +21,8 @@ class Uniform(Member):
     """`uniform`: h = u, w = 1; unbiased for every loss of one unit (theory 1.3, 2.12)."""
 
     spelling: ClassVar[str] = "uniform"
-    proposal: ClassVar[str] = "relaxed"
+    examples: ClassVar[tuple[str, ...]] = ("uniform",)
+    proposal: ClassVar[str] = "fixed"
 
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return np.array(np.broadcast_to(u, np.broadcast_shapes(np.shape(r), np.shape(u))), dtype=np.float64)
@@ -40,7 +41,7 @@ class Uniform(Member):
 class Rule(Member):
     """A rule: h is one of the nodes, drawn with the rule's probabilities, and w = node weight / probability."""
 
-    proposal: ClassVar[str] = "relaxed"
+    proposal: ClassVar[str] = "fixed"
 
     @abstractmethod
     def rule(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,6 +73,7 @@ class Simpson(Rule):
     """`simpson`: nodes 0, 1/2, 1 drawn with their weights 1/6, 4/6, 1/6; exact for cubic L' (theory 2.12)."""
 
     spelling: ClassVar[str] = "simpson"
+    examples: ClassVar[tuple[str, ...]] = ("simpson",)
 
     def rule(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         weights = np.array([1.0, 4.0, 1.0]) / 6.0
@@ -83,6 +85,7 @@ class Gauss2(Rule):
     """`gauss2`: nodes 1/2 -+ 1/(2 sqrt 3), each with weight 1/2; exact for cubic L' (theory 2.12)."""
 
     spelling: ClassVar[str] = "gauss2"
+    examples: ClassVar[tuple[str, ...]] = ("gauss2",)
 
     def rule(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         weights = np.array([0.5, 0.5])
@@ -118,6 +121,8 @@ class Quadrature(Rule):
     """
 
     spelling: ClassVar[str] = "quadrature"
+    # Its weights differ from node to node.
+    examples: ClassVar[tuple[str, ...]] = ("quadrature(nodes=[0.2,0.7],weights=[0.3,0.6],probabilities=[0.5,0.5])",)
     nodes: Sequence[float]
     weights: Sequence[float]
     probabilities: Sequence[float] | None = None

@@ -11,10 +11,10 @@ from numba import njit
 
 from refsbnn import estimators
 from refsbnn.errors import InputError
-from refsbnn.estimators import gumbel, member, outside, quadrature
 from refsbnn.noise import Gaussian, Noise
 
 SPIKE, STEP, RELAXED, GIVEN = range(4)
+KINDS = {"bernoulli": SPIKE, "deterministic": STEP, "relaxed": RELAXED, "fixed": GIVEN}
 ROOT_HALF = math.sqrt(0.5)
 
 
@@ -33,33 +33,27 @@ class Proposal(NamedTuple):
 
 
 def kind_of(who: estimators.Member) -> int:
-    """The kind of a member's proposal.
+    """The kind of the proposal that a member declares.
 
     Raises
     ------
     InputError
         A member of the user's own with a proposal that no kernel knows.
     """
-    if isinstance(who, outside.Surrogate):
-        return STEP
-    if who.proposal == "bernoulli" and type(who).sample is member.Member.sample:
-        return SPIKE
-    if isinstance(who, gumbel.Gs):
-        return RELAXED
-    if isinstance(who, quadrature.Uniform | quadrature.Rule):
-        return GIVEN
-    raise InputError(f"the numba backend cannot sample {who.name}; accepted: the members of refsbnn.estimators")
+    if who.proposal not in KINDS:
+        raise InputError(f"the numba backend cannot sample {who.name}; accepted: the members of refsbnn.estimators")
+    return KINDS[who.proposal]
 
 
 def proposal(who: estimators.Member, noise: Noise, u: Any) -> Proposal:
     """What a scalar kernel needs to sample `who` with uniforms u; in float64, so that F^-1(u) keeps its digits."""
-    kind, gaussian = kind_of(who), isinstance(noise, Gaussian)
+    kind = kind_of(who)
     drawn = np.asarray(u, np.float64)
-    if isinstance(who, gumbel.Gs):
-        return Proposal(kind, noise.ppf(drawn), who.tau, gaussian)
+    if kind == RELAXED:
+        drawn = noise.ppf(drawn)
     if kind == GIVEN:
-        return Proposal(kind, who.sample(np.zeros(drawn.shape), drawn, noise), 1.0, gaussian)
-    return Proposal(kind, drawn, 1.0, gaussian)
+        drawn = who.sample(np.zeros(drawn.shape), drawn, noise)
+    return Proposal(kind, drawn, who.temperature, isinstance(noise, Gaussian))
 
 
 @njit(cache=True, error_model="numpy")

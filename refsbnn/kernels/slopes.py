@@ -1,10 +1,12 @@
 """What the backward pass multiplies with, w f(r), for the members that have it in closed form under Gaussian noise.
 
-`rule` names a member's slope by a number and four constants; `slope` evaluates it for sixteen units. The other members
-(draws of their own, logistic noise, the user's functions) keep their float64 NumPy form in refsbnn.estimators.
+`rule` takes the form that a member declares as a number and three constants; `slope` evaluates it for sixteen units.
+The other members (draws of their own, logistic noise, the user's functions) keep their float64 NumPy form in
+refsbnn.estimators.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +14,17 @@ from numba import njit, prange, types
 from numba.extending import overload
 
 from refsbnn import estimators
-from refsbnn.estimators import binary, gumbel, outside
-from refsbnn.kernels.gaussian import DENSITY, HALF, ONE, ZERO, absolute, bell, beyond, density_over_cdf, tail
+from refsbnn.kernels.gaussian import DENSITY, HALF, LEAST, ONE, ZERO, absolute, bell, beyond, density_over_cdf, tail
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
-AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, GIVEN = range(7)
-SURROGATES = {"fast-sigmoid": FAST_SIGMOID, "arctan": ARCTAN, "triangular": TRIANGULAR}
+AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, TEMP, GAPPED, GIVEN = range(9)
+ANY_NOISE = (CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR)  # the others are written for Gaussian noise
 
 CHUNK = 4096  # units that a task takes
+REACH = np.float32(256)  # of `logit`: what its logarithm still gains beyond is below 6e-6 of t^2 / 2
+ATANH = tuple(np.float32(1 / k) for k in (9, 7, 5, 3))  # what is left out is s^10 / 11, below 1e-8 for s <= 0.2
+THIRTY_TWO = np.float32(32)
 
 
 class Rule(NamedTuple):
@@ -32,32 +36,31 @@ class Rule(NamedTuple):
     b1: np.float32
 
 
-def rule(member: estimators.Member, noise: Noise) -> Rule | None:
-    """The member's slope as a rule, None where it has none.
+def _agr(tau: float) -> tuple[float, ...]:
+    width = math.hypot(1.0, tau)
+    return tau / width, 1.0 / width, 1.0 / (math.sqrt(2.0 * math.pi) * width)
 
-    Affine ones are a f(r) + b_z (f/F or f/(1 - F)): st, iwst, mix, the trapezoid and two-point targets (theory 2.3).
-    """
-    if isinstance(member, outside.IdentitySt):
-        return make(CONSTANT)
-    if isinstance(member, outside.Surrogate):
-        scale, kind = member.scale, SURROGATES[member.kind]
-        return make(kind, 0.5 * math.pi * scale, b1=0.5 * scale) if kind == ARCTAN else make(kind, scale)
-    if not isinstance(noise, Gaussian):
+
+# For each kind of a member's form: the kernel's kind, and its constants from the form's numbers.
+FORMS: dict[str, tuple[int, Callable[..., tuple[float, ...]]]] = {
+    "affine": (AFFINE, lambda a, b0, b1: (a, b0, b1)),
+    "agr": (AGR, _agr),
+    "constant": (CONSTANT, lambda: ()),
+    "fast-sigmoid": (FAST_SIGMOID, lambda scale: (scale,)),
+    "arctan": (ARCTAN, lambda scale: (0.5 * math.pi * scale, 0.0, 0.5 * scale)),
+    "triangular": (TRIANGULAR, lambda scale: (scale,)),
+    "temp": (TEMP, lambda c: (c,)),
+    "gapped": (GAPPED, lambda gap, tau: (gap, 1.0 / tau)),
+}
+
+
+def rule(member: estimators.Member, noise: Noise) -> Rule | None:
+    """The member's slope as a rule, None where it has none with this noise."""
+    form = member.form
+    if form is None:
         return None
-    if isinstance(member, binary.StraightThrough):
-        return make(AFFINE, 1.0)
-    if isinstance(member, binary.Iwst) and not callable(member.p):
-        return make(AFFINE, 0.0, 1.0 - member.p, member.p)
-    if isinstance(member, binary.Mix):
-        return make(AFFINE, 1.0 - member.lam, 0.5 * member.lam, 0.5 * member.lam)
-    if isinstance(member, binary.Trapezoid):
-        return make(AFFINE, 0.0, 0.5, 0.5)
-    if isinstance(member, binary.TwoPoint) and not callable(member.target):
-        return make(AFFINE, 0.0, *member.target)
-    if isinstance(member, gumbel.Agr):
-        width = math.hypot(1.0, member.tau)
-        return make(AGR, member.tau / width, 1.0 / width, 1.0 / (math.sqrt(2.0 * math.pi) * width))
-    return None
+    kind, constants = FORMS[form.kind]
+    return make(kind, *constants(*form.numbers)) if kind in ANY_NOISE or isinstance(noise, Gaussian) else None
 
 
 def make(kind: int, a: float = 0.0, b0: float = 0.0, b1: float = 0.0) -> Rule:
@@ -127,6 +130,49 @@ def cut(c, floor):
 
 
 @njit(cache=True, error_model="numpy")
+def temp_slope(z, r, c):
+    """f (1 + c P(other)/2) / (1 + c pi q) for sixteen units (theory 2.20)."""
+    t = absolute(r)
+    low, one = beyond(t), splat(ONE)
+    high = one - low
+    own = select_less(splat(HALF), z, r, splat(ZERO) - r)
+    other = select_less(own, splat(ZERO), high, low)
+    return splat(DENSITY) * bell(t) * fma(splat(c * HALF), other, one) / fma(splat(c), low * high, one)
+
+
+@njit(cache=True, error_model="numpy")
+def logit(t):
+    """ln(Phi(t) / Phi(-t)) for t >= 0, right to 16 eps and 4 eps of itself (theory 2.21).
+
+    Phi(-t) = exp(-t^2 / 2) R(t), so it is t^2 / 2 plus the logarithm of Phi(t) / R(t), which four square roots bring
+    to at most 1.5 for t <= REACH; there 2 atanh((x - 1) / (x + 1)) has a short series.
+    """
+    one = splat(ONE)
+    near = select_less(t, splat(REACH), t, splat(REACH))
+    x = sqrt(sqrt(sqrt(sqrt((one - beyond(near)) / tail(near)))))
+    s = (x - one) / (x + one)
+    s2 = s * s
+    p = fma(splat(ATANH[0]), s2, splat(ATANH[1]))
+    p = fma(p, s2, splat(ATANH[2]))
+    p = fma(p, s2, splat(ATANH[3]))
+    p = fma(p, s2, one)
+    return fma(splat(HALF) * t, t, splat(THIRTY_TWO) * s * p)
+
+
+@njit(cache=True, error_model="numpy")
+def gapped_slope(z, r, gap, coldness):
+    """sigma'(a/tau)/tau (f/F + f/(1 - F)) for sixteen units, with coldness 1/tau (theory 2.21)."""
+    one, zero = splat(ONE), splat(ZERO)
+    t = absolute(r)
+    l = logit(t)
+    own = select_less(select_less(splat(HALF), z, r, zero - r), zero, zero - l, l)
+    a = splat(coldness) * select_less(own, splat(gap), splat(gap), own)
+    y = select_less(a, splat(-LEAST), bell(sqrt(a + a)), zero)  # e^-a
+    root = one + y
+    return splat(coldness) * y / (root * root) * splat(DENSITY) / (tail(t) * (one - beyond(t)))
+
+
+@njit(cache=True, error_model="numpy")
 def slope(z, r, kind, a, b0, b1):
     """w f(r) for sixteen units with spikes z in {0, 1} as float32 (theory 2.1)."""
     one = splat(ONE)
@@ -144,6 +190,10 @@ def slope(z, r, kind, a, b0, b1):
         low = tail(wide) / tail(t)
         high = bell(splat(b0) * t) * (one - beyond(wide)) / (one - beyond(t))
         return splat(b1) * select_less(own, splat(ZERO), low, high)
+    if kind == TEMP:
+        return temp_slope(z, r, a)
+    if kind == GAPPED:
+        return gapped_slope(z, r, a, b0)
     if kind == CONSTANT:
         return one
     t = absolute(r) * splat(a)

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import oracle
+from oracle.members import NAMED
 from oracle.noise import NOISES, Law, law
 from tests.oracle.networks import EPS, SETTINGS
 
 R = np.linspace(-6.0, 6.0, 25)
 DISCRETE = [
     oracle.st(),
+    *(oracle.member(name) for name in NAMED if name not in ("iwst", "mix")),
     oracle.iwst(0.3),
     oracle.iwst(lambda pi: pi**2),
     oracle.mix(0.4),
@@ -153,3 +155,7 @@ def test_what_is_no_member_is_refused_in_one_line(make: Any, message: str) -> No
 )
 def test_names_are_read_and_spelt_the_same(name: str) -> None:
     assert oracle.member(name).name == name
+
+
+def test_reinmax_is_a_name_of_the_trapezoid() -> None:
+    assert oracle.member("reinmax").name == "trapezoid"

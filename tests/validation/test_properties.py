@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
 
 import oracle
+import oracle.names
 from refsbnn import estimators, noise
 from refsbnn.reference import dense
 from tests.oracle.networks import EPS, EVERY, NOISES, SEEDS, cubic, layered, loss
@@ -21,10 +22,12 @@ TAU = st.floats(0.1, 3.0)
 
 def spelt(draw: st.DrawFn) -> str:
     """A member with a target on {0, 1}, its parameter anywhere."""
-    name = draw(st.sampled_from(["st", "iwst", "mix", "trapezoid", "agr", "st-gs", "gr", "identity-st"]))
+    name = draw(st.sampled_from(sorted(oracle.names.NAMED)))
     if name in ("iwst", "mix"):
         parameter = draw(st.floats(0.0, 1.0))
         return f"iwst(p={parameter!r})" if name == "iwst" else f"mix(lam={parameter!r})"
+    if name == "gapped-st":
+        return f"gapped-st(gap={draw(st.floats(0.0, 3.0))!r},tau={draw(TAU)!r})"
     if name in ("agr", "st-gs"):
         return f"{name}(tau={draw(TAU)!r})"
     return f"gr(tau={draw(TAU)!r},K={draw(st.integers(1, 5))})" if name == "gr" else name

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from refsbnn import baselines, estimators, optim, streams
+from refsbnn.estimators.binary import Affine
 from refsbnn.estimators.member import BinaryTarget, Member
 from refsbnn.noise import Noise
 from refsbnn.reference import conv2d, dense, lif, pool, unit
@@ -40,7 +41,7 @@ def unnormalised() -> list[Patch]:
         p0, p1 = self.masses(r, noise)
         return np.where(h > 0.5, p1, p0)
 
-    return [(BinaryTarget, "slope", slope), (BinaryTarget, "weight", weight)]
+    return [(cls, part.__name__, part) for cls in (BinaryTarget, Affine) for part in (slope, weight)]
 
 
 def stale_mean() -> list[Patch]:

@@ -6,21 +6,18 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 import oracle
+from refsbnn import estimators
 
 KEY = "layers.0.mu"
 Coefficients = Sequence[float] | np.ndarray
 
-# Members with a target on {0, 1} by the name refsbnn gives them, beside the oracle's own.
-MEMBERS = {
-    "st": oracle.st(),
-    "iwst(p=0.3)": oracle.iwst(0.3),
-    "mix(lam=0.5)": oracle.mix(0.5),
-    "trapezoid": oracle.trapezoid(),
-    "agr(tau=0.5)": oracle.agr(0.5),
-    "agr(tau=1)": oracle.agr(1.0),
-    "st-gs(tau=0.5)": oracle.st_gs(0.5),
-    "gr(tau=0.5,K=4)": oracle.gr(0.5, 4),
-    "identity-st": oracle.identity_st(),
+# Members with a target on {0, 1} by the name refsbnn gives them, beside the oracle's own. The masses of a two-point
+# target are the user's: the oracle takes them as a function only.
+MEMBERS: dict[str, oracle.Discrete] = {
+    spec: member
+    for spec in estimators.EXAMPLES
+    if estimators.get(spec).proposal == "bernoulli" and not spec.startswith("two-point")
+    if isinstance(member := oracle.member(spec), oracle.Discrete)
 }
 NOISES = ("gaussian", "logistic")
 

@@ -24,7 +24,8 @@ def test_weight_times_density_is_the_slope(noise, r, u, tau) -> None:
     extra = np.linspace(0.1, 0.9, 4)
     named = [estimators.get(name) for name in estimators.NAMES if name not in ("two-point", "quadrature")]
     own = [TwoPoint((0.3, -0.2)), Quadrature((0.2, 0.9), (0.4, -0.1)), Agr(tau), StGs(tau), Gs(tau), Gr(tau, 4)]
-    for member in [*named, *own]:
+    spelt = [estimators.get(spec) for spec in estimators.EXAMPLES]
+    for member in [*named, *spelt, *own]:
         h = member.sample(np.array(r), np.array(u), noise)
         own_draws = extra[: member.draws] if member.draws else None
         slope, weight = (getattr(member, part)(h, np.array(r), noise, u, own_draws) for part in ("slope", "weight"))
@@ -59,6 +60,7 @@ def everyone() -> list:
     named = [estimators.get(name) for name in estimators.NAMES if name not in ("two-point", "quadrature")]
     extreme = [kind(tau) for kind in (Agr, StGs, Gs) for tau in (1e-8, 0.5, 3.0, 1e8)]
     own = [Gr(1e-8, 1), Gr(3.0, 2), Iwst(0.0), Iwst(1.0), Mix(0.0), Iwst(lambda pi: pi), TwoPoint((0.3, -0.7))]
+    named += [estimators.get(spec) for spec in estimators.EXAMPLES]
     return [*named, *extreme, *own, Surrogate("arctan", 1e3), Quadrature((0.0, 1.0), (1.5, -0.5))]
 
 

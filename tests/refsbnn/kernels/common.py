@@ -6,13 +6,15 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from refsbnn import estimators
+
 # The same examples on every run: a failure is then the code's, not the draw's.
 SETTINGS = settings(max_examples=25, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from([np.float32, np.float64])
-SPIKING = ["st", "iwst(p=0.3)", "mix(lam=0.4)", "trapezoid", "agr(tau=0.5)", "st-gs(tau=0.7)", "gr(tau=0.6,K=3)"]
-SPIKING += ["identity-st", "fast-sigmoid(scale=2)", "arctan(scale=2)", "triangular(scale=0.5)"]
-RELAXED = ["gs(tau=0.8)", "uniform", "simpson", "gauss2"]
+SPIKES = ("bernoulli", "deterministic")
+SPIKING = [spec for spec in estimators.EXAMPLES if estimators.get(spec).proposal in SPIKES]
+RELAXED = [spec for spec in estimators.EXAMPLES if spec not in SPIKING]
 # A comparison of u with pi is safe from rounding at this distance: pi is off by 2 eps from its own evaluation and by
 # |r| f(r) < 1/4 times the relative error of r, some hundred eps where m and v are sums of a hundred terms.
 SAFE = 2.0**-12

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy import special, stats
 
-from validation.conformance.adapters import Unsupported
+from validation.conformance.adapters import Unsupported, masses
 
 Array = Any  # a jax.Array, where JAX is installed
 
@@ -101,20 +101,13 @@ def sample(r: Array, u: Array, noise: Any, name: str, n: Any) -> Array:
 
 def slope(z: Array, r: Array, u: Any, extra: Any, noise: Any, name: str, n: Any) -> Array:
     """w f(r), the member's stand-in for dz/dr (theory 2.1)."""
-    if name in ("st", "uniform", *NODES):
+    if name in ("uniform", *NODES):
         return noise.pdf(r)
     if name == "quadrature":
         ratio, edges = (jnp.array(part, u.dtype) for part in (ratios(n), rule(name, n)[1]))
         return ratio[jnp.searchsorted(edges, u, side="right")] * noise.pdf(r)
-    if name == "two-point":
-        p0, p1 = n["target"]
-        return jnp.where(z > 0.5, p1, p0).astype(r.dtype) * noise.hazard(jnp.where(z > 0.5, r, -r))
-    if name in ("iwst", "mix", "trapezoid"):
-        hazard = noise.hazard(jnp.where(z > 0.5, r, -r))
-        if name == "mix":
-            return (1.0 - n["lam"]) * noise.pdf(r) + 0.5 * n["lam"] * hazard
-        p = n.get("p", 0.5)
-        return jnp.where(z > 0.5, p, 1.0 - p).astype(r.dtype) * hazard
+    if name in masses.MASSES or name in masses.OVER_LOGIT:
+        return masses.slope(name, n, z, r, noise, jnp.where)
     if name == "agr":
         return noise.agr(jnp.where(z > 0.5, r, -r), n["tau"])
     if name in ("st-gs", "gs"):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from validation.conformance.adapters import Unsupported
+from validation.conformance.adapters import Unsupported, masses
 
 SQRT_HALF = math.sqrt(0.5)
 
@@ -111,21 +111,14 @@ def sample(r: Tensor, u: Tensor, noise: Any, name: str, numbers: Any) -> Tensor:
 
 def slope(z: Tensor, r: Tensor, u: Tensor | None, extra: Tensor | None, noise: Any, name: str, n: Any) -> Tensor:
     """w f(r), the member's stand-in for dz/dr (theory 2.1)."""
-    if name in ("st", "uniform", *NODES):
+    if name in ("uniform", *NODES):
         return noise.pdf(r)
     if name == "quadrature":
         assert u is not None
         ratio, edges = (torch.tensor(x, dtype=u.dtype, device=u.device) for x in (ratios(n), rule(name, n)[1]))
         return ratio[torch.bucketize(u, edges, right=True)] * noise.pdf(r)
-    if name == "two-point":
-        p0, p1 = n["target"]
-        return torch.where(z > 0.5, p1, p0) * noise.hazard(torch.where(z > 0.5, r, -r))
-    if name in ("iwst", "mix", "trapezoid"):
-        hazard = noise.hazard(torch.where(z > 0.5, r, -r))
-        if name == "mix":
-            return (1.0 - n["lam"]) * noise.pdf(r) + 0.5 * n["lam"] * hazard
-        p = n.get("p", 0.5)
-        return torch.where(z > 0.5, p, 1.0 - p) * hazard
+    if name in masses.MASSES or name in masses.OVER_LOGIT:
+        return masses.slope(name, n, z, r, noise, torch.where)
     if name == "agr":
         return noise.agr(torch.where(z > 0.5, r, -r), n["tau"])
     if name in ("st-gs", "gs"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from validation.conformance.answers import dynamics
-from validation.conformance.answers.unit import fire_all, read, states
+from validation.conformance.answers.unit import MEMBERS, fire_all, read, states
 from validation.conformance.cases.draw import Draw, case
 from validation.conformance.cases.dynamics import LIF_DIMS, lif
 from validation.conformance.cases.linear import CONV, weights
@@ -39,8 +39,8 @@ def units(
     else:
         given = {"z": np.array([z], dtype=np.uint8)}
     noises = {"u": uniform}
-    if read(member).name == "gr":
-        noises["extra"] = d.extra("extra", int(read(member).numbers["K"]), shape)
+    if read(member).draws:
+        noises["extra"] = d.extra("extra", read(member).draws, shape)
     arrays = {"inputs": rows | given, "noise": noises, "cotangents": {"g": d.signed("g", shape)}}
     return case(id, options, arrays, DIMS, "forward backward edge", bugs, None, question)
 
@@ -59,7 +59,7 @@ def saturated() -> Iterator[Case]:
     """Probabilities near 0 and 1, at the common state and at the rare one."""
     question = "What happens at pi = 0 and 1?  The slope has a limit for each state, the rare one too; never NaN."
     for noise, r in SATURATED.items():
-        for member in ("st", "trapezoid", "iwst(p=0.25)", "agr(tau=1)", "identity-st"):
+        for member in (declared.specs[0] for declared in MEMBERS.values() if declared.limits):
             if member == "agr(tau=1)" and noise == "gaussian":
                 member = "agr(tau=0.5)"
             m, u, z = [-r, -r, r, r], [0.5, 0.5, 0.5, 0.5], [0, 1, 1, 0]
