@@ -260,6 +260,23 @@ def test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients(name, 
     assert sizes[3] <= sizes[2] <= sizes[1] < sizes[0]  # states between pieces instead of every step's
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("options", [{}, {"recompute": 2}, {"chunk": 2}, {"chunk": 3, "recompute": 1}], ids=str)
+@pytest.mark.parametrize("name", [name for name, case in NETWORKS.items() if case[1].steps is not None])
+def test_a_tape_gives_the_same_gradients_twice(name, options, backend):
+    """Also after a pass over other inputs: a backward pass leaves the tape and the states between pieces alone."""
+    layers, signal, x = NETWORKS[name]
+    network = Network(layers, signal, backend=backend, **options)
+    parameters, draws = network.initial(Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(BATCH))
+    logits, tape = network.forward(parameters, x, draws)
+    g = RNG_G[: logits.size].reshape(logits.shape)
+    first = network.backward(parameters, tape, g, penalty=0.1)
+    network.forward(parameters, 1 - x, draws)
+    again = network.backward(parameters, tape, g, penalty=0.1)
+    assert (first[1] == again[1]).all()
+    assert all((again[0][key] == value).all() for key, value in first[0].items())
+
+
 def test_pieces_of_events_are_pieces_of_bytes():
     layers, signal, x = NETWORKS["recurrent neurons"]
     network = Network(layers, signal, backend="numba", chunk=2)

@@ -5,6 +5,7 @@ import pytest
 
 from refsbnn import optim
 from refsbnn.errors import InputError
+from tests.refsbnn.kernels.common import around
 
 
 def test_adam_is_its_recursion():
@@ -28,28 +29,31 @@ def test_sgd_with_momentum_is_its_recursion():
 
 def test_weight_decay_spares_rho():
     """AdamW takes rate * decay * w off; SGD adds decay * w to the gradient; neither pulls a log-variance to 0."""
-    w = {"0.dense.mu": np.array([2.0]), "0.dense.rho": np.array([-3.0])}
+    means, logs = ("mu", "bias_mu", "recurrent_mu"), ("rho", "bias_rho", "recurrent_rho")
+    w = {f"0.dense.{name}": np.array([2.0]) for name in means} | {f"0.dense.{name}": np.array([-3.0]) for name in logs}
     still = {key: np.zeros(1) for key in w}
     for optimiser in (optim.Adam(weight_decay=0.5), optim.SGD(weight_decay=0.5)):
         out = optimiser.step(w, still, 0.1)
-        assert out["0.dense.mu"][0] == pytest.approx(2.0 - 0.1 * 0.5 * 2.0)
-        assert out["0.dense.rho"][0] == -3.0
+        assert [out[f"0.dense.{name}"][0] for name in means] == pytest.approx([2.0 - 0.1 * 0.5 * 2.0] * 3)
+        assert [out[f"0.dense.{name}"][0] for name in logs] == [-3.0] * 3
 
 
 @pytest.mark.parametrize("make", [optim.Adam, optim.SGD])
-def test_blocks_are_the_whole_array_in_its_own_type(make):
-    """Across the border of a block every entry gets the update it gets alone, and float32 stays float32."""
+@pytest.mark.parametrize("n", around(optim.BLOCK))
+def test_blocks_are_the_whole_array_in_its_own_type(make, n):
+    """On both sides of a block's border every entry gets the update it gets alone, and float32 stays float32."""
     rng = np.random.default_rng(1)
-    n = optim.BLOCK + 3
     w, g = (rng.standard_normal((n, 1)).astype(np.float32) for _ in range(2))
     whole, single = make(weight_decay=0.1), make(weight_decay=0.1)
-    entries = [0, optim.BLOCK - 1, optim.BLOCK, n - 1]
+    entries = [0, *(at for at in (optim.BLOCK - 1, optim.BLOCK, 2 * optim.BLOCK) if at < n), n - 1]
     a, b = {"w": w}, {"w": w[entries]}
     for _ in range(3):
         a, b = whole.step(a, {"w": g}, 0.1), single.step(b, {"w": g[entries]}, 0.1)
     assert a["w"].dtype == np.float32
     assert all(buffer["w"].dtype == np.float32 for buffer in whole.buffers.values())
     np.testing.assert_array_equal(a["w"][entries], b["w"])
+    # Sums of rounded squares in blocks: the relative error of a sum of positive terms is below n eps.
+    assert optim.squares(w) == pytest.approx(float((w.astype(float) ** 2).sum()), rel=n * np.finfo(float).eps)
 
 
 def test_clipping_keeps_the_direction():

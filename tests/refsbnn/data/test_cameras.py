@@ -59,7 +59,8 @@ def test_gestures(tmp_path):
     np.testing.assert_array_equal(batch[:, 0], want)
 
 
-def test_poker(tmp_path):
+@pytest.mark.parametrize("merge", [True, False])
+def test_poker(tmp_path, merge):
     rng, wrote = np.random.default_rng(0), {}
     for part in ("train", "test"):
         for suit in arrays_of_events.POKER:
@@ -71,11 +72,11 @@ def test_poker(tmp_path):
                 )
                 np.save(folder / f"{number}.npy", table.T.astype(np.uint64))
                 wrote[folder / f"{number}.npy"] = table
-    data = load(Data(name="pokerdvs", root=str(tmp_path), steps=3, bin_ms=3.0, merge=True))
-    assert (data.classes, data.signal.shape) == (4, (35, 35, 1))
-    t, x, y, _ = wrote[tmp_path / "POKERDVS/pips_test/he/1.npy"]
-    want = np.zeros((3, 35, 35, 1), np.uint8)
-    want[t // 3000, y, x, 0] = 1
+    data = load(Data(name="pokerdvs", root=str(tmp_path), steps=3, bin_ms=3.0, merge=merge))
+    assert (data.classes, data.signal.shape) == (4, (35, 35, 1 if merge else 2))
+    t, x, y, polarity = wrote[tmp_path / "POKERDVS/pips_test/he/1.npy"]
+    want = np.zeros((3, *data.signal.shape), np.uint8)
+    want[t // 3000, y, x, 0 if merge else polarity] = 1
     np.testing.assert_array_equal(data.test.batch(np.array([4, 4]), DRAWS)[:, 0], want)
     assert data.test.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
 

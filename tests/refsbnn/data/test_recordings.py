@@ -10,7 +10,7 @@ from refsbnn.data.recordings import Recording, binned
 from refsbnn.errors import InputError
 
 SIZE = 5
-events = st.lists(st.tuples(st.floats(0.0, 50.0), st.integers(0, SIZE - 1)), max_size=30)
+events = st.lists(st.tuples(st.floats(-20.0, 50.0), st.integers(0, SIZE - 1)), max_size=30)
 
 
 def bins_of(times, width, steps):
@@ -31,8 +31,13 @@ def test_a_bin_has_each_unit_that_fired_in_it_once(several, width, steps):
         part = slice(made.offsets[i], made.offsets[i + 1])
         got = list(zip(made.bins[part].tolist(), made.units[part].tolist(), strict=True))
         places = bins_of([t for t, _ in one], width, steps)
-        want = {(place, unit) for place, (_, unit) in zip(places, one, strict=True) if place < steps}
+        want = {(place, unit) for place, (_, unit) in zip(places, one, strict=True) if 0 <= place < steps}
         assert got == sorted(want)
+
+
+def test_times_before_the_first_bin_are_left_out():
+    made = binned([Recording(np.array([-0.5, -10.0, 0.0, 9.9]), np.array([0, 1, 2, 3]), 0)], 5.0, 2, SIZE)
+    assert (made.bins.tolist(), made.units.tolist()) == ([0, 1], [2, 3])
 
 
 def example():

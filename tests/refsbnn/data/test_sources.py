@@ -17,6 +17,7 @@ from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.data.layouts import write_cifar10, write_nmnist, write_shd
 
 DRAWS = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(3))
+DRAWS_OF_ONE = replace(DRAWS, samples=np.arange(1))
 
 
 @pytest.fixture
@@ -73,6 +74,19 @@ def test_a_root_that_cannot_be_written_to_is_read(spoken, tmp_path, monkeypatch,
 def test_the_home_folder(spoken, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load(replace(spoken, root="~")).classes == 20
+
+
+@pytest.mark.parametrize("split", [{"groups": [1]}, {"held_out": 0.25}])
+def test_labels_are_the_files_at_the_rows_that_are_kept(spoken, tmp_path, split):
+    data = load(replace(spoken, **split))
+    with h5py.File(tmp_path / "SHD/shd_train.h5") as file:
+        labels, units = file["labels"][:], file["spikes/units"][:]
+    for part in (data.train, data.validation):
+        assert part.labels.tolist() == labels[part.rows].tolist()
+        for i, row in enumerate(part.rows):
+            seen = np.asarray(part.batch(np.array([i]), DRAWS_OF_ONE))[:, 0].any(axis=0)
+            assert set(np.flatnonzero(seen)) <= set(units[row])
+    assert sorted([*data.train.rows, *data.validation.rows]) == list(range(24))
 
 
 def test_whole_speakers_are_held_out(spoken):

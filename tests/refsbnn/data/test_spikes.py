@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from refsbnn.data import scatter
 from refsbnn.data.recordings import Recording, binned
 from refsbnn.data.spikes import Augment, Spikes
 from refsbnn.draws import CounterDraws
 from refsbnn.events import Events
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Purpose, Streams
+from tests.refsbnn.kernels.common import around
 
 STEPS, RNG, PLAIN = 6, np.random.default_rng(3), Augment()
 
@@ -36,7 +38,7 @@ def dense(part, row):
     return out
 
 
-@pytest.mark.parametrize("size", [5, 64, 70, 130])
+@pytest.mark.parametrize("size", [5, *around(scatter.WORD)])
 def test_a_batch_is_its_recordings(size):
     part = made(size, (size,))
     rows = np.array([4, 0, 4, 8])
@@ -47,11 +49,19 @@ def test_a_batch_is_its_recordings(size):
     np.testing.assert_array_equal(np.asarray(batch), np.stack([dense(part, row) for row in rows], axis=1))
 
 
-def test_images_are_bytes():
-    part = made(4 * 5 * 2, (4, 5, 2))
+def test_labels_are_those_of_the_chosen_recordings():
+    part = replace(made(5, (5,)), rows=np.array([7, 2, 5, 6]))
+    assert part.labels.tolist() == [3, 2, 1, 2]
+    batch = np.asarray(part.batch(np.array([3, 0]), draws([3, 0])))
+    np.testing.assert_array_equal(batch, np.stack([dense(part, 6), dense(part, 7)], axis=1))
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 2), *((1, n, 1) for n in around(scatter.WORD))])
+def test_images_are_bytes(shape):
+    part = made(int(np.prod(shape)), shape)
     rows = np.array([2, 7])
     batch = part.batch(rows, draws(rows))
-    want = np.stack([dense(part, row) for row in rows], axis=1).reshape(STEPS, 2, 4, 5, 2)
+    want = np.stack([dense(part, row) for row in rows], axis=1).reshape(STEPS, 2, *shape)
     np.testing.assert_array_equal(batch, want)
     assert batch.dtype == np.uint8
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from refsbnn.errors import InputError
 from refsbnn.events import Events
-from refsbnn.kernels import dense
+from refsbnn.kernels import dense, matrix, simd, sparse
 from refsbnn.reference import dense as reference
+from tests.refsbnn.kernels.common import around
 
 SIZES = st.integers(1, 40)
 
@@ -52,6 +53,36 @@ def close(given, exact, absolute, terms, dtype):
 def test_agrees_with_the_reference(seed, leading, features, out, dtype, density, domain, variance, form, point):
     if form == "spikes" and domain == "real":
         domain = "binary"
+    agree(seed, leading, features, out, dtype, density, domain, variance, form, point)
+
+
+# rows, features, outputs: rows of gradients and of sums at a time, columns of gradients and of sums at a time
+SPIKES = [(n, 11, 20) for n in (*around(sparse.CHUNK), *around(sparse.ROWS))]
+SPIKES += [(9, 11, n) for n in (*around(simd.LANES), *around(sparse.BLOCK), *around(sparse.WIDE))]
+SPIKES += [(2 * sparse.ROWS + 5, 300, 2 * sparse.WIDE + 5)]
+# rows of a product at a time, terms at a time of the forward pass, the weights and the inputs, parts of the rows
+FLOATS = [(n, 5, 7) for n in (*around(matrix.SHARDS), *around(matrix.ROWS))]
+FLOATS += [size for n in around(matrix.DEPTH) for size in ((3, n, 7), (n, 3, 7), (3, 5, n))]
+FLOATS += [(3, 5, n) for n in (*around(simd.LANES), *around(matrix.DEPTH // 2))]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", SPIKES, ids=str)
+@pytest.mark.parametrize("domain", ["binary", "bipolar"])
+def test_events_on_both_sides_of_every_block(sizes, dtype, domain):
+    rows, features, out = sizes
+    agree(sum(sizes), (rows,), features, out, dtype, 0.3, domain, "linear", "spikes", True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", FLOATS, ids=str)
+def test_products_on_both_sides_of_every_block(sizes, dtype):
+    rows, features, out = sizes
+    agree(sum(sizes), (rows,), features, out, dtype, 1.0, "real", "linear", "floats", True)
+    agree(sum(sizes), (rows,), features, out, dtype, 1.0, "binary", "linear", "floats", False)
+
+
+def agree(seed, leading, features, out, dtype, density, domain, variance, form, point):
     x, values, cast, exact = case(seed, leading, features, out, dtype, density, domain, form)
     options = {"domain": domain, "variance": variance}
     m, v = dense.forward(x, *cast[:4], **options)

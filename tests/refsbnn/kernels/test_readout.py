@@ -41,6 +41,17 @@ def test_integrator_agrees_with_the_reference(seed, shape, beta, reduce, dtype):
         close(part, truth, size(dm, dv), 3 * terms)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_first_of_tied_steps_is_read(dtype):
+    """Membranes 1 1 3/4, 0 1 1 and -1 -1/2 -1/2, exact in any type: all of them reach their largest value twice."""
+    m = np.array([[1.0, 0.0, -1.0], [0.5, 1.0, 0.0], [0.25, 0.5, -0.25]], dtype)
+    v = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 7.0], [6.0, 8.0, 9.0]], dtype)
+    m_out, v_out, c = readout.integrate_forward(m, v, beta=0.5, reduce="max")
+    assert c.T.tolist() == [[1.0, 0.0, 0.0], [0.5, 1.0, 0.0], [0.5, 1.0, 0.0]]
+    assert m_out.tolist() == [1.0, 1.0, -0.5]
+    assert v_out.tolist() == [1.0, 5.5, 8.0]
+
+
 @SETTINGS
 @given(seed=SEEDS, dtype=DTYPES)
 def test_sampled_logits_agree_with_the_reference(seed, dtype):

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from refsbnn import estimators, noise
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.kernels import unit
+from refsbnn.kernels import simd, slopes, unit
 from refsbnn.reference import unit as reference
 from refsbnn.streams import Purpose, Streams
-from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS, SPIKING, close
+from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS, SPIKING, around, close
 
 
 @SETTINGS
@@ -25,6 +25,20 @@ from tests.refsbnn.kernels.common import DTYPES, RELAXED, SAFE, SEEDS, SETTINGS,
     spread=st.sampled_from([0.5, 3.0, 12.0]),
 )
 def test_agrees_with_the_reference(seed, shape, dtype, member, law, domain, spread):
+    agree(seed, shape, dtype, member, law, domain, spread)
+
+
+BLOCKS = [(3, n) for n in (*around(simd.LANES), *around(unit.CHUNK))] + [(1, n) for n in around(slopes.CHUNK)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", BLOCKS, ids=str)
+def test_units_on_both_sides_of_every_block(shape, dtype):
+    for member in ("agr(tau=0.5)", "trapezoid", "arctan(scale=2)", "gs(tau=0.8)"):
+        agree(shape[1], shape, dtype, member, "gaussian", "bipolar", 3.0)
+
+
+def agree(seed, shape, dtype, member, law, domain, spread):
     rng = np.random.default_rng(seed)
     v = rng.exponential(size=shape) * (rng.random(shape) > 0.1)  # some units without noise
     m = spread * rng.normal(size=shape) * np.sqrt(v + (v == 0.0))
@@ -66,7 +80,8 @@ def test_agrees_with_the_reference(seed, shape, dtype, member, law, domain, spre
 
 def test_uniforms_by_address_are_the_same_bits():
     rng = np.random.default_rng(4)
-    for shape, steps in (((3, 70), None), ((6, 3, 70), 6), ((2, 5, 5, 3), None), ((2, 2100), None)):
+    shapes = [((3, 70), None), ((6, 3, 70), 6), ((2, 5, 5, 3), None)]
+    for shape, steps in [*shapes, *(((2, n), None) for n in (1, 2, 3, 4, 5, *around(unit.CHUNK)))]:
         m, v = rng.normal(size=shape).astype(np.float32), rng.exponential(size=shape).astype(np.float32)
         batch = shape[0] if steps is None else shape[1]
         units = shape[1:] if steps is None else shape[2:]

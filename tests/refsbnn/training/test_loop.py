@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from refsbnn import objective
+from refsbnn import objective, optim
 from refsbnn.draws import CounterDraws
 from refsbnn.streams import Purpose
+from refsbnn.training import loop
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
 from refsbnn.training.loop import train
+from refsbnn.training.record import record
 from refsbnn.training.step import estimate
 from refsbnn.training.task import prepare
 
@@ -90,6 +92,59 @@ def test_units_are_looked_at_every_so_many_steps():
     np.testing.assert_allclose(rows[1]["rate.0"], (rates[0][0] + rates[0][3]) / 2, rtol=1e-12)  # sums of differences
     for key in ("loglik", "train_accuracy", "validation_nll", "snr.1.dense.mu"):
         assert rows[0][key] == rows[1][key]
+
+
+def test_each_step_has_its_weight_and_rate(monkeypatch):
+    """The KL weight rises over the first epoch and a half from 0; the rate falls by a half after one and two epochs."""
+    options = ["training.epochs=3", "objective.warmup=1.5", "objective.temperature=0.5", "training.batch=256"]
+    options += ["training.schedule='step'", "training.drops=[1, 2]", "training.factor=0.5", "training.rate=0.01"]
+    task, weights, rates = prepare(load("digits_binary", [*SMALL, *options])), [], []
+
+    def estimated(*args, **words):
+        weights.append((args[3], args[4]))
+        return estimate(*args, **words)
+
+    class Noted(optim.Adam):
+        def step(self, parameters, gradients, rate):
+            rates.append(rate)
+            return super().step(parameters, gradients, rate)
+
+    monkeypatch.setattr(loop, "estimate", estimated)
+    state = loop.initial(task)
+    state.optimiser = Noted()
+    result = train(task, state=state)
+    assert result.steps == 12
+    eps = 4 * np.finfo(float).eps  # a handful of roundings
+    assert [step for step, _ in weights] == list(range(12))
+    assert [weight for _, weight in weights] == pytest.approx([0.5 * min(1, s / 6) / 1150 for s in range(12)], rel=eps)
+    assert rates == pytest.approx([0.01] * 4 + [0.005] * 4 + [0.0025] * 4, rel=eps)
+
+
+@pytest.mark.parametrize(
+    ("patience", "score", "scores", "epochs", "best"),
+    [
+        (1, "validation_nll", [1.0, 0.5, 0.6, 0.1], 3, 2),
+        (2, "validation_nll", [1.0, 0.5, 0.6, 0.4, 0.4, 0.7, 0.1], 6, 4),
+        (2, "validation_accuracy", [0.2, 0.5, 0.5, 0.4, 0.9], 4, 2),
+        (9, "validation_nll", [0.3, 0.5, 0.2, 0.6], 4, 3),
+        (0, "validation_nll", [0.3, 0.5, 0.2, 0.6], 4, None),
+    ],
+)
+def test_patience_ends_a_run_and_the_best_epoch_is_kept(monkeypatch, patience, score, scores, epochs, best):
+    """Scores as given: a run ends `patience` epochs after the best one, the first where several are alike."""
+    options = [f"training.epochs={len(scores)}", f"training.patience={patience}", f"training.score='{score}'"]
+    task = prepare(load("digits_binary", [*SMALL, "training.batch=512", *options]))
+
+    def scored(task, state, weight):
+        return record(task, state, weight) | {score: scores[len(state.history)]}
+
+    monkeypatch.setattr(loop, "record", scored)
+    after = []
+    result = train(task, save=lambda state: after.append(state.parameters))
+    assert len(result.history) == epochs
+    assert result.best == best
+    for key, value in after[(best or epochs) - 1].items():
+        np.testing.assert_array_equal(result.parameters[key], value)
 
 
 def test_several_samples_are_the_mean_over_their_draws():

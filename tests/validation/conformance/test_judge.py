@@ -8,9 +8,9 @@ import pytest
 
 from refsbnn.errors import InputError
 from validation.conformance import waivers
-from validation.conformance.adapters import REFERENCE, Capabilities, Unsupported, load
+from validation.conformance.adapters import DTYPES, REFERENCE, Capabilities, Unsupported, load
 from validation.conformance.cases import all_cases
-from validation.conformance.judge import ROUNDINGS, Outcome, compare, judge
+from validation.conformance.judge import ROUNDINGS, Outcome, judge
 from validation.conformance.run import run_case
 from validation.conformance.waivers import Waiver
 
@@ -58,14 +58,22 @@ def test_spikes_have_to_be_equal_and_uint8() -> None:
     assert "is float64; expected uint8" in judge(UNIT, {**UNIT.expected, "z": z * 1.0}, "float64").message
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+# Roundings and machine epsilon of each type as docs/conformance.md promises them.
+PROMISED = {"float64": (4.0, 2.0**-52), "float32": (4.0, 2.0**-23), "bfloat16": (2.0, 2.0**-7)}
+
+
+def test_every_type_has_the_tolerance_that_is_promised() -> None:
+    assert {dtype: (ROUNDINGS[dtype], DTYPES[dtype][0]) for dtype in DTYPES} == PROMISED
+
+
+@pytest.mark.parametrize("dtype", PROMISED)
 def test_the_tolerance_is_roundings_times_scale(dtype: str) -> None:
-    eps = np.finfo(dtype).eps
+    allowed, eps = PROMISED[dtype]
     step = np.zeros_like(CASE.expected["m"])
     step[0, 1] = eps * CASE.scale["m"][0, 1]
-    # A tenth of a rounding around the limit leaves room for the type's own rounding of the result.
-    for factor, verdict in ((ROUNDINGS[dtype] - 1.0, "pass"), (ROUNDINGS[dtype] + 1.0, "fail")):
-        results = {k: y.astype(dtype) for k, y in given(m=CASE.expected["m"] + factor * step).items()}
+    # A rounding around the limit leaves room for the type's own rounding of the result; bfloat16 comes as float32.
+    for factor, verdict in ((allowed - 1.0, "pass"), (allowed + 1.0, "fail")):
+        results = {k: y.astype(DTYPES[dtype][2]) for k, y in given(m=CASE.expected["m"] + factor * step).items()}
         outcome = judge(CASE, results, dtype)
         assert outcome.verdict == verdict
         assert abs(outcome.peak - factor) < 0.6
@@ -86,10 +94,19 @@ def test_a_small_relative_error_of_any_output_is_found(dtype: str, error: float)
     for case in CASES.values():
         for name, expected in case.expected.items():
             if expected.dtype.kind == "f" and expected.any():
-                wrong, _ = compare(case, name, (expected * (1.0 + error)).astype(dtype), dtype)
-                assert wrong, f"{case.id} {name}"
+                results = {k: y.astype(dtype) if y.dtype.kind == "f" else y for k, y in case.expected.items()}
+                results[name] = (expected * (1.0 + error)).astype(dtype)
+                outcome = judge(case, results, dtype)
+                assert outcome.verdict == "fail", f"{case.id} {name}"
+                assert outcome.message.startswith(f"{name}: ")
                 checked += 1
     assert checked > 600
+
+
+def test_every_wrong_output_is_named() -> None:
+    wrong = {name: expected + 1.0 for name, expected in CASE.expected.items()}
+    parts = judge(CASE, {**wrong, "more": np.zeros(3)}, "float64").message.split("; ")
+    assert [part.split(":")[0] for part in parts] == ["output more is unknown", *CASE.expected]
 
 
 class Broken:
