@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_array
-from refsbnn.estimators.member import BinaryTarget, check_number
+from refsbnn.errors import InputError, check_array, check_number
+from refsbnn.estimators.member import BinaryTarget
 from refsbnn.noise import Noise
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from refsbnn import estimators, objective, posterior
 from refsbnn import noise as noises
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import check_choice, check_number
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, expect
 from refsbnn.layers.linear import initial_weights
 from refsbnn.layers.signal import Domain, Moments, Signal
@@ -147,11 +147,9 @@ class LIF(Layer):
         noises.get(self.noise)
         check_choice("lif: reset", self.reset, ("hard", "soft"))
         check_choice("lif: variance", self.variance, ("linear", "quadratic"))
-        if not 0.0 <= self.beta <= 1.0:
-            raise InputError(f"lif: beta is {self.beta!r}; expected a number from 0 to 1")
+        check_number("lif: beta", self.beta, lambda beta: 0.0 <= beta <= 1.0, "a number from 0 to 1")
         for name in ("gain", "spread", "prior"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"lif: {name} is {getattr(self, name)!r}; expected a number > 0")
+            check_number(f"lif: {name}", getattr(self, name), lambda value: value > 0.0, "a number > 0")
 
     @property
     def units(self) -> int:
