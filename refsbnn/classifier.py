@@ -161,4 +161,4 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     def _network(self) -> tuple[Network, Streams]:
         config = self._config()
         signal = Signal("values", (self.n_features_in_,))
-        return Network(config.layers(len(self.classes_)), signal, backend=self.backend), Streams(self.seed_)
+        return Network(config.model.layers(len(self.classes_)), signal, backend=self.backend), Streams(self.seed_)

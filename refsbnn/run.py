@@ -191,7 +191,7 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     order = streams.permutation(len(data), step=SPLIT)
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
     parts = arrays(data.signal, train, validation, test)
-    layers = config.layers(int(data.labels.max()) + 1) if layers is None else layers
+    layers = config.model.layers(int(data.labels.max()) + 1) if layers is None else layers
     return Task(config, connected(config, layers, data.signal), parts, streams)
 
 

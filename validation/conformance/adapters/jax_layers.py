@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy import special, stats
 
-from validation.conformance.adapters import Unsupported
+from refsbnn.adapter import Unsupported
 
 Array = Any  # a jax.Array, where JAX is installed
 

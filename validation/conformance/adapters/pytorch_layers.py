@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from validation.conformance.adapters import Unsupported
+from refsbnn.adapter import Unsupported
 
 SQRT_HALF = math.sqrt(0.5)
 

@@ -8,10 +8,10 @@ import numpy as np
 import refsbnn.reference
 from refsbnn import baselines, estimators, objective, optim, posterior, streams
 from refsbnn import noise as noises
+from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from refsbnn.errors import InputError
 from refsbnn.reference.residual import Linear
-from validation.conformance.adapters import Arrays, Capabilities, Unsupported, reference_network
-from validation.conformance.schema import Op
+from validation.conformance.adapters import reference_network
 
 
 class Reference:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from refsbnn import baselines, estimators, objective, optim, posterior
+from refsbnn.adapter import Arrays
 from refsbnn.draws import CounterDraws, Draws, GivenDraws
 from refsbnn.layers import LIF, Dense, LeakyReadout, Moments, Residual, SampledReadout, Signal, Spike
 from refsbnn.network import Network
 from refsbnn.reference import dense
 from refsbnn.streams import Purpose, Streams
-from validation.conformance.adapters import Arrays
 
 Keys = dict[str, str]  # the suite's name of each parameter: the network's
 
