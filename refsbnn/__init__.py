@@ -3,6 +3,11 @@
 The equations are in docs/theory.md; docstrings cite them by label ("theory 3.2").
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refsbnn.run import Run, fit
+
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "fit"]
 

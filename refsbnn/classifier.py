@@ -14,9 +14,9 @@ except ImportError as error:
     raise ImportError("refsbnn.classifier needs scikit-learn 1.6 or newer: pip install 'refsbnn[sklearn]'") from error
 
 from refsbnn.arrays import Arrays
+from refsbnn.errors import check_integer
 from refsbnn.evaluation.predict import predict
 from refsbnn.layers import Signal
-from refsbnn.layers.linear import check_size
 from refsbnn.network import Network
 from refsbnn.run import arrays
 from refsbnn.streams import Streams
@@ -106,7 +106,7 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        check_size("samples", self.samples, 0)
+        check_integer("samples", self.samples, 0)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self.mean_, spread = X.mean(axis=0), X.std(axis=0)
         self.scale_ = np.where(spread > 0.0, spread, 1.0)
@@ -161,4 +161,4 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     def _network(self) -> tuple[Network, Streams]:
         config = self._config()
         signal = Signal("values", (self.n_features_in_,))
-        return Network(config.layers(len(self.classes_)), signal, backend=self.backend), Streams(self.seed_)
+        return Network(config.model.layers(len(self.classes_)), signal, backend=self.backend), Streams(self.seed_)

@@ -1,21 +1,35 @@
 """The command `refsbnn`. Sub-commands are imported when they run, so that --help is there at once."""
 
-import argparse
-import importlib
+import ast
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 
-COMMANDS = {
-    "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
-    "bench": ("validation.benchmarks.bench:main", "time a training step here, beside other libraries"),
-    "conformance": ("validation.conformance.command:main", "hold another implementation to exact answers"),
-    "data": ("refsbnn.commands.data:main", "fetch, check and bin data sets"),
-    "evaluate": ("refsbnn.commands.evaluate:main", "score a trained network, count its spikes and operations"),
-    "train": ("refsbnn.commands.train:main", "train a network from a configuration"),
-}
-CONFIGURATIONS = "validation.benchmarks"  # the package whose *.toml files `refsbnn train` knows by name
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+from refsbnn.console import DONE, INTERRUPTED, complain
+
+GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
+OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "train")]
+
+
+def commands() -> dict[str, EntryPoint]:
+    """The sub-commands by name: those of this package, and what installed packages add to them."""
+    found = {entry.name: entry for entry in (*entry_points(group=GROUP), *OWN)}
+    return dict(sorted(found.items()))
+
+
+def summary(command: EntryPoint) -> str:
+    """What a command does: the first line of its module's docstring, read from the file, which is not run."""
+    try:
+        spec = find_spec(command.module)
+        if spec is None or spec.origin is None:
+            return f"cannot be loaded: there is no module {command.module}"
+        text = ast.get_docstring(ast.parse(Path(spec.origin).read_bytes())) or command.value
+    except (ImportError, SyntaxError, OSError) as error:
+        return f"cannot be loaded: {' '.join(str(error).split())}"
+    first = text.splitlines()[0]
+    return first.removeprefix(f"`refsbnn {command.name}`: ").removesuffix(".")
 
 
 def usage() -> str:
@@ -26,12 +40,12 @@ def usage() -> str:
     >>> print(usage().splitlines()[0])
     usage: refsbnn COMMAND [options]
     """
-    rows = "\n".join(f"  {name:<13}{what}" for name, (_, what) in COMMANDS.items())
+    rows = "\n".join(f"  {name:<13}{summary(command)}" for name, command in commands().items())
     return (
         "usage: refsbnn COMMAND [options]\n\n"
         "Stochastic binary and spiking Bayesian neural networks, held to exact gradients.\n\n"
         f"commands:\n{rows}\n\n"
-        "example: refsbnn audit --quick\n"
+        "example: refsbnn train digits_binary\n"
         "`refsbnn COMMAND --help` explains a command; `refsbnn --version` prints the version.\n"
         "exit code: 0 done, 1 a check failed, 2 bad input."
     )
@@ -56,13 +70,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"refsbnn {__version__}")
         return DONE
-    if name not in COMMANDS:
-        return complain(f"unknown command {name!r}; accepted: {', '.join(COMMANDS)}")
-    module, _, function = COMMANDS[name][0].partition(":")
+    known = commands()
+    if name not in known:
+        return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
+    try:
+        run = known[name].load()
+    except (ImportError, AttributeError, SyntaxError) as error:
+        return complain(f"command {name!r} ({known[name].value}) cannot be loaded: {error}")
     from refsbnn.errors import InputError
 
     try:
-        return int(getattr(importlib.import_module(module), function)(rest))
+        return int(run(rest))
     except InputError as error:
         return complain(str(error))
     except MemoryError as error:
@@ -73,16 +91,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
-
-
-class Parser(argparse.ArgumentParser):
-    """One line for a mistake, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
-
-
-def complain(message: str) -> int:
-    """Print one line on standard error and return the exit code of bad input."""
-    print(f"refsbnn: error: {' '.join(message.split())}", file=sys.stderr)
-    return BAD_INPUT

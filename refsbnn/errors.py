@@ -1,6 +1,6 @@
 """What a user's mistake looks like: one line that names the thing, what was given and what is accepted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,37 @@ def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:
         raise InputError(f"{name} is {value!r}; accepted: {', '.join(map(repr, options))}")
 
 
+def check_integer(name: str, value: Any, lowest: int) -> None:
+    """Raise `InputError` unless `value` is an integer, and not a bool, of at least `lowest`.
+
+    >>> check_integer("batch", 0, 1)
+    Traceback (most recent call last):
+    refsbnn.errors.InputError: batch is 0; expected an integer >= 1
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
+        raise InputError(f"{name} is {value!r}; expected an integer >= {lowest}")
+
+
+def check_number(name: str, value: Any, accepts: Callable[[float], bool], expected: str) -> float:
+    """Return `value` as a float; raise `InputError` unless it is a finite number, and not a bool, that is accepted.
+
+    >>> check_number("beta", 1.5, lambda beta: 0.0 <= beta <= 1.0, "a number from 0 to 1")
+    Traceback (most recent call last):
+    refsbnn.errors.InputError: beta is 1.5; expected a number from 0 to 1
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (is_number and np.isfinite(value) and accepts(float(value))):
+        raise InputError(f"{name} is {value!r}; expected {expected}")
+    return float(value)
+
+
 def check_array(
-    name: str, value: Any, shape: Sequence[int | None] | None = None, *, nonnegative: bool = False
+    name: str,
+    value: Any,
+    shape: Sequence[int | None] | None = None,
+    *,
+    nonnegative: bool = False,
+    positive: bool = False,
 ) -> np.ndarray:
     """Return `value` as a float64 array after checking shape, finiteness and sign.
 
@@ -35,13 +64,13 @@ def check_array(
     value : array_like
     shape : sequence of int or None, optional
         Expected shape; None in a place accepts any length there.
-    nonnegative : bool
-        Whether negative entries are refused.
+    nonnegative, positive : bool
+        Whether negative entries are refused, and zeros too.
 
     Raises
     ------
     InputError
-        Not numeric, wrong shape, not finite, or negative where that is refused.
+        Not numeric, wrong shape, not finite, or of a sign that is refused.
     """
     try:
         if np.iscomplexobj(value):
@@ -60,4 +89,6 @@ def check_array(
         raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
     if nonnegative and (array < 0).any():
         raise InputError(f"{name} holds the negative value {array.min():g}; expected numbers >= 0")
+    if positive and (array <= 0).any():
+        raise InputError(f"{name} holds {array.min():g}; expected numbers > 0")
     return array

@@ -1,9 +1,11 @@
-"""The benchmark networks by name."""
+"""The benchmark networks by name: the section [model] of a configuration."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_integer
 from refsbnn.layers import (
     LIF,
     AveragePool,
@@ -18,8 +20,15 @@ from refsbnn.layers import (
     Spike,
 )
 
+Options = dict[str, Any]
+# Options of layers, read as the fields of such a layer.
+DenseOptions = Annotated[Options, Dense(1)]
+SpikeOptions = Annotated[Options, Spike()]
+LifOptions = Annotated[Options, LIF()]
+ReadoutOptions = Annotated[Options, LeakyReadout()]
 
-def each_layer(units: dict[str, Any], layers: int) -> list[dict[str, Any]]:
+
+def each_layer(units: Options, layers: int) -> list[Options]:
     """The options of each unit layer: all alike, but that `member` may list an estimator for each.
 
     Raises
@@ -40,67 +49,83 @@ def each_layer(units: dict[str, Any], layers: int) -> list[dict[str, Any]]:
     return [{**units, "member": member} for member in members]
 
 
-def mlp(hidden: Sequence[int], classes: int, *, units: dict[str, Any], weights: dict[str, Any]) -> list[Layer]:
-    """Dense layers of noisy binary units and a sampled readout.
+@dataclass(frozen=True, kw_only=True)
+class Model(ABC):
+    """A network but for its number of classes.
 
-    Parameters
+    Attributes
     ----------
-    hidden : sequence of int
-        Units of each hidden layer.
-    classes : int
-    units, weights : dict
-        Options of `Spike` and of `Dense`; here and below, `member` may list one estimator for each layer of units.
+    name : str
+        In a configuration.
+    over_time : bool
+        Whether its inputs have an axis of time.
+    weights, units : dict
+        Options of its `Dense` and `Conv2d` layers, and of its `Spike` or `LIF` layers, where `member` may list an
+        estimator for each.
     """
-    layers: list[Layer] = [Flatten()]
-    for size, own in zip(hidden, each_layer(units, len(hidden)), strict=True):
-        layers += [Dense(size, **weights), Spike(**own)]
-    return [*layers, Dense(classes, **weights), SampledReadout()]
+
+    name: ClassVar[str]
+    over_time: ClassVar[bool] = False
+    weights: DenseOptions = field(default_factory=dict)
+    units: Options = field(default_factory=dict)
+
+    @abstractmethod
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
 
 
-def convnet(channels: Sequence[int], classes: int, *, units: dict[str, Any], weights: dict[str, Any]) -> list[Layer]:
-    """3x3 convolutions of noisy binary units, the image halved after each, and a sampled readout.
+@dataclass(frozen=True, kw_only=True)
+class Mlp(Model):
+    """Dense layers of `hidden` noisy binary units and a sampled readout."""
 
-    Parameters
-    ----------
-    channels : sequence of int
-        Filters of each convolution.
-    classes : int
-    units, weights : dict
-        Options of `Spike`, and of `Conv2d` and `Dense`.
-    """
-    layers: list[Layer] = []
-    for filters, own in zip(channels, each_layer(units, len(channels)), strict=True):
-        layers += [Conv2d(filters, padding=1, **weights), Spike(**own), MaxPool(2)]
-    return [*layers, Flatten(), Dense(classes, **weights), SampledReadout()]
+    name: ClassVar[str] = "mlp"
+    hidden: list[int]
+    units: SpikeOptions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_sizes("hidden", self.hidden)
+
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
+        layers: list[Layer] = [Flatten()]
+        for size, own in zip(self.hidden, each_layer(self.units, len(self.hidden)), strict=True):
+            layers += [Dense(size, **self.weights), Spike(**own)]
+        return [*layers, Dense(classes, **self.weights), SampledReadout()]
 
 
-def resnet(
-    depth: int,
-    width: int,
-    classes: int,
-    *,
-    pool: int,
-    scale: float,
-    stages: int = 1,
-    convolutions: int = 1,
-    stem: int = 3,
-    stem_stride: int = 1,
-    units: dict[str, Any],
-    weights: dict[str, Any],
-) -> list[Layer]:
+@dataclass(frozen=True, kw_only=True)
+class Convnet(Model):
+    """3x3 convolutions of noisy binary units with `channels` filters, the image halved after each; sampled readout."""
+
+    name: ClassVar[str] = "convnet"
+    channels: list[int]
+    units: SpikeOptions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_sizes("channels", self.channels)
+
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
+        layers: list[Layer] = []
+        for filters, own in zip(self.channels, each_layer(self.units, len(self.channels)), strict=True):
+            layers += [Conv2d(filters, padding=1, **self.weights), Spike(**own), MaxPool(2)]
+        return [*layers, Flatten(), Dense(classes, **self.weights), SampledReadout()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resnet(Model):
     """Residual streams of noisy binary 3x3 convolutions without normalisation (theory 3.8).
 
     A stream keeps its shape. Between two stages its moments make spikes, and a convolution of stride 2 with twice the
     filters begins the next. With width 64, four stages, depth 2 and two convolutions a block this is the ResNet-18 of
     He et al. (2016) for small images, whose shortcuts with a projection become those convolutions.
 
-    Parameters
+    Attributes
     ----------
     depth : int
         Blocks in each stage.
     width : int
         Filters in the first stage.
-    classes : int
     pool : int
         Size of the average pooling before the readout.
     scale : float
@@ -110,73 +135,90 @@ def resnet(
         Pairs of units and convolution in each block.
     stem, stem_stride : int
         Size and stride of the first convolution's filters.
-    units, weights : dict
-        Options of `Spike` and of `Conv2d` and `Dense`.
     """
-    own = iter(each_layer(units, stages * (depth * convolutions + 1)))
-    layers: list[Layer] = [Conv2d(width, size=stem, stride=stem_stride, padding=stem // 2, **weights)]
-    for stage in range(stages):
-        filters = width * 2**stage
-        if stage:
-            layers += [Spike(**next(own)), Conv2d(filters, stride=2, padding=1, **weights)]
-        for _ in range(depth):
-            pairs = [(Spike(**next(own)), Conv2d(filters, padding=1, **weights)) for _ in range(convolutions)]
-            layers.append(Residual(tuple(layer for pair in pairs for layer in pair), scale=scale))
-    return [*layers, Spike(**next(own)), AveragePool(pool), Flatten(), Dense(classes, **weights), SampledReadout()]
+
+    name: ClassVar[str] = "resnet"
+    depth: int
+    width: int
+    pool: int
+    scale: float
+    stages: int = 1
+    convolutions: int = 1
+    stem: int = 3
+    stem_stride: int = 1
+    units: SpikeOptions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("depth", "width", "pool", "stages", "convolutions", "stem", "stem_stride"):
+            check_integer(f"model.{name}", getattr(self, name), 1)
+
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
+        weights, stem = self.weights, self.stem
+        own = iter(each_layer(self.units, self.stages * (self.depth * self.convolutions + 1)))
+        layers: list[Layer] = [
+            Conv2d(self.width, size=stem, stride=self.stem_stride, padding=stem // 2, **weights),
+        ]
+        for stage in range(self.stages):
+            filters = self.width * 2**stage
+            if stage:
+                layers += [Spike(**next(own)), Conv2d(filters, stride=2, padding=1, **weights)]
+            for _ in range(self.depth):
+                pairs = [(Spike(**next(own)), Conv2d(filters, padding=1, **weights)) for _ in range(self.convolutions)]
+                layers.append(Residual(tuple(layer for pair in pairs for layer in pair), scale=self.scale))
+        readout: list[Layer] = [Dense(classes, **weights), SampledReadout()]
+        return [*layers, Spike(**next(own)), AveragePool(self.pool), Flatten(), *readout]
 
 
-def spiking(
-    hidden: Sequence[int],
-    classes: int,
-    *,
-    readout: dict[str, Any],
-    units: dict[str, Any],
-    weights: dict[str, Any],
-) -> list[Layer]:
-    """Dense layers of LIF neurons over time and a leaky readout.
+@dataclass(frozen=True, kw_only=True)
+class Spiking(Model):
+    """Dense layers of `hidden` LIF neurons over time and a leaky readout."""
 
-    Parameters
-    ----------
-    hidden : sequence of int
-        Neurons of each layer.
-    classes : int
-    readout, units, weights : dict
-        Options of `LeakyReadout`, `LIF` and `Dense`.
-    """
-    layers: list[Layer] = [Flatten()]
-    for size, own in zip(hidden, each_layer(units, len(hidden)), strict=True):
-        layers += [Dense(size, **weights), LIF(**own)]
-    return [*layers, Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
+    name: ClassVar[str] = "spiking"
+    over_time: ClassVar[bool] = True
+    hidden: list[int]
+    units: LifOptions = field(default_factory=dict)
+    readout: ReadoutOptions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_sizes("hidden", self.hidden)
+
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
+        layers: list[Layer] = [Flatten()]
+        for size, own in zip(self.hidden, each_layer(self.units, len(self.hidden)), strict=True):
+            layers += [Dense(size, **self.weights), LIF(**own)]
+        return [*layers, Dense(classes, **self.weights), LeakyReadout(**self.readout), SampledReadout()]
 
 
-def spiking_convnet(
-    channels: Sequence[int],
-    classes: int,
-    *,
-    readout: dict[str, Any],
-    units: dict[str, Any],
-    weights: dict[str, Any],
-) -> list[Layer]:
-    """3x3 convolutions of LIF neurons over time, the image halved after each, and a leaky readout.
+@dataclass(frozen=True, kw_only=True)
+class SpikingConvnet(Model):
+    """3x3 convolutions of LIF neurons over time with `channels` filters, the image halved after each; leaky readout."""
 
-    Parameters
-    ----------
-    channels : sequence of int
-        Filters of each convolution.
-    classes : int
-    readout, units, weights : dict
-        Options of `LeakyReadout`, of `LIF`, and of `Conv2d` and `Dense`.
-    """
-    layers: list[Layer] = []
-    for filters, own in zip(channels, each_layer(units, len(channels)), strict=True):
-        layers += [Conv2d(filters, padding=1, **weights), LIF(**own), MaxPool(2)]
-    return [*layers, Flatten(), Dense(classes, **weights), LeakyReadout(**readout), SampledReadout()]
+    name: ClassVar[str] = "spiking_convnet"
+    over_time: ClassVar[bool] = True
+    channels: list[int]
+    units: LifOptions = field(default_factory=dict)
+    readout: ReadoutOptions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_sizes("channels", self.channels)
+
+    def layers(self, classes: int) -> list[Layer]:
+        """The layers, from the input to class scores."""
+        layers: list[Layer] = []
+        for filters, own in zip(self.channels, each_layer(self.units, len(self.channels)), strict=True):
+            layers += [Conv2d(filters, padding=1, **self.weights), LIF(**own), MaxPool(2)]
+        readout: list[Layer] = [Dense(classes, **self.weights), LeakyReadout(**self.readout), SampledReadout()]
+        return [*layers, Flatten(), *readout]
 
 
-MODELS: dict[str, Callable[..., list[Layer]]] = {
-    "mlp": mlp,
-    "convnet": convnet,
-    "resnet": resnet,
-    "spiking": spiking,
-    "spiking_convnet": spiking_convnet,
-}
+def check_sizes(name: str, sizes: Sequence[int]) -> None:
+    """Raise InputError unless a list of layers' sizes holds integers >= 1, one at least."""
+    if not sizes:
+        raise InputError(f"model.{name} is []; expected a list of integers >= 1")
+    for number, size in enumerate(sizes):
+        check_integer(f"model.{name}[{number}]", size, 1)
+
+
+MODELS: dict[str, type[Model]] = {kind.name: kind for kind in (Mlp, Convnet, Resnet, Spiking, SpikingConvnet)}

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from refsbnn.draws import Draws
-from refsbnn.errors import InputError, check_array, check_choice
+from refsbnn.errors import InputError, check_array, check_choice, check_integer
 from refsbnn.events import Events
 from refsbnn.layers import chain, time
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
-from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Streams
 
@@ -101,8 +100,8 @@ class Network:
         recompute: int = 0,
         chunk: int = 0,
     ) -> None:
-        check_size("recompute", recompute, 0)
-        check_size("chunk", chunk, 0)
+        check_integer("recompute", recompute, 0)
+        check_integer("chunk", chunk, 0)
         if chunk and input.steps is None:
             raise InputError(f"chunk is {chunk} but the input has no time: {input}")
         check_choice("backend", backend, BACKENDS)

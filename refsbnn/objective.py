@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from refsbnn.errors import InputError, check_array
-from refsbnn.posterior import positive
+from refsbnn.errors import InputError, check_array, check_integer, check_number
 
 
 class KLWeight(NamedTuple):
@@ -131,7 +130,7 @@ def gaussian(
     m = check_array("m", m, (*np.shape(m)[:-1], None))
     v = check_array("v", v, m.shape, nonnegative=True)
     targets = check_array("targets", targets, m.shape)
-    noise = positive("noise_variance", check_array("noise_variance", noise_variance, ()))
+    noise = check_array("noise_variance", noise_variance, (), positive=True)
     error = targets - m
     each = -0.5 * np.log(2.0 * np.pi * noise) - (error * error + v) / (2.0 * noise)  # theory 4.3
     return each.sum(axis=-1), error / noise, np.full(m.shape, -0.5 / noise)  # theory 4.3
@@ -209,10 +208,9 @@ def kl_weight(step: int, examples: int, *, warmup: int = 0, temperature: float =
     >>> kl_weight(10, 100, warmup=10)
     KLWeight(value=0.01, tempered=False)
     """
-    if examples < 1:
-        raise InputError(f"examples is {examples}; expected at least 1")
-    if step < 0 or warmup < 0 or not 0.0 <= temperature < np.inf:
-        raise InputError(f"step {step}, warmup {warmup}, temperature {temperature}: expected finite numbers >= 0")
+    check_integer("examples", examples, 1)
+    for name, value in (("step", step), ("warmup", warmup), ("temperature", temperature)):
+        check_number(name, value, lambda number: number >= 0.0, "a finite number >= 0")
     rise = 1.0 if step >= warmup else step / warmup
     share = temperature * rise
     return KLWeight(share / examples, share != 1.0)  # theory 4.4

@@ -44,7 +44,7 @@ def rho_of(sigma2: np.ndarray) -> np.ndarray:
     >>> float(rho_of(1.0))
     0.0
     """
-    return np.log(positive("sigma2", sigma2))  # theory 3.5
+    return np.log(check_array("sigma2", sigma2, positive=True))  # theory 3.5
 
 
 def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> KL:
@@ -75,8 +75,8 @@ def kl(mu: np.ndarray, sigma2: np.ndarray, prior_sigma2: np.ndarray | float) -> 
     0.25
     """
     mu = check_array("mu", mu)
-    sigma2 = positive("sigma2", check_array("sigma2", sigma2, mu.shape))
-    prior = positive("prior_sigma2", prior_sigma2)
+    sigma2 = check_array("sigma2", sigma2, mu.shape, positive=True)
+    prior = check_array("prior_sigma2", prior_sigma2, positive=True)
     try:
         prior = np.broadcast_to(prior, mu.shape)
     except ValueError:
@@ -164,11 +164,3 @@ def zero_mean_backward(dmu: np.ndarray) -> np.ndarray:
         As `zero_mean`.
     """
     return zero_mean(dmu)  # theory 3.7
-
-
-def positive(name: str, value: np.ndarray | float) -> np.ndarray:
-    """`value` as float64 after checking that it is finite and above zero; raises InputError otherwise."""
-    array = check_array(name, value)
-    if (array <= 0.0).any():
-        raise InputError(f"{name} holds {array.min():g}; expected numbers > 0")
-    return array

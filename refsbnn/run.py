@@ -48,6 +48,27 @@ class Run:
     history: list[dict[str, float]]
     data_given: bool = False
 
+    def __repr__(self) -> str:
+        """A few lines for a session: what was trained, how large it is and how far it came.
+
+        Examples
+        --------
+        >>> fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
+        Run of model 'mlp' on data 'digits', seed 0
+          2,420 parameters, 1 epoch
+          validation: accuracy ..., NLL ...
+        """
+        data = "arrays" if self.data_given else f"data {self.config.data.name!r}"
+        size, epochs = sum(array.size for array in self.parameters.values()), len(self.history)
+        lines = [
+            f"Run of model {self.config.model.name!r} on {data}, seed {self.config.seed}",
+            f"  {size:,} parameters, {epochs} epoch{'s' * (epochs != 1)}",
+        ]
+        if self.history:
+            last = self.history[-1]
+            lines.append(f"  validation: accuracy {last['validation_accuracy']:.1%}, NLL {last['validation_nll']:.3f}")
+        return "\n".join(lines)
+
     @property
     def config(self) -> configuration.Config:
         """What was trained and how."""
@@ -191,7 +212,7 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     order = streams.permutation(len(data), step=SPLIT)
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
     parts = arrays(data.signal, train, validation, test)
-    layers = config.layers(int(data.labels.max()) + 1) if layers is None else layers
+    layers = config.model.layers(int(data.labels.max()) + 1) if layers is None else layers
     return Task(config, connected(config, layers, data.signal), parts, streams)
 
 

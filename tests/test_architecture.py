@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,13 +90,12 @@ def test_each_file_imports_only_what_its_package_may(package: str) -> None:
 
 @pytest.mark.parametrize(("package", "stranger"), [("refsbnn", "oracle"), ("oracle", "refsbnn")])
 def test_oracle_and_refsbnn_do_not_name_each_other(package: str, stranger: str) -> None:
-    """Not even as a string that could be handed to importlib; `validation` may stand in the CLI's table alone."""
+    """Not even as a string that could be handed to importlib; nor does either name `validation`, which knows both."""
     wrong = []
     for path in python_files(package):
         for text in strings(parse(path)):
             top = text.replace(":", ".").split(".")[0]
-            is_cli = path == ROOT / "refsbnn" / "cli.py"
-            if top == stranger or (top == "validation" and "." in text and not is_cli):
+            if top == stranger or (top == "validation" and "." in text):
                 wrong.append(f"{path.relative_to(ROOT)} holds the string {text!r}")
     assert not wrong, "\n".join(wrong)
 
@@ -132,6 +132,64 @@ def test_help_needs_not_even_numpy() -> None:
     call = "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert not stop.code"
     code = f"from refsbnn.cli import main\n{call}"
     assert not loaded_by(code) & {"numpy", "scipy", "numba", "h5py", "oracle", "validation", *HEAVY}
+
+
+def modules_named(path: Path, lazy: bool = True) -> set[str]:
+    """The modules of `refsbnn` that a file imports, in functions too, or names in a string; not those for types alone.
+
+    Where not `lazy`, imports inside functions are left out.
+    """
+    known = {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in python_files("refsbnn")}
+    known |= {name.removesuffix(".__init__") for name in known}
+    found: list[str] = []
+    nodes: list[ast.AST] = [parse(path)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.FunctionDef) and not lazy:
+            continue
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append(node.value.partition(":")[0])
+        nodes += ast.iter_child_nodes(node)
+    # `from refsbnn.run import fit` names the module refsbnn.run.
+    return {
+        name if name in known else parent for name in found if (parent := name.rpartition(".")[0]) in known | {""}
+    } & known
+
+
+def room(module: str) -> str:
+    """The top-level module or sub-package of `refsbnn` that holds a module; the package itself is "__init__"."""
+    return [*module.split("."), "__init__"][1]
+
+
+def levels() -> list[list[str]]:
+    """The levels of docs/design.md, lowest first."""
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", design.split("### Levels")[1].split("\n## ")[0], flags=re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(len(rows)))
+    return [re.findall(r"`(\w+)`", names) for _, names in rows]
+
+
+def test_rooms_of_refsbnn_import_from_lower_levels_alone() -> None:
+    """So there is no loop. The one arrow up is the package's own `fit` and `Run`, imported when they are asked for."""
+    level = {name: number for number, names in enumerate(levels()) for name in names}
+    assert sum(map(len, levels())) == len(level)
+    assert set(level) == {
+        room(".".join(path.relative_to(ROOT).with_suffix("").parts)) for path in python_files("refsbnn")
+    }
+    wrong = []
+    for path in python_files("refsbnn"):
+        here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for name in sorted(modules_named(path, lazy=here != "__init__")):
+            there = room(name)
+            if there != here and level[there] >= level[here]:
+                wrong.append(f"{path.relative_to(ROOT)}, level {level[here]}, names {name}, level {level[there]}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_file_is_too_long() -> None:

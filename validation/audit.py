@@ -14,7 +14,7 @@ import scipy
 from tqdm import tqdm
 
 import refsbnn
-from refsbnn.cli import Parser
+from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from validation import claims
 from validation.evidence.curves import Figure

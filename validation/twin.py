@@ -25,8 +25,7 @@ import oracle
 from oracle.network import named_layers, with_layers
 from refsbnn import layers as made
 from refsbnn.errors import InputError
-from refsbnn.layers import Dense, Layer, Signal
-from refsbnn.layers.linear import Linear
+from refsbnn.layers import Dense, Layer, Signal, chain
 from refsbnn.layers.signal import Domain
 from refsbnn.network import Network
 
@@ -216,10 +215,10 @@ def make(
     at = convolutions.get(first)
     shape = (named_layers(net)[first].mu.shape[1],) if at is None else (at.height, at.width, at.shape[3])
     network = Network(layers, Signal("values", shape, domain, steps), **words)
-    everything = list(inside(network))
-    units = [Units(number, shape) for _, layer, number, shape in everything if layer.units]
-    maps = [prefix for prefix, layer, _, _ in everything if isinstance(layer, Linear)]
-    neurons = [prefix for prefix, layer, _, _ in everything if isinstance(layer, made.LIF)]
+    everything = list(chain.leaves(network.stages))
+    units = [Units(stage.place.index, stage.place.input.shape) for _, stage in everything if stage.layer.units]
+    maps = [prefix for prefix, stage in everything if stage.layer.kind in (Dense.kind, made.Conv2d.kind)]
+    neurons = [prefix for prefix, stage in everything if stage.layer.kind == made.LIF.kind]
     keys = {}
     for j, (name, layer) in enumerate(named_layers(net).items()):
         for field, value in layer._asdict().items():
@@ -307,18 +306,6 @@ def _layers(
     yield from linear("readout")
     if isinstance(net, oracle.LIF):
         yield made.LeakyReadout(beta=float(net.readout_beta or 0.0), reduce=net.reduce)
-
-
-def inside(network: Network) -> Iterator[tuple[str, Layer, int, tuple[int, ...]]]:
-    """Every layer, those of branches too: the prefix of its parameters, its number in the draws, its input's shape."""
-    for stage in network.stages:
-        if not isinstance(stage.layer, made.Residual):
-            yield stage.name, stage.layer, stage.place.index, stage.place.input.shape
-            continue
-        number, signal = stage.place.index, stage.place.input
-        for j, layer in enumerate(stage.layer.branch):
-            yield f"{stage.name}.{j}.{layer.kind}", layer, number, signal.shape
-            number, signal = number + layer.addresses, layer.connect(signal)
 
 
 def _own(key: str, value: np.ndarray, convolutions: Mapping[str, Convolution]) -> np.ndarray:

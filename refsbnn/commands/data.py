@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refsbnn.cli import Parser
+from refsbnn.console import Parser
 from refsbnn.data import official, recordings
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.event_sets import KEPT, SETS

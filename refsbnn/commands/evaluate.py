@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from refsbnn import __version__
-from refsbnn.cli import Parser
+from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from refsbnn.evaluation.report import passes
 from refsbnn.figures import style

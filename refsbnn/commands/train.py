@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from refsbnn import __version__
-from refsbnn.cli import DONE, INTERRUPTED, Parser
+from refsbnn.console import DONE, INTERRUPTED, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
 from refsbnn.training import checkpoint, files, loop

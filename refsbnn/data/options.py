@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import InputError, check_choice, check_integer
 from refsbnn.streams import Streams
 
 CODED = ("coding", "steps")
@@ -85,8 +85,9 @@ class Data:
         for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter", "time_jitter", "roll", "cutout"):
             if not 0 <= getattr(self, name) < LARGEST:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
-        if self.downsample < 1:
-            raise InputError(f"data.downsample is {self.downsample}; expected an integer >= 1")
+        check_integer("data.downsample", self.downsample, 1)
+        for number, group in enumerate(self.groups):
+            check_integer(f"data.groups[{number}]", group, 0)
         for name in ("held_out", "drop"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_array
-from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, check_number, clipped_ratio, is_spike
+from refsbnn.errors import InputError, check_array, check_number
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, clipped_ratio, is_spike
 from refsbnn.noise import Noise
 
 Masses = tuple[np.ndarray, np.ndarray]

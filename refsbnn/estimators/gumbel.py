@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_number
 from refsbnn.estimators import logistic_agr
-from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Member, check_given, check_number, is_spike
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Member, check_given, is_spike
 from refsbnn.noise import SQRT_HALF, Gaussian, Logistic, Noise
 
 

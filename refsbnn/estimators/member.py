@@ -1,7 +1,6 @@
 """What a member of the IW-ST family is: a proposal to sample from and the slope its backward pass uses (theory 2.1)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple
 
@@ -152,14 +151,6 @@ def spell(value: Any) -> str:
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     return repr(value)
-
-
-def check_number(what: str, value: Any, accepts: Callable[[float], bool], accepted: str) -> float:
-    """Return `value` as a float, or raise one line that says what was expected."""
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and np.isfinite(value) and accepts(float(value))):
-        raise InputError(f"{what} is {value!r}; accepted: {accepted}")
-    return float(value)
 
 
 def check_given(name: str, what: str, value: np.ndarray | None) -> np.ndarray:

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from refsbnn.errors import check_choice
-from refsbnn.estimators.member import BinaryTarget, Form, Member, check_number, clipped_ratio, spell
+from refsbnn.errors import check_choice, check_number
+from refsbnn.estimators.member import BinaryTarget, Form, Member, clipped_ratio, spell
 from refsbnn.noise import Noise
 
 SURROGATES = ("fast-sigmoid", "arctan", "triangular")

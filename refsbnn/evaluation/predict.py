@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from refsbnn.draws import CounterDraws, Draws, MeanDraws
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_integer
 from refsbnn.evaluation.operations import Counts, keeping
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
@@ -72,8 +72,7 @@ def predict(
         Negative numbers, a network that does not end in real values.
     """
     for name, value, least in (("samples", samples, 0), ("batch", batch, 1), ("examples", examples, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{name} is {value!r}; expected an integer >= {least}")
+        check_integer(name, value, least)
     if network.output.kind != "values" or network.output.steps is not None:
         raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
     if counts is not None:

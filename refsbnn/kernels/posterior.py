@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from refsbnn import posterior
+from refsbnn.errors import check_array
 from refsbnn.kernels.check import check_float, float_type
 
 SHARDS = 16  # parts of the weights whose sums are added in order
@@ -23,7 +24,7 @@ def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, 
     """
     mu = check_float("mu", mu, np.shape(mu), float_type("mu", mu))
     rho = check_float("rho", rho, mu.shape, mu.dtype)
-    prior = float(posterior.positive("prior_sigma2", prior_sigma2))
+    prior = float(check_array("prior_sigma2", prior_sigma2, positive=True))
     if mu.dtype == np.float64:  # whose last digits near the prior the plain sum below would lose
         return posterior.kl_of(mu, rho, prior)
     parts, dmu, drho = np.zeros(SHARDS), np.empty_like(mu), np.empty_like(rho)

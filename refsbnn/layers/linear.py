@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refsbnn import posterior
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import InputError, check_choice, check_integer, check_number
 from refsbnn.events import Events
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
@@ -57,12 +57,11 @@ class Linear(Layer[LinearTape]):
     prior: float = 1.0
 
     def __post_init__(self) -> None:
-        check_size(f"{self.kind}: out", self.out, 1)
+        check_integer(f"{self.kind}: out", self.out, 1)
         check_choice(f"{self.kind}: variance", self.variance, ("linear", "quadratic"))
         check_choice(f"{self.kind}: posterior", self.posterior, ("gaussian", "point"))
         for name in ("gain", "spread", "prior"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"{self.kind}: {name} is {getattr(self, name)!r}; expected a number > 0")
+            check_number(f"{self.kind}: {name}", getattr(self, name), lambda value: value > 0.0, "a number > 0")
 
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         """Shape of mu for an input of type `signal`."""
@@ -160,9 +159,9 @@ class Conv2d(Linear):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_size("conv2d: size", self.size, 1)
-        check_size("conv2d: stride", self.stride, 1)
-        check_size("conv2d: padding", self.padding, 0)
+        check_integer("conv2d: size", self.size, 1)
+        check_integer("conv2d: stride", self.stride, 1)
+        check_integer("conv2d: padding", self.padding, 0)
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "values", 3)
@@ -224,9 +223,3 @@ def initial_weights(
         f"{name}mu": np.sqrt(gain / inputs) * normals.reshape(shape),
         f"{name}rho": np.full(shape, np.log(spread / inputs)),
     }
-
-
-def check_size(what: str, value: Any, lowest: int) -> None:
-    """Raise InputError unless `value` is an integer of at least `lowest`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise InputError(f"{what} is {value!r}; expected an integer >= {lowest}")

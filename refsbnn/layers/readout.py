@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import check_choice, check_number
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
 
@@ -42,8 +42,7 @@ class LeakyReadout(Layer[LeakyTape]):
 
     def __post_init__(self) -> None:
         check_choice("leaky_readout: reduce", self.reduce, ("mean", "max", "last"))
-        if not 0.0 <= self.beta <= 1.0:
-            raise InputError(f"leaky_readout: beta is {self.beta!r}; expected a number from 0 to 1")
+        check_number("leaky_readout: beta", self.beta, lambda beta: 0.0 <= beta <= 1.0, "a number from 0 to 1")
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1, time=True)

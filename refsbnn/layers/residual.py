@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_number
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Parameters, Pass, Place, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
@@ -37,8 +35,7 @@ class Residual(Layer[ResidualTape]):
     kind: ClassVar[str] = "residual"
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.scale):
-            raise InputError(f"residual: scale is {self.scale!r}; expected a finite number")
+        check_number("residual: scale", self.scale, lambda scale: True, "a finite number")
 
     @property
     def units(self) -> int:

@@ -5,9 +5,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_integer
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, TapeT, expect
-from refsbnn.layers.linear import check_size
 from refsbnn.layers.signal import Signal
 
 
@@ -40,9 +39,9 @@ class Pool(Layer[TapeT]):
     stride: int | None = None
 
     def __post_init__(self) -> None:
-        check_size(f"{self.kind}: size", self.size, 1)
+        check_integer(f"{self.kind}: size", self.size, 1)
         if self.stride is not None:
-            check_size(f"{self.kind}: stride", self.stride, 1)
+            check_integer(f"{self.kind}: stride", self.stride, 1)
 
     def pooled(self, signal: Signal) -> tuple[int, ...]:
         """Shape of the output; raises InputError if the window does not fit."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from refsbnn import estimators, objective, posterior
 from refsbnn import noise as noises
 from refsbnn.draws import Uniforms
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import check_choice, check_number
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Stage, TapeT, expect
 from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Domain, Moments, Signal
@@ -193,11 +193,9 @@ class LIF(Units[NeuronTape]):
         super().__post_init__()
         check_choice("lif: reset", self.reset, ("hard", "soft"))
         check_choice("lif: variance", self.variance, ("linear", "quadratic"))
-        if not 0.0 <= self.beta <= 1.0:
-            raise InputError(f"lif: beta is {self.beta!r}; expected a number from 0 to 1")
+        check_number("lif: beta", self.beta, lambda beta: 0.0 <= beta <= 1.0, "a number from 0 to 1")
         for name in ("gain", "spread", "prior"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"lif: {name} is {getattr(self, name)!r}; expected a number > 0")
+            check_number(f"lif: {name}", getattr(self, name), lambda value: value > 0.0, "a number > 0")
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1 if self.recurrent else None, time=True)

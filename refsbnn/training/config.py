@@ -1,22 +1,27 @@
 """Training configurations: TOML files and key=value overrides, refused where they cannot be meant."""
 
-import inspect
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
-from refsbnn.cli import CONFIGURATIONS
+from refsbnn import configurations
 from refsbnn.data.options import Data
-from refsbnn.errors import InputError, check_choice
-from refsbnn.layers import LIF, Dense, Layer, LeakyReadout, Spike
-from refsbnn.models import MODELS
+from refsbnn.errors import InputError, check_choice, check_integer, check_number
+from refsbnn.layers import LIF, Dense, LeakyReadout, Spike
+from refsbnn.models import MODELS, Mlp, Model
 from refsbnn.network import BACKENDS
 from refsbnn.optim import SCHEDULES
 
-SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+SPOKEN: dict[Any, str] = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    list[int]: "a list of integers",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Objective:
     penalty: float = 0.0
 
     def __post_init__(self) -> None:
-        at_least("objective", self, 0.0, "temperature", "warmup", "penalty")
+        not_negative("objective", self, "temperature", "warmup", "penalty")
 
 
 @dataclass(frozen=True)
@@ -99,17 +104,17 @@ class Training:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        at_least("training", self, 1, "epochs", "batch", "samples", "monitor", "keep")
-        at_least("training", self, 0.0, "rate", "momentum", "weight_decay", "warmup", "factor", "clip", "checkpoint")
-        if not self.clip:
-            raise InputError("training.clip is 0, which stops training; expected a number > 0 (default: no clipping)")
-        at_least("training", self, 0, "patience", "recompute", "chunk")
+        for name in ("epochs", "batch", "samples", "monitor", "keep"):
+            check_integer(f"training.{name}", getattr(self, name), 1)
+        for name in ("patience", "recompute", "chunk"):
+            check_integer(f"training.{name}", getattr(self, name), 0)
+        not_negative("training", self, "rate", "weight_decay", "warmup", "factor", "checkpoint")
+        check_number("training.clip", self.clip, lambda clip: clip > 0.0, "a number > 0 (default: no clipping)")
+        check_number("training.momentum", self.momentum, lambda rho: 0.0 <= rho < 1.0, "a number from 0 to below 1")
         check_choice("training.optimiser", self.optimiser, ("adam", "adamw", "sgd"))
         check_choice("training.schedule", self.schedule, SCHEDULES)
         check_choice("training.score", self.score, ("validation_nll", "validation_accuracy"))
         check_choice("training.backend", self.backend, BACKENDS)
-        if not self.momentum < 1.0:
-            raise InputError(f"training.momentum is {self.momentum!r}; expected a number below 1")
         if self.weight_decay and self.optimiser == "adam":
             raise InputError("training.weight_decay needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'")
         for name, needs, there in (
@@ -124,6 +129,8 @@ class Training:
                 f"training.drops is {self.drops} with schedule {self.schedule!r}; the schedule 'step', and no other, "
                 "takes the epochs after which the rate falls"
             )
+        for number, epoch in enumerate(self.drops):
+            check_integer(f"training.drops[{number}]", epoch, 1)
         if sorted(set(self.drops)) != self.drops:
             raise InputError(f"training.drops is {self.drops}; expected epochs in ascending order")
 
@@ -135,37 +142,29 @@ class Evaluation:
     samples: int = 32
 
     def __post_init__(self) -> None:
-        at_least("evaluation", self, 1, "samples")
+        check_integer("evaluation.samples", self.samples, 1)
+
+
+def not_negative(section: str, values: Objective | Training, *names: str) -> None:
+    """Raise InputError if one of the named numbers of a section is below zero or not finite."""
+    for name in names:
+        check_number(f"{section}.{name}", getattr(values, name), lambda value: value >= 0.0, "a finite number >= 0")
 
 
 @dataclass(frozen=True)
 class Config:
-    """A whole run; `model` has the key `name` and the arguments of that function of `refsbnn.models`."""
+    """A whole run."""
 
     seed: int = 0
     data: Data = field(default_factory=Data)
-    model: dict[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": [64], "units": {}, "weights": {}})
+    model: Model = field(default_factory=lambda: Mlp(hidden=[64]))
     objective: Objective = field(default_factory=Objective)
     training: Training = field(default_factory=Training)
     evaluation: Evaluation = field(default_factory=Evaluation)
 
-    def layers(self, classes: int) -> list[Layer]:
-        """The layers of the model for a number of classes."""
-        options = {key: value for key, value in self.model.items() if key != "name"}
-        return MODELS[self.model["name"]](classes=classes, **options)
-
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries, for JSON."""
-        return asdict(self)
-
-
-def at_least(section: str, values: Any, lowest: float, *names: str) -> None:
-    """Raise InputError if one of the named numbers is below `lowest` or not finite."""
-    kind = "an integer" if type(lowest) is int else "a finite number"
-    for name in names:
-        value = getattr(values, name)
-        if not lowest <= value < float("inf"):
-            raise InputError(f"{section}.{name} is {value!r}; expected {kind} >= {lowest:g}")
+        return asdict(self) | {"model": {"name": self.model.name, **asdict(self.model)}}
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Config:
@@ -190,7 +189,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(name)
     if name in shipped():
-        text = resources.files(CONFIGURATIONS).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        text = (resources.files(configurations) / f"{name}.toml").read_text(encoding="utf-8")
     elif path.is_file():
         try:
             text = path.read_text(encoding="utf-8")
@@ -212,7 +211,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
 
 def shipped() -> list[str]:
     """Names of the configurations that ship with the package."""
-    return sorted(item.name[:-5] for item in resources.files(CONFIGURATIONS).iterdir() if item.name.endswith(".toml"))
+    return sorted(item.name[:-5] for item in resources.files(configurations).iterdir() if item.name.endswith(".toml"))
 
 
 def apply(tree: dict[str, Any], override: str) -> None:
@@ -234,104 +233,64 @@ def apply(tree: dict[str, Any], override: str) -> None:
 
 def read(tree: dict[str, Any]) -> Config:
     """A Config from the dictionaries of a TOML file."""
-    values: dict[str, Any] = {}
-    defaults = Config()
-    for key, value in tree.items():
-        accept("", key, [item.name for item in fields(Config)])
-        default = getattr(defaults, key)
-        if key == "model":
-            values[key] = read_model(value)
-        elif is_dataclass(default):
-            values[key] = replace(default, **read_section(key, value, default))  # type: ignore[type-var]
-        else:
-            values[key] = typed(key, value, default)
-    return Config(**values)
+    return Config(**read_section("", tree, Config))
 
 
-def read_section(section: str, given: Any, defaults: Any, without: Sequence[str] = ()) -> dict[str, Any]:
-    """The keys of one section, checked against the fields (but some) and types of a dataclass instance."""
-    table(section, given)
-    names = [item.name for item in fields(defaults) if item.name not in without]
-    out = {}
-    for key, value in given.items():
-        accept(section, key, names)
-        out[key] = typed(f"{section}.{key}", value, getattr(defaults, key))
-    return out
-
-
-def read_model(given: Any) -> dict[str, Any]:
-    """The model section: a name, and that model's arguments; layer options are checked by the layers' own fields."""
-    table("model", given)
-    if "name" not in given:
-        raise InputError(f"model.name is missing; accepted: {', '.join(map(repr, MODELS))}")
-    check_choice("model.name", given["name"], MODELS)
-    signature = inspect.signature(MODELS[given["name"]]).parameters
-    names = [name for name in signature if name != "classes"]
-    options = {
-        "units": LIF() if given["name"].startswith("spiking") else Spike(),
-        "readout": LeakyReadout(),
-        "weights": Dense(1),
-    }
-    out = {"name": given["name"]}
-    for key, value in given.items():
-        accept("model", key, ["name", *names])
-        if key in options:
-            table(f"model.{key}", value)
-            for each in alternatives(f"model.{key}", value):
-                read_section(f"model.{key}", each, options[key], without=("out",))
-                replace(options[key], **each)  # the layer's own checks
-        elif key != "name":
-            kind = {"hidden": [1], "channels": [1], "scale": 1.0}.get(key, 1)
-            value = typed(f"model.{key}", value, kind)
-            at_least_one(f"model.{key}", value)
-        out[key] = value
-    for name in names:
-        if name in options:
-            out.setdefault(name, {})
-        elif name not in out and signature[name].default is inspect.Parameter.empty:
-            raise InputError(f"model.{name} is missing; model {given['name']!r} needs it")
-    return out
-
-
-def alternatives(section: str, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """A layer's options, once for each estimator where `member` lists one a layer."""
-    members = options.get("member")
-    if not isinstance(members, list):
-        return [options]
-    if not members:
-        raise InputError(f"{section}.member is []; expected an estimator, or a list of one for each unit layer")
-    return [{**options, "member": member} for member in members]
-
-
-def at_least_one(name: str, value: Any) -> None:
-    """Raise InputError for an integer below 1."""
-    if type(value) is int and value < 1:
-        raise InputError(f"{name} is {value}; expected an integer >= 1")
-
-
-def table(section: str, given: Any) -> None:
-    """Raise InputError unless a section is a table."""
+def read_section(section: str, given: Any, kind: type, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The arguments of a dataclass from a table: checked against its fields, but some, and their annotations."""
     if not isinstance(given, dict):
         raise InputError(f"{section} is {given!r}; expected a table [{section}]")
+    known = {item.name: item for item in fields(kind) if item.name not in without}
+    hints, dot = get_type_hints(kind, include_extras=True), "." if section else ""
+    out: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            where = f"in [{section}]" if section else "at the top"
+            raise InputError(f"unknown key {key!r} {where}; accepted: {', '.join(known)}")
+        out[key] = read_value(f"{section}{dot}{key}", value, hints[key])
+    for name, item in known.items():
+        if name not in out and item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"{section}{dot}{name} is missing; expected {SPOKEN[hints[name]]}")
+    return out
 
 
-def accept(section: str, key: str, names: Sequence[str]) -> None:
-    """Raise InputError for an unknown key."""
-    if key not in names:
-        where = f"in [{section}]" if section else "at the top"
-        raise InputError(f"unknown key {key!r} {where}; accepted: {', '.join(names)}")
+def read_value(name: str, value: Any, hint: Any) -> Any:
+    """The value of a key by its field's annotation: a section of its own, options of layers, or a plain value."""
+    if get_origin(hint) is Annotated:
+        return read_options(name, value, hint.__metadata__[0])
+    if hint is Model:
+        return read_model(value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return hint(**read_section(name, value, hint))
+    return typed(name, value, hint)
 
 
-def typed(name: str, value: Any, like: Any) -> Any:
-    """`value` if it is of the type of `like` (an integer will do for a float); raises InputError otherwise."""
-    wanted = type(like)
-    if wanted is list:
-        lowest = 0 if name == "data.groups" else 1
-        if isinstance(value, list) and (value or not like) and all(type(i) is int and i >= lowest for i in value):
-            return value
-        raise InputError(f"{name} is {value!r}; expected a list of integers >= {lowest}")
-    if wanted is float and type(value) is int:
-        return float(value)
-    if like is None or type(value) is wanted:
-        return value
-    raise InputError(f"{name} is {value!r}; expected {SPOKEN[wanted]}")
+def read_model(given: Any) -> Model:
+    """The model of the section [model]: its name, and the fields of that model."""
+    if not isinstance(given, dict) or "name" not in given:
+        raise InputError(f"model.name is missing; accepted: {', '.join(map(repr, MODELS))}")
+    check_choice("model.name", given["name"], MODELS)
+    kind = MODELS[given["name"]]
+    return kind(**read_section("model", {key: value for key, value in given.items() if key != "name"}, kind))
+
+
+def read_options(section: str, given: Any, like: Dense | LeakyReadout | LIF | Spike) -> dict[str, Any]:
+    """Options of layers, checked by the layer's own fields; `member` may list an estimator for each layer of units."""
+    members = given.get("member") if isinstance(given, dict) else None
+    if members == []:
+        raise InputError(f"{section}.member is []; expected an estimator, or a list of one for each unit layer")
+    for each in [given | {"member": member} for member in members] if isinstance(members, list) else [given]:
+        replace(like, **read_section(section, each, type(like), without=("out",)))
+    return given
+
+
+def typed(name: str, value: Any, hint: Any) -> Any:
+    """`value` if it is of the annotated type (an integer will do for a float); raises InputError otherwise."""
+    wanted = str if get_origin(hint) is Literal else hint
+    if wanted == list[int]:
+        fits = isinstance(value, list) and all(type(each) is int for each in value)
+    else:
+        fits = type(value) is wanted or (wanted is float and type(value) is int)
+    if not fits:
+        raise InputError(f"{name} is {value!r}; expected {SPOKEN[wanted]}")
+    return float(value) if wanted is float else value

@@ -35,18 +35,18 @@ def prepare(config: Config) -> Task:
     InputError
         A model that does not fit the data, no examples for training or validation, or a damaged data set.
     """
-    over_time = [name for name in MODELS if name.startswith("spiking")]
-    if (config.model["name"] in over_time) != (config.data.steps > 0):
-        fit = over_time if config.data.steps else [name for name in MODELS if name not in over_time]
+    over_time = config.data.steps > 0
+    if config.model.over_time != over_time:
+        fit = [name for name, kind in MODELS.items() if kind.over_time == over_time]
         raise InputError(
-            f"model.name is {config.model['name']!r} with data.steps = {config.data.steps}; accepted for inputs "
-            f"{'over' if config.data.steps else 'without'} time: {', '.join(map(repr, fit))}"
+            f"model.name is {config.model.name!r} with data.steps = {config.data.steps}; accepted for inputs "
+            f"{'over' if over_time else 'without'} time: {', '.join(map(repr, fit))}"
         )
     data = sources.load(config.data)
     for part in ("train", "validation"):
         if not len(getattr(data, part).labels):
             raise InputError(f"data.held_out is {config.data.held_out:g}, which leaves no examples for {part}")
-    return Task(config, connected(config, config.layers(data.classes), data.signal), data, Streams(config.seed))
+    return Task(config, connected(config, config.model.layers(data.classes), data.signal), data, Streams(config.seed))
 
 
 def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:

@@ -8,7 +8,7 @@ import pytest
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers import Signal
-from refsbnn.models import MODELS
+from refsbnn.models import MODELS, Mlp, Resnet
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
 
@@ -29,14 +29,14 @@ def test_stages_of_a_residual_network() -> None:
     """The shapes of ResNet-18's stages, at a fourth of its width; an estimator for each of its layers of units."""
     members = ["st"] * 19 + ["trapezoid"]
     options = {"units": {"member": members}, "weights": {}}
-    layers = MODELS["resnet"](classes=10, depth=2, width=16, pool=4, scale=1.0, stages=4, convolutions=2, **options)
+    layers = Resnet(depth=2, width=16, pool=4, scale=1.0, stages=4, convolutions=2, **options).layers(10)
     network = Network(layers, Signal("values", (32, 32, 3)))
     shapes = [stage.output.shape for stage in network.stages if stage.layer.kind == "residual"]
     assert shapes == [shape for n in range(4) for shape in [(32 >> n, 32 >> n, 16 << n)] * 2]
     spikes = [layer for layer in layers if layer.kind == "spike"]
     assert [layer.member for layer in spikes] == ["st"] * 3 + ["trapezoid"]
     with pytest.raises(InputError, match="member lists 2 estimators; the model has 3 unit layers"):
-        MODELS["mlp"]([4, 4, 4], 2, units={"member": ["st", "st"]}, weights={})
+        Mlp(hidden=[4, 4, 4], units={"member": ["st", "st"]}).layers(2)
 
 
 def test_every_model_is_tested() -> None:
@@ -47,7 +47,7 @@ def test_every_model_is_tested() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_runs(name: str, backend: str) -> None:
     signal, options = CASES[name]
-    network = Network(MODELS[name.split()[0]](classes=3, **options, **OPTIONS), signal, backend=backend)
+    network = Network(MODELS[name.split()[0]](**options, **OPTIONS).layers(3), signal, backend=backend)
     shape = (5, *signal.shape) if signal.steps is None else (signal.steps, 5, *signal.shape)
     x = np.random.default_rng(0).integers(0, 2, shape).astype(float)
     parameters = network.initial(Streams(1))

@@ -153,8 +153,8 @@ def test_kl_weight_rises_to_one_over_n_and_says_when_it_is_not(examples: int, wa
         (lambda: bias_penalty(np.ones(3), np.ones((2, 4))), r"v has shape \(2, 4\); expected \(2, 3\)"),
         (lambda: bias_penalty(np.array([-1.0]), np.ones((2, 1))), "norm2 holds the negative value"),
         (lambda: kl_weight(0, 0), "examples is 0"),
-        (lambda: kl_weight(-1, 10), "step -1"),
-        (lambda: kl_weight(1, 10, temperature=np.nan), "temperature nan"),
+        (lambda: kl_weight(-1, 10), "step is -1; expected a finite number >= 0"),
+        (lambda: kl_weight(1, 10, temperature=np.nan), "temperature is nan; expected"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(call: Callable[[], object], message: str) -> None:

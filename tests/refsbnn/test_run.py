@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,43 @@ def test_import_is_light_and_names_are_there() -> None:
     assert set(refsbnn.__all__) == {"Run", "__version__", "fit"}
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = refsbnn.fitt
+
+
+def test_a_run_shows_itself_in_a_few_lines(run: Run) -> None:
+    shown = repr(run)
+    assert len(shown.splitlines()) == 3
+    assert f"{run.history[-1]['validation_accuracy']:.1%}" in shown
+    assert f"{sum(array.size for array in run.parameters.values()):,} parameters, 2 epochs" in shown
+    assert "on arrays" in repr(Run(run.task, run.parameters, [], data_given=True))
+
+
+USER = """
+from refsbnn import Run, fit
+
+run: Run = fit("digits_binary", "training.epochs=1")
+table: str = run.evaluate("test", samples=2).table()
+"""
+
+
+@pytest.mark.parametrize(
+    ("added", "code"),
+    [("", 0), ("fit(1.5)\n", 1), ("number: int = run.evaluate().table()\n", 1)],
+    ids=["right", "fit", "Run"],
+)
+def test_the_types_reach_a_users_strict_mypy(added: str, code: int, tmp_path: Path) -> None:
+    """Types that were lost (object, Any) would be refused in the first file or let the mistakes of the others pass."""
+    (tmp_path / "user.py").write_text(USER + added)
+    options = ["--strict", "--follow-imports=silent", "--config-file=", "--ignore-missing-imports", "user.py"]
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options],
+        env={**os.environ, "MYPYPATH": root},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
 
 
 def test_the_page_about_python_runs() -> None:

@@ -13,6 +13,7 @@ from scipy import integrate
 import oracle
 from oracle.noise import NOISES, law
 from refsbnn.errors import InputError
+from refsbnn.layers import chain
 from refsbnn.streams import Streams
 from tests.validation.twins import CASES, FIRST, with_points
 from validation import driver, twin
@@ -94,7 +95,8 @@ def test_the_map_of_parameters_goes_both_ways(name: str) -> None:
 def test_every_layer_has_a_number_of_its_own_in_the_draws(name: str) -> None:
     """Two layers of one number would share their uniforms; theory 6.1 wants them apart."""
     net, x, loss, member, words = CASES[name](np.random.default_rng(len(name)))
-    numbers = [number for _, _, number, _ in twin.inside(twin.of(net, x, loss, member, **words).network)]
+    stages = chain.leaves(twin.of(net, x, loss, member, **words).network.stages)
+    numbers = [stage.place.index for _, stage in stages]
     assert len(set(numbers)) == len(numbers)
 
 

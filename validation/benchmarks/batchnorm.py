@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from refsbnn import __version__, optim
-from refsbnn.cli import DONE, INTERRUPTED, complain
+from refsbnn.console import DONE, INTERRUPTED, complain
 from refsbnn.data.loader import ahead
 from refsbnn.errors import InputError
 from refsbnn.training import config as configuration

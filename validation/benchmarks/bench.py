@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refsbnn.cli import Parser
+from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from refsbnn.training.files import write_json
 from validation.benchmarks.peers.cases import CASES, case_of

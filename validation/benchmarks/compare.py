@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from refsbnn.cli import DONE, INTERRUPTED, Parser, complain
+from refsbnn.console import DONE, INTERRUPTED, Parser, complain
 from refsbnn.errors import InputError
 from refsbnn.training import checkpoint, files
 from refsbnn.training import config as configuration
@@ -175,7 +175,7 @@ def check(plan: Race, contestants: Sequence[str]) -> None:
     if plan.jobs < 1:
         raise InputError(f"--jobs is {plan.jobs}; expected an integer >= 1")
     for name in contestants:
-        own = configuration.load(plan.config, plan.settings(name, [])).model["units"].get("member")
+        own = configuration.load(plan.config, plan.settings(name, [])).model.units.get("member")
         if name == "agr" and not str(own).startswith("agr("):
             raise InputError(f"contestant 'agr' trains with model.units.member = {own!r}; expected agr(tau=...)")
         for rate in plan.rates:

@@ -70,7 +70,7 @@ def stand_in(config: Config) -> Task:
     examples = round(EXAMPLES[config.data.name] * (1.0 - config.data.held_out))
     drawn = Drawn(np.arange(examples) % classes, signal, DENSITY.get(config.data.name, 0.0))
     data = Dataset(classes, signal, drawn, drawn, drawn, lambda x, labels: drawn)
-    return Task(config, connected(config, config.layers(classes), signal), data, Streams(config.seed))
+    return Task(config, connected(config, config.model.layers(classes), signal), data, Streams(config.seed))
 
 
 def timed(task: Task, steps: int) -> list[float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from refsbnn.cli import complain
+from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.training.folder import RESULT, read_json
 

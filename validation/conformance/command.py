@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import refsbnn
-from refsbnn.cli import Parser
+from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from validation.conformance import report, vectors, waivers
 from validation.conformance.adapters import DTYPES, REFERENCE, load

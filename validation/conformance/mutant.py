@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from validation.conformance.adapters import Arrays
+from refsbnn.adapter import Arrays, Op
 from validation.conformance.adapters.reference import Reference
-from validation.conformance.schema import Op
 
 Patch = tuple[Any, str, Any]  # owner, attribute, replacement
 BOTH, GIVEN, OWN = ("given", "own"), ("given",), ("own",)

@@ -9,8 +9,9 @@ declares not to have is skipped.
 from collections.abc import Callable
 from functools import lru_cache
 
+from refsbnn.adapter import Adapter
 from refsbnn.errors import InputError
-from validation.conformance.adapters import Adapter, load
+from validation.conformance.adapters import load
 from validation.conformance.cases import all_cases
 from validation.conformance.own import cases as own_cases
 from validation.conformance.own import run as own_run

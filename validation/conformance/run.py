@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from refsbnn.adapter import Adapter, Capabilities, Unsupported
 from refsbnn.errors import InputError
-from validation.conformance.adapters import DTYPES, Adapter, Capabilities, Unsupported, one_line
+from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.answers import OPS
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.schema import Case

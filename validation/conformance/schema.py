@@ -1,10 +1,10 @@
 """What a conformance case is: an operation with its options, the arrays it gets, and what has to come out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+
+from refsbnn.adapter import Op
 
 SCHEMA = 1
 GROUPS = ("params", "inputs", "noise", "cotangents")
@@ -20,14 +20,6 @@ sigma2 = exp(rho). dX is the gradient with respect to X of the sum of outputs ti
 Operations get the spikes they go on with (teacher forcing); the networks are run end to end.
 tolerance = c eps(dtype) scale + bound + tiny(dtype); integers have to be equal.
 """
-
-
-@dataclass(frozen=True)
-class Op:
-    """An operation: its name, and options such as {"domain": "binary", "variance": "linear"}."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

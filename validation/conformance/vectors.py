@@ -26,10 +26,11 @@ import h5py
 import numpy as np
 
 import refsbnn
+from refsbnn.adapter import Op
 from refsbnn.errors import InputError
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome, judge
-from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case, Op
+from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
 
 OUTPUTS = ("expected", "scale", "bound")
 LAYOUT = ("earliest", "v108")

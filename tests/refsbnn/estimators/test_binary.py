@@ -173,9 +173,9 @@ def test_limits_and_extremes_in_saturation(noise, far) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("temp(c=-1)", r"^temp: c is -1; accepted: a number >= 0$"),
-        ("gapped-st(gap=-1)", r"^gapped-st: gap is -1; accepted: a number >= 0$"),
-        ("gapped-st(tau=0)", r"^gapped-st: tau is 0; accepted: a number > 0$"),
+        ("temp(c=-1)", r"^temp: c is -1; expected a number >= 0$"),
+        ("gapped-st(gap=-1)", r"^gapped-st: gap is -1; expected a number >= 0$"),
+        ("gapped-st(tau=0)", r"^gapped-st: tau is 0; expected a number > 0$"),
     ],
 )
 def test_numbers_out_of_range_are_one_line(spec, message) -> None:

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from refsbnn import cli
+from refsbnn.adapter import Capabilities
 from validation.conformance import vectors
-from validation.conformance.adapters import Capabilities
 from validation.conformance.adapters.reference import Reference
 from validation.conformance.cases import all_cases
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from refsbnn.adapter import Capabilities, Unsupported
 from refsbnn.errors import InputError
 from validation.conformance import waivers
-from validation.conformance.adapters import DTYPES, REFERENCE, Capabilities, Unsupported, load
+from validation.conformance.adapters import DTYPES, REFERENCE, load
 from validation.conformance.cases import all_cases
 from validation.conformance.judge import ROUNDINGS, Outcome, judge
 from validation.conformance.run import run_case

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from validation.conformance.adapters import Capabilities, Unsupported
+from refsbnn.adapter import Capabilities, Unsupported
 from validation.conformance.adapters.reference import Reference
 from validation.conformance.own import alarms
 from validation.conformance.own import run as own

@@ -22,10 +22,9 @@ def network_of(
         readout = Dense(case.classes, posterior=posterior), LeakyReadout(beta=case.readout_beta), SampledReadout()
         signal = Signal("values", (case.inputs,), "binary", steps=case.steps)
         return Network([Dense(case.hidden, posterior=posterior), hidden, *readout], signal, backend=backend)
-    layers = models.resnet(
-        case.layers - 1, case.width, case.classes, pool=case.size, scale=case.scale, units={"member": "st"}, weights={}
-    )
-    return Network(layers, Signal("values", (case.size, case.size, 3)), backend=backend)
+    units = {"member": "st"}
+    model = models.Resnet(depth=case.layers - 1, width=case.width, pool=case.size, scale=case.scale, units=units)
+    return Network(model.layers(case.classes), Signal("values", (case.size, case.size, 3)), backend=backend)
 
 
 class Training:

@@ -1,21 +1,12 @@
-"""What an implementation has to offer to be checked, and how one is loaded by name.
+"""Adapters: how one is loaded by name, and the types it may compute in. `refsbnn.adapter` says what one offers.
 
-A complete one is small: see `reference.py` (NumPy), `pytorch.py` and `jax_jit.py`. Arrays go in as float64, uint8 or
-integers, whatever the type under test: their values are exact in it. They come out as NumPy arrays of that type
-(float32 for bfloat16, which NumPy has not), spikes as uint8.
+A complete one is small: see `reference.py` (NumPy), `pytorch.py` and `jax_jit.py`.
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-
+from refsbnn.adapter import Adapter
 from refsbnn.errors import InputError
-from validation.conformance.schema import Op
-
-Arrays = Mapping[str, np.ndarray]
 
 # eps, smallest normal number and NumPy type of the results, for each type an implementation may compute in.
 DTYPES: dict[str, tuple[float, float, str]] = {
@@ -23,62 +14,6 @@ DTYPES: dict[str, tuple[float, float, str]] = {
     "float32": (2.0**-23, 2.0**-126, "float32"),
     "bfloat16": (2.0**-7, 2.0**-126, "float32"),
 }
-
-
-class Unsupported(Exception):
-    """Raised by `run` for an operation or option that the implementation declares not to have."""
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What an implementation has.
-
-    Attributes
-    ----------
-    dtypes : tuple of str
-        Of "float64", "float32", "bfloat16".
-    ops : frozenset of str
-        Names of operations; others are reported as unsupported. An empty set stands for all.
-    own_noise : bool
-        Whether the networks can draw their own uniforms from a seed.
-    """
-
-    dtypes: tuple[str, ...]
-    ops: frozenset[str] = frozenset()
-    own_noise: bool = True
-
-
-class Adapter(Protocol):
-    """An implementation under test. It is made without arguments, or with `device="cuda"` where one is asked for."""
-
-    def capabilities(self) -> Capabilities:
-        """What it has."""
-
-    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
-        """Run one operation forward and backward.
-
-        Parameters
-        ----------
-        op : Op
-            Name and options.
-        arrays : dict of arrays
-            Parameters, inputs (also the spikes to go on with) and cotangents by name.
-        noise : dict of arrays or None
-            Uniforms and normal draws; None asks for draws of the implementation's own, made from `seed`.
-        dtype : str
-            Type to compute in.
-        seed : int
-
-        Returns
-        -------
-        dict of arrays
-            Every output of the operation and nothing else.
-
-        Raises
-        ------
-        Unsupported
-            The implementation declares not to have this.
-        """
 
 
 def load(name: str, device: str | None = None) -> Adapter:

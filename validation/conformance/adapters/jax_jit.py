@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from validation.conformance.adapters import Arrays, Capabilities, Unsupported
+from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from validation.conformance.adapters import jax_layers as layers
 from validation.conformance.adapters import jax_networks as networks
-from validation.conformance.schema import Op
 
 Named = dict[str, Any]
 Forward = Callable[[Named, Named], Named]  # (what is differentiated, the rest) -> outputs

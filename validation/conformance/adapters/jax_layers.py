@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy import special, stats
 
-from validation.conformance.adapters import Unsupported, masses
+from refsbnn.adapter import Unsupported
+from validation.conformance.adapters import masses
 
 Array = Any  # a jax.Array, where JAX is installed
 

@@ -3,9 +3,8 @@
 import numba
 
 import refsbnn.kernels
-from validation.conformance.adapters import Arrays, Capabilities
+from refsbnn.adapter import Arrays, Capabilities, Op
 from validation.conformance.adapters.reference import Reference
-from validation.conformance.schema import Op
 
 OPS = ("dense", "conv2d", "average_pool", "max_pool", "unit", "residual_add", "residual_block", "lif", "leaky_readout")
 NETWORKS = ("network.layered", "network.residual", "network.lif")

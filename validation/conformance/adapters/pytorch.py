@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from validation.conformance.adapters import Arrays, Capabilities, Unsupported
+from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from validation.conformance.adapters import pytorch_layers as layers
 from validation.conformance.adapters import pytorch_networks as networks
-from validation.conformance.schema import Op
 
 Tensors = dict[str, Tensor]
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from validation.conformance.adapters import Unsupported, masses
+from refsbnn.adapter import Unsupported
+from validation.conformance.adapters import masses
 
 SQRT_HALF = math.sqrt(0.5)
 

@@ -8,9 +8,9 @@ import numpy as np
 import refsbnn.reference
 from refsbnn import baselines, estimators, objective, optim, posterior, streams
 from refsbnn import noise as noises
+from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from refsbnn.errors import InputError
-from validation.conformance.adapters import Arrays, Capabilities, Unsupported, reference_network
-from validation.conformance.schema import Op
+from validation.conformance.adapters import reference_network
 
 
 class Reference:

@@ -7,6 +7,7 @@ import numpy as np
 import oracle
 from oracle.network import named_layers
 from refsbnn import baselines, estimators, objective, optim, posterior
+from refsbnn.adapter import Arrays
 from refsbnn.draws import CounterDraws, Draws, GivenDraws
 from refsbnn.evaluation.operations import fired
 from refsbnn.layers import Dense, Layer, Moments, Residual, Signal, Spike
@@ -14,7 +15,6 @@ from refsbnn.network import Network, Tape
 from refsbnn.reference import dense
 from refsbnn.streams import Purpose, Streams
 from validation import twin
-from validation.conformance.adapters import Arrays
 
 Keys = dict[str, str]  # the suite's name of each parameter: the network's
 
@@ -61,7 +61,7 @@ def block(o: Any, a: Arrays, backend: str, dtype: str) -> Arrays:
     branch: list[Layer] = []
     for i in range(o["maps"]):
         branch += [Spike(o["member"], o["noise"], o["domain"]), Dense(len(a[f"mu{i}"]), variance=o["variance"])]
-    layers = [Dense(width), Residual(tuple(branch), scale=o["scale"], accumulate=o["accumulate"])]
+    layers: list[Layer] = [Dense(width), Residual(tuple(branch), scale=o["scale"], accumulate=o["accumulate"])]
     network = Network(layers, Signal("values", (batch,)), backend=backend, dtype=dtype)
     none = np.zeros(width)
     parameters = {"0.dense.mu": a["H"].T, "0.dense.rho": np.log(a["U"].T)}

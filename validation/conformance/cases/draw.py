@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn.adapter import Op
 from validation.conformance.answers import OPS
 from validation.conformance.answers.unit import RULES, SURROGATES, Member, read, rule, standardise
 from validation.conformance.number import CONTEXT, Array, Real, lift, scalar, scales, values
-from validation.conformance.schema import GROUPS, Case, Op
+from validation.conformance.schema import GROUPS, Case
 from validation.conformance.special import NOISES
 
 # Smallest distance of a uniform from its probability: 16 roundings of bfloat16.

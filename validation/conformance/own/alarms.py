@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from validation.conformance.adapters import REFERENCE, Adapter, load
+from refsbnn.adapter import Adapter
+from validation.conformance.adapters import REFERENCE, load
 from validation.conformance.own.cases import OwnCase, make
 from validation.conformance.own.run import MORE, judge, level_of, sample
 from validation.conformance.run import capabilities

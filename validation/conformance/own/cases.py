@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import oracle
+from refsbnn.adapter import Op
 from validation.conformance.cases.draw import Draw
-from validation.conformance.schema import Op
 
 COMMON: dict[str, Any] = {
     "noise": "gaussian",

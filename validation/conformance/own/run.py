@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from validation.conformance.adapters import DTYPES, Adapter, Unsupported, one_line
+from refsbnn.adapter import Adapter, Unsupported
+from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome
 from validation.conformance.own.cases import OwnCase, make
 from validation.conformance.own.law import Law, law

@@ -1,0 +1,77 @@
+"""What an implementation of the layers offers to be held to exact answers: the contract of `refsbnn conformance`.
+
+Arrays go in as float64, uint8 or integers, whatever the type under test: their values are exact in it. They come out as
+NumPy arrays of that type (float32 for bfloat16, which NumPy has not), spikes as uint8.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operation: its name, and options such as {"domain": "binary", "variance": "linear"}."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Unsupported(Exception):
+    """Raised by `run` for an operation or option that the implementation declares not to have."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an implementation has.
+
+    Attributes
+    ----------
+    dtypes : tuple of str
+        Of "float64", "float32", "bfloat16".
+    ops : frozenset of str
+        Names of operations; others are reported as unsupported. An empty set stands for all.
+    own_noise : bool
+        Whether the networks can draw their own uniforms from a seed.
+    """
+
+    dtypes: tuple[str, ...]
+    ops: frozenset[str] = frozenset()
+    own_noise: bool = True
+
+
+class Adapter(Protocol):
+    """An implementation under test. It is made without arguments, or with `device="cuda"` where one is asked for."""
+
+    def capabilities(self) -> Capabilities:
+        """What it has."""
+
+    def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
+        """Run one operation forward and backward.
+
+        Parameters
+        ----------
+        op : Op
+            Name and options.
+        arrays : dict of arrays
+            Parameters, inputs (also the spikes to go on with) and cotangents by name.
+        noise : dict of arrays or None
+            Uniforms and normal draws; None asks for draws of the implementation's own, made from `seed`.
+        dtype : str
+            Type to compute in.
+        seed : int
+
+        Returns
+        -------
+        dict of arrays
+            Every output of the operation and nothing else.
+
+        Raises
+        ------
+        Unsupported
+            The implementation declares not to have this.
+        """
