@@ -3,7 +3,7 @@
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 COMMANDS = {
@@ -15,7 +15,8 @@ COMMANDS = {
     "train": ("refsbnn.commands.train:main", "train a network from a configuration"),
 }
 CONFIGURATIONS = "validation.benchmarks"  # the package whose *.toml files `refsbnn train` knows by name
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+LONGEST = 2000  # characters of an error: who gives ten million as a key does not want them back
 
 
 def usage() -> str:
@@ -33,12 +34,14 @@ def usage() -> str:
         f"commands:\n{rows}\n\n"
         "example: refsbnn audit --quick\n"
         "`refsbnn COMMAND --help` explains a command; `refsbnn --version` prints the version.\n"
-        "exit code: 0 done, 1 a check failed, 2 bad input."
+        "exit code: 0 done, 1 a check failed, 2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM."
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda: None) -> int:
     """Run a sub-command and return its exit code; a user's mistake prints one line and gives 2.
+
+    `loaded` is called between the import of the sub-command and its run.
 
     Examples
     --------
@@ -59,20 +62,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return complain(f"unknown command {name!r}; accepted: {', '.join(COMMANDS)}")
     module, _, function = COMMANDS[name][0].partition(":")
+    from refsbnn import interrupt
     from refsbnn.errors import InputError
 
     try:
-        return int(getattr(importlib.import_module(module), function)(rest))
+        command = getattr(importlib.import_module(module), function)
+        loaded()
+        return int(command(rest))
     except InputError as error:
         return complain(str(error))
     except MemoryError as error:
         return complain(f"not enough memory: {error}; a smaller network or batch needs less")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("refsbnn: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
+        return interrupt.code(stop)
+    except OSError as error:
+        return complain(f"{error.filename or 'the system'}: {error.strerror or error}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,5 +89,8 @@ class Parser(argparse.ArgumentParser):
 
 def complain(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
-    print(f"refsbnn: error: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    print(f"refsbnn: error: {line}", file=sys.stderr)
     return BAD_INPUT

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refsbnn import __version__
+from refsbnn import __version__, sealed
 from refsbnn.errors import InputError
-from refsbnn.training import checkpoint
 
 LARGEST = 2**16  # bins and units are kept as 16-bit integers
 
@@ -120,7 +119,7 @@ def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:
         The folder cannot be written to.
     """
     arrays = {item.name: getattr(recordings, item.name) for item in fields(Recordings)}
-    checkpoint.write(path, checkpoint.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
+    sealed.write(path, sealed.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
 
 
 def load(path: Path, facts: dict[str, object]) -> Recordings | None:
@@ -132,9 +131,9 @@ def load(path: Path, facts: dict[str, object]) -> Recordings | None:
         A damaged file.
     """
     try:
-        content = checkpoint.read(path)
+        content = sealed.read(path)
         if {key: content.facts.get(key) for key in facts} != facts:
             return None
         return Recordings(**content.arrays)
-    except (checkpoint.Damaged, TypeError) as error:
+    except (sealed.Damaged, TypeError) as error:
         raise InputError(f"{path} is damaged: {error}; delete it, and it is made again") from None

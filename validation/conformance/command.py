@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import refsbnn
+from refsbnn import files
 from refsbnn.cli import Parser
 from refsbnn.errors import InputError
 from validation.conformance import report, vectors, waivers
@@ -20,7 +21,6 @@ from validation.conformance.own import cases as own_cases
 from validation.conformance.own import run as own_run
 from validation.conformance.run import capabilities, run_case
 from validation.conformance.vectors import matching
-from validation.report import files
 
 PROG = "refsbnn conformance"
 
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (options.html, report.to_html),
     ):
         if path is not None:
-            files.write(path, make(outcomes, facts))
+            files.write_text(path, make(outcomes, facts))
     counted = count(outcomes)
     if not counted["pass"]:
         print("no check passed: nothing is known about this implementation")
