@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 COMMANDS = {
     "audit": ("validation.audit:main", "hold the mathematics to exact numbers; write the report"),
@@ -82,6 +82,10 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
 
 class Parser(argparse.ArgumentParser):
     """One line for a mistake, exit code 2."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse's own method says nothing of a disk that is full."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
