@@ -31,6 +31,7 @@ from refsbnn.files import write_bytes
 from refsbnn.sealed import check_size, image
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome, judge
+from validation.conformance.report import printable
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case, Op
 
 OUTPUTS = ("expected", "scale", "bound")
@@ -206,7 +207,7 @@ def read_results(path: Path) -> Results:
         supported = tuple(_text(meta, "supported", path).split()) if "supported" in meta.attrs else ("*",)
         found = _group(file, "results", path)
         arrays = {id: {name: _array(_group(found, id, path), name) for name in found[id]} for id in found}
-        implementation = _text(meta, "implementation", path)
+        implementation = printable(_text(meta, "implementation", path))
         return Results(implementation, dtype, _text(meta, "vectors_sha256", path), supported, arrays)
 
 
@@ -234,7 +235,9 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
         if not any(fnmatchcase(case.id, pattern) for case in cases):
             outcomes.append(Outcome(f"supported {pattern}", "fail", "there is no case like this in the vectors"))
     strangers = set(results.arrays) - {case.id for case in cases}
-    return outcomes + [Outcome(id, "fail", "there is no such case in the vectors") for id in sorted(strangers)]
+    return outcomes + [
+        Outcome(printable(id), "fail", "there is no such case in the vectors") for id in sorted(strangers)
+    ]
 
 
 def write_results(path: Path, results: Results) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refsbnn.data import arrays_of_events, pixels
+from refsbnn.data import denoise, pixels, pokerdvs
 from refsbnn.data.options import Data
 from refsbnn.data.sources import load
 from refsbnn.draws import CounterDraws
@@ -62,7 +62,7 @@ def test_gestures(tmp_path):
 def test_poker(tmp_path):
     rng, wrote = np.random.default_rng(0), {}
     for part in ("train", "test"):
-        for suit in arrays_of_events.POKER:
+        for suit in pokerdvs.SUITS:
             folder = tmp_path / "POKERDVS" / f"pips_{part}" / suit
             folder.mkdir(parents=True)
             for number in range(3):
@@ -129,7 +129,7 @@ def test_names_and_absence(tmp_path):
 def test_the_filter_keeps_what_has_a_neighbour_shortly_before(seed, count, within):
     rng = np.random.default_rng(seed)
     t, x, y = np.sort(20 * rng.random(count)), *rng.integers(0, 6, (2, count))
-    kept = pixels.supported(t, x, y, (6, 6, 2), within)
+    kept = denoise.supported(t, x, y, (6, 6, 2), within)
     for e in range(count):
         near = (np.maximum(np.abs(x[:e] - x[e]), np.abs(y[:e] - y[e])) == 1) & (t[e] - t[:e] <= within)
         # Only a pixel's last event counts, and that is the nearest in time.

@@ -2,15 +2,15 @@
 
 import pickle
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import h5py
 import numpy as np
 import pytest
 
 from refsbnn.data import cifar10, event_sets, nmnist, recordings, shd
-from refsbnn.data.options import KEYS, Data
-from refsbnn.data.sources import load
+from refsbnn.data.options import Data
+from refsbnn.data.sources import SETS, load
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.streams import Purpose, Streams
@@ -251,6 +251,14 @@ def test_impossible_options(given, message):
         Data(**given)
 
 
-def test_every_set_has_its_keys():
-    assert {"digits", "cifar10", *event_sets.SETS} == set(KEYS)
+def test_a_record_says_what_its_set_is():
+    """Under its own name, with keys that the options have, and a signal that needs no file."""
+    options = {item.name for item in fields(Data)}
+    for name, record in SETS.items():
+        assert record.name == name
+        assert set(record.keys) <= options
+        given = Data(name=name, steps=7 if "bin_ms" in record.keys else 0)
+        assert record.signal(given).steps == (7 if "bin_ms" in record.keys else None)
+        assert len(record.counts) == 2
+        assert len({archive.gives for archive in record.archives}) == len(record.archives)
     assert shd.files("ssc", "test") == "SSC/ssc_test.h5"
