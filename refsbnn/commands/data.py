@@ -9,7 +9,7 @@ from refsbnn.cli import Parser
 from refsbnn.data import official, recordings
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.event_sets import KEPT
-from refsbnn.data.options import Data
+from refsbnn.data.options import Data, home
 from refsbnn.data.sources import SETS, load
 from refsbnn.errors import InputError
 
@@ -37,7 +37,7 @@ def parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Run `refsbnn data` with the given arguments; returns the exit code."""
     arguments = parser().parse_args(argv)
-    name, root, verify = arguments.name, arguments.root.expanduser(), arguments.action == "verify"
+    name, root, verify = arguments.name, home(arguments.root), arguments.action == "verify"
     given = {key: getattr(arguments, key) for key in ("steps", "bin_ms", "downsample", "merge", "denoise_ms")}
     words = {key: value for key, value in given.items() if value is not None}
     if "steps" in SETS[name].keys:

@@ -110,6 +110,8 @@ def prepared(options: "Data", kind: EventSet, place: str, fresh: bool) -> Record
     if source.exists():
         facts["files"] = state(source)
     if not fresh and cache.is_file() and (found := recordings.load(cache, facts)) is not None:
+        if not 0 <= found.labels.min() <= found.labels.max() < kind.classes:
+            raise InputError(f"{cache} is damaged: it has labels that are not 0 to {kind.classes - 1}; delete it")
         return found
     told = tqdm(
         kind.recordings(source, options),

@@ -87,7 +87,7 @@ class Data:
     @property
     def folder(self) -> Path:
         """The root as a path, with ~ for the home folder."""
-        return Path(self.root).expanduser()
+        return home(Path(self.root))
 
     def parts(self, examples: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the training examples for training and for validation, by a fixed permutation."""
@@ -96,3 +96,11 @@ class Data:
         if count == examples:
             raise InputError(f"data.held_out is {self.held_out:g}, which leaves no examples for train")
         return np.sort(order[count:]), np.sort(order[:count])
+
+
+def home(path: Path) -> Path:
+    """A path with ~ for the home folder; raises InputError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{path} begins with the home folder of a user who has none here") from None

@@ -108,7 +108,9 @@ def _read_arguments(spec: str, rest: str) -> dict[str, object]:
     try:
         call = ast.parse(f"_({rest}", mode="eval").body
         if isinstance(call, ast.Call) and not call.args and isinstance(call.func, ast.Name):
-            return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError):
+            found = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+            if len(found) == len(call.keywords):  # and none of them twice
+                return found
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: brackets in brackets
         pass
     raise InputError(f"estimator {spec!r} cannot be read; write it as name(parameter=number,...)")

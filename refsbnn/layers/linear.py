@@ -12,6 +12,8 @@ from refsbnn.layers.layer import Layer, Parameters, Pass, Place, expect
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Purpose, Streams
 
+LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32
+
 
 @dataclass(frozen=True)
 class Linear(Layer):
@@ -47,8 +49,8 @@ class Linear(Layer):
         check_choice(f"{self.kind}: variance", self.variance, ("linear", "quadratic"))
         check_choice(f"{self.kind}: posterior", self.posterior, ("gaussian", "point"))
         for name in ("gain", "spread", "prior"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"{self.kind}: {name} is {getattr(self, name)!r}; expected a number > 0")
+            if not 0.0 < getattr(self, name) <= LARGEST:
+                raise InputError(f"{self.kind}: {name} is {getattr(self, name)!r}; expected a number > 0, up to 1e12")
 
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         """Shape of mu for an input of type `signal`."""

@@ -16,6 +16,8 @@ from refsbnn.models import MODELS
 from refsbnn.network import BACKENDS
 from refsbnn.optim import SCHEDULES
 
+DEEPEST = 3  # sections in sections
+LONGEST = 1000  # layers, stages, entries of a list
 SPOKEN = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
@@ -166,6 +168,8 @@ def at_least(section: str, values: Any, lowest: float, *names: str) -> None:
         value = getattr(values, name)
         if not lowest <= value < float("inf"):
             raise InputError(f"{section}.{name} is {value!r}; expected {kind} >= {lowest:g}")
+        if type(lowest) is int and value >= 2**31:
+            raise InputError(f"{section}.{name} is {value!r}; expected {kind} below 2^31")
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Config:
@@ -200,7 +204,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
         raise InputError(f"configuration {name!r} is no file; shipped: {', '.join(shipped())}")
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
         raise InputError(f"configuration {name} is not valid TOML: {error}") from None
     for override in overrides:
         apply(tree, override)
@@ -218,13 +222,17 @@ def shipped() -> list[str]:
 def apply(tree: dict[str, Any], override: str) -> None:
     """Set "section.key=value" in a tree of dictionaries."""
     key, equals, written = override.partition("=")
-    if not equals or not key.strip():
+    if not equals or not key.strip() or len(override.splitlines()) > 1:
         raise InputError(f"override {override!r} is not of the form section.key=value")
     try:
         value = tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         value = written
-    *sections, last = key.strip().split(".")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"override {override!r} cannot be read: {error}") from None
+    *sections, last = key.strip().split(".", DEEPEST + 1)
+    if len(sections) > DEEPEST:
+        raise InputError(f"override {override!r} names a section in more than {DEEPEST} others")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
@@ -307,6 +315,8 @@ def at_least_one(name: str, value: Any) -> None:
     """Raise InputError for an integer below 1."""
     if type(value) is int and value < 1:
         raise InputError(f"{name} is {value}; expected an integer >= 1")
+    if type(value) is int and value > (LONGEST if name.endswith(("depth", "stages", "convolutions")) else 2**31 - 1):
+        raise InputError(f"{name} is {value}, which is more than a network can have")
 
 
 def table(section: str, given: Any) -> None:
@@ -327,6 +337,8 @@ def typed(name: str, value: Any, like: Any) -> Any:
     wanted = type(like)
     if wanted is list:
         lowest = 0 if name == "data.groups" else 1
+        if isinstance(value, list) and len(value) > LONGEST:
+            raise InputError(f"{name} has {len(value)} entries; accepted: up to {LONGEST}")
         if isinstance(value, list) and (value or not like) and all(type(i) is int and i >= lowest for i in value):
             return value
         raise InputError(f"{name} is {value!r}; expected a list of integers >= {lowest}")
