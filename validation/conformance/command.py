@@ -101,19 +101,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     outcomes, facts = _run(options) if options.command == "run" else _judge(options)
     outcomes = waivers.apply(outcomes, allowed, datetime.date.today())
     facts |= {"refsbnn": refsbnn.__version__, "time": f"{time.perf_counter() - start:.0f} s"}
-    for path, make in (  # before anything is printed, where nobody may read
+    unwritten = []  # a full disk under a report takes neither the others nor the printed one
+    for path, make in (
         (options.json, report.to_json),
         (options.junit, report.to_junit),
         (options.html, report.to_html),
     ):
         if path is not None:
-            files.write_text(path, make(outcomes, facts))
+            try:
+                files.write_text(path, make(outcomes, facts))
+            except InputError as error:
+                unwritten.append(error)
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), end="\n\n")
     print(report.table(outcomes, all_rows=options.all), end="\n\n")
     print(report.summary(outcomes))
     counted = count(outcomes)
     if not counted["pass"]:
         print("no check passed: nothing is known about this implementation")
+    if unwritten:
+        raise unwritten[0]
     return 1 if counted["fail"] or not counted["pass"] else 0
 
 
