@@ -2,12 +2,12 @@
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from refsbnn.console import DONE, INTERRUPTED, complain
+from refsbnn.console import DONE, complain
 
 GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
 OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "train")]
@@ -47,12 +47,14 @@ def usage() -> str:
         f"commands:\n{rows}\n\n"
         "example: refsbnn train digits_binary\n"
         "`refsbnn COMMAND --help` explains a command; `refsbnn --version` prints the version.\n"
-        "exit code: 0 done, 1 a check failed, 2 bad input."
+        "exit code: 0 done, 1 a check failed, 2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM."
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda: None) -> int:
     """Run a sub-command and return its exit code; a user's mistake prints one line and gives 2.
+
+    `loaded` is called between the import of the sub-command and its run.
 
     Examples
     --------
@@ -73,21 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = commands()
     if name not in known:
         return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
-    try:
-        run = known[name].load()
-    except (ImportError, AttributeError, SyntaxError) as error:
-        return complain(f"command {name!r} ({known[name].value}) cannot be loaded: {error}")
+    from refsbnn import interrupt
     from refsbnn.errors import InputError
 
     try:
-        return int(run(rest))
+        try:
+            command = known[name].load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            return complain(f"command {name!r} ({known[name].value}) cannot be loaded: {error}")
+        loaded()
+        return int(command(rest))
     except InputError as error:
         return complain(str(error))
     except MemoryError as error:
         return complain(f"not enough memory: {error}; a smaller network or batch needs less")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("refsbnn: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
+        return interrupt.code(stop)
+    except OSError as error:
+        return complain(f"{error.filename or 'the system'}: {error.strerror or error}")

@@ -2,13 +2,18 @@
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+LONGEST = 2000  # characters of an error: who gives ten million as a key does not want them back
 
 
 class Parser(argparse.ArgumentParser):
     """One line for a mistake, exit code 2."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse's own method says nothing of a disk that is full."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
@@ -16,5 +21,8 @@ class Parser(argparse.ArgumentParser):
 
 def complain(message: str) -> int:
     """Print one line on standard error and return the exit code of bad input."""
-    print(f"refsbnn: error: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    print(f"refsbnn: error: {line}", file=sys.stderr)
     return BAD_INPUT

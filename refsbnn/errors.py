@@ -23,8 +23,8 @@ def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:
         raise InputError(f"{name} is {value!r}; accepted: {', '.join(map(repr, options))}")
 
 
-def check_integer(name: str, value: Any, lowest: int) -> None:
-    """Raise `InputError` unless `value` is an integer, and not a bool, of at least `lowest`.
+def check_integer(name: str, value: Any, lowest: int, highest: int = 2**31 - 1) -> None:
+    """Raise `InputError` unless `value` is an integer, and not a bool, from `lowest` to `highest`.
 
     >>> check_integer("batch", 0, 1)
     Traceback (most recent call last):
@@ -32,6 +32,8 @@ def check_integer(name: str, value: Any, lowest: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
         raise InputError(f"{name} is {value!r}; expected an integer >= {lowest}")
+    if value > highest:
+        raise InputError(f"{name} is {value!r}; expected an integer up to {highest}")
 
 
 def check_number(name: str, value: Any, accepts: Callable[[float], bool], expected: str) -> float:

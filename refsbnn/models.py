@@ -20,6 +20,8 @@ from refsbnn.layers import (
     Spike,
 )
 
+DEEPEST = 1000  # blocks of a stage, stages, convolutions of a block
+
 Options = dict[str, Any]
 # Options of layers, read as the fields of such a layer.
 DenseOptions = Annotated[Options, Dense(1)]
@@ -149,8 +151,10 @@ class Resnet(Model):
     units: SpikeOptions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("depth", "width", "pool", "stages", "convolutions", "stem", "stem_stride"):
+        for name in ("width", "pool", "stem", "stem_stride"):
             check_integer(f"model.{name}", getattr(self, name), 1)
+        for name in ("depth", "stages", "convolutions"):
+            check_integer(f"model.{name}", getattr(self, name), 1, DEEPEST)
 
     def layers(self, classes: int) -> list[Layer]:
         """The layers, from the input to class scores."""

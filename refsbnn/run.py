@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import __version__
+from refsbnn import __version__, files
 from refsbnn.arrays import Arrays
 from refsbnn.data.dataset import Dataset
 from refsbnn.errors import InputError, check_choice
@@ -17,7 +17,7 @@ from refsbnn.layers import Layer, Signal
 from refsbnn.layers.description import build, describe
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
-from refsbnn.training import files, folder
+from refsbnn.training import folder
 from refsbnn.training.loop import train
 from refsbnn.training.metrics import metrics
 from refsbnn.training.task import Task, connected, prepare

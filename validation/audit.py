@@ -14,12 +14,12 @@ import scipy
 from tqdm import tqdm
 
 import refsbnn
+from refsbnn import files
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from validation import claims
 from validation.evidence.curves import Figure
 from validation.evidence.record import Level, Row
-from validation.report import files
 from validation.report.page import page
 from validation.report.table import count, table
 
@@ -121,7 +121,7 @@ def _audit(level: Level, html_file: Path, json_file: Path | None) -> int:
     for row in rows:
         if row.verdict != "confirmed":
             print(f"{row.verdict}: {row.claim} ({row.setting}): {row.why}")
-    files.write(html_file, page(rows, figures, statements, facts))
+    files.write_text(html_file, page(rows, figures, statements, facts))
     print(f"report: {html_file}")
     if json_file is not None:
         record = {
@@ -130,6 +130,6 @@ def _audit(level: Level, html_file: Path, json_file: Path | None) -> int:
             "rows": [row.to_json() for row in rows],
             "figures": [figure.to_json() for figure in figures],
         }
-        files.write(json_file, json.dumps(record, indent=1, allow_nan=False))
+        files.write_text(json_file, json.dumps(record, indent=1, allow_nan=False))
         print(f"numbers: {json_file}")
     return 1 if counted["failed"] else 0

@@ -8,20 +8,10 @@ import numpy as np
 from refsbnn.console import Parser
 from refsbnn.data import official, recordings
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.event_sets import KEPT, SETS
-from refsbnn.data.options import Data
-from refsbnn.data.sources import load
+from refsbnn.data.event_sets import KEPT
+from refsbnn.data.options import Data, home
+from refsbnn.data.sources import SETS, load
 from refsbnn.errors import InputError
-
-# Examples of the official training and test parts.
-COUNTS = {
-    "cifar10": (50000, 10000),
-    "shd": (8156, 2264),
-    "ssc": (75466, 20382),
-    "nmnist": (60000, 10000),
-    "pokerdvs": (48, 20),
-    "dvs_gesture": (1077, 264),
-}
 
 
 def parser() -> Parser:
@@ -32,7 +22,7 @@ def parser() -> Parser:
         epilog="example: refsbnn data prepare shd --root ~/data --steps 100 --bin-ms 14",
     )
     out.add_argument("action", choices=("prepare", "verify"))
-    out.add_argument("name", choices=sorted(official.ARCHIVES))
+    out.add_argument("name", choices=sorted(name for name, record in SETS.items() if record.archives))
     out.add_argument(
         "--root", type=Path, required=True, help="folder of the data sets, as data.root of a configuration"
     )
@@ -47,13 +37,13 @@ def parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Run `refsbnn data` with the given arguments; returns the exit code."""
     arguments = parser().parse_args(argv)
-    name, root, verify = arguments.name, arguments.root.expanduser(), arguments.action == "verify"
+    name, root, verify = arguments.name, home(arguments.root), arguments.action == "verify"
     given = {key: getattr(arguments, key) for key in ("steps", "bin_ms", "downsample", "merge", "denoise_ms")}
     words = {key: value for key, value in given.items() if value is not None}
-    if name in SETS:
+    if "steps" in SETS[name].keys:
         words.setdefault("steps", 100)
     options = Data(name=name, root=str(root), held_out=0.0, **words)
-    lacking = official.missing(name, root)
+    lacking = official.missing(SETS[name].archives, root)
     if verify and lacking:
         raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
     official.fetch(lacking, root)
@@ -68,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 def table(name: str, data: Dataset) -> str:
     """What was found: examples, classes, and the share of units that fire at a step."""
     lines = [f"{name}: {data.signal}", f"{'part':<8}{'examples':>10}{'official':>10}{'classes':>9}{'density':>9}"]
-    for part, split, count in zip(("train", "test"), (data.train, data.test), COUNTS[name], strict=True):
+    for part, split, count in zip(("train", "test"), (data.train, data.test), SETS[name].counts, strict=True):
         recordings = getattr(split, "recordings", None)
         density = "-"
         if recordings is not None:

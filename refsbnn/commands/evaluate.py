@@ -13,8 +13,8 @@ from refsbnn.evaluation.report import passes
 from refsbnn.figures import style
 from refsbnn.figures.draw import save
 from refsbnn.figures.reliability import diagram
+from refsbnn.files import write_json
 from refsbnn.run import Run
-from refsbnn.training.files import write_json
 
 
 def parser() -> Parser:

@@ -1,24 +1,23 @@
 """`refsbnn train`: a configuration in, a folder with the record, the parameters and the scores out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 
 import numpy as np
 
-from refsbnn import __version__
-from refsbnn.console import DONE, INTERRUPTED, Parser
+from refsbnn import __version__, files, interrupt
+from refsbnn.console import DONE, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
-from refsbnn.training import checkpoint, files, loop
+from refsbnn.training import checkpoint, lock, loop
 from refsbnn.training import config as configuration
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
-from refsbnn.training.interrupt import asked_to_stop
 from refsbnn.training.metrics import Board, Metrics
 from refsbnn.training.progress import Progress
-from refsbnn.training.resume import begin
+from refsbnn.training.resume import begin, check_run
 from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
@@ -29,14 +28,14 @@ def parser() -> Parser:
         prog="refsbnn train",
         description="Train a network and score it, once, on the validation and test splits.",
         epilog="example: refsbnn train digits_binary training.epochs=5 --out runs/short. Ctrl-C finishes the step, "
-        "saves and exits with 130; the same command with --resume continues, to the same bits.",
+        "saves and exits with 130, SIGTERM with 143; the same command with --resume continues, to the same bits.",
     )
     shipped = ", ".join(configuration.shipped())
     out.add_argument("config", help=f"a TOML file, or the name of a shipped configuration: {shipped}")
     out.add_argument(
         "overrides", nargs="*", default=[], metavar="key=value", help="replaces a value, as training.rate=0.01"
     )
-    out.add_argument("--out", type=Path, help="folder of the results (default: runs/ and the configuration's name)")
+    out.add_argument("--out", help="folder of the results (default: runs/ and the configuration's name)")
     out.add_argument(
         "--no-test", action="store_true", help="leave the test split unscored; `refsbnn evaluate` can score it later"
     )
@@ -50,23 +49,36 @@ def main(argv: Sequence[str]) -> int:
     """Run `refsbnn train` with the given arguments; returns the exit code."""
     arguments = parser().parse_intermixed_args(argv)
     config = configuration.load(arguments.config, arguments.overrides)
-    out = arguments.out or Path("runs") / Path(arguments.config).stem
+    if arguments.out == "":
+        raise InputError("--out is empty; expected the name of a folder")
+    out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
     task = prepare(config)
-    state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
+    if arguments.resume:
+        check_run(out)  # before a folder is made that is none
+    with lock.held(out):
+        state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
+        return run(task, state, out, test=not arguments.no_test)
+
+
+def run(task: Task, state: State, out: Path, *, test: bool) -> int:
+    """Train from a state on, score, write and show the results; returns the exit code."""
+    config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
-        result = trained(task, state, out)
+        with interrupt.asked_to_stop() as stop:
+            result = trained(task, state, out, stop)
         scores = {"validation": result.validation}
-        if not arguments.no_test:
+        if test:
             scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        say(f"stopped at once; the same command with --resume continues from the newest checkpoint in {out}")
-        return INTERRUPTED
+        return stop.code
+    except KeyboardInterrupt as now:
+        how = f"with --resume continues from the newest checkpoint in {out}" if checkpoint.saved(out) else "begins anew"
+        say(f"stopped at once; the same command {how}")
+        return interrupt.code(now)
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
     print(table(config, result, scores))
@@ -80,7 +92,7 @@ def say(line: str) -> None:
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-def trained(task: Task, state: State, out: Path) -> loop.Result:
+def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
     with ExitStack() as stack:
@@ -89,7 +101,6 @@ def trained(task: Task, state: State, out: Path) -> loop.Result:
         if board is not None:
             stack.enter_context(closing(board))
         progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
-        stop = stack.enter_context(asked_to_stop())
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:

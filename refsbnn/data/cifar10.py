@@ -1,15 +1,20 @@
 """CIFAR-10 (Krizhevsky 2009): 60,000 photographs of ten kinds of things, 32x32 pixels in three colours."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refsbnn.data import pickles
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.images import Images, standard
-from refsbnn.data.options import Data
+from refsbnn.data.record import HELD, Archive, Record
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
+
+if TYPE_CHECKING:
+    from refsbnn.data.options import Data
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -18,31 +23,57 @@ PYTHON, BINARY = "cifar-10-batches-py", "cifar-10-batches-bin"
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
 
 
-def dataset(options: Data) -> Dataset:
-    """CIFAR-10 in its parts, each channel standardised by the training images' mean and deviation.
+@dataclass(frozen=True)
+class Cifar10(Record):
+    """CIFAR-10, each channel standardised by the training images' mean and deviation."""
 
-    Raises
-    ------
-    InputError
-        Missing or damaged files.
-    """
-    root = options.folder
-    x, labels = read(root, TRAIN)
-    test_x, test_labels = read(root, ["test_batch"])
-    kept, held = options.parts(len(x))
-    scale = standard(x[kept])
-    parts = (
-        Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),
-        Images(x[held], labels[held], *scale),
-        Images(test_x, test_labels, *scale),
-    )
+    def signal(self, options: "Data") -> Signal:
+        """An image."""
+        return Signal("values", (SIDE, SIDE, COLOURS))
 
-    def given(new: np.ndarray, new_labels: np.ndarray) -> Images:
-        if new.dtype != np.uint8 or new.shape[1:] != (SIDE, SIDE, COLOURS):
-            raise InputError(f"x is {new.dtype} {new.shape}; expected uint8 (n, {SIDE}, {SIDE}, {COLOURS})")
-        return Images(new, new_labels, *scale)
+    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+        """CIFAR-10 in its parts; nothing of it is kept.
 
-    return Dataset(CLASSES, Signal("values", (SIDE, SIDE, COLOURS)), *parts, given)
+        Raises
+        ------
+        InputError
+            Missing or damaged files.
+        """
+        root = options.folder
+        x, labels = read(root, TRAIN)
+        test_x, test_labels = read(root, ["test_batch"])
+        kept, held = options.parts(len(x))
+        scale = standard(x[kept])
+        parts = (
+            Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),
+            Images(x[held], labels[held], *scale),
+            Images(test_x, test_labels, *scale),
+        )
+
+        def given(new: np.ndarray, new_labels: np.ndarray) -> Images:
+            if new.dtype != np.uint8 or new.shape[1:] != (SIDE, SIDE, COLOURS):
+                raise InputError(f"x is {new.dtype} {new.shape}; expected uint8 (n, {SIDE}, {SIDE}, {COLOURS})")
+            return Images(new, new_labels, *scale)
+
+        return Dataset(CLASSES, self.signal(options), *parts, given)
+
+
+CIFAR10 = Cifar10(
+    "cifar10",
+    keys=(*HELD, "shift", "mirror", "cutout"),
+    classes=CLASSES,
+    counts=(50_000, 10_000),
+    archives=(
+        Archive(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            "cifar-10-python.tar.gz",
+            "c58f30108f718f92721af3b95e74349a",
+            into="",
+            gives=PYTHON,
+            instead=BINARY,
+        ),
+    ),
+)
 
 
 def read(root: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,18 +8,23 @@ import hashlib
 import io
 from dataclasses import dataclass
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from refsbnn.data.dataset import Dataset
+from refsbnn.data.record import Record
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Purpose, Streams
 
+if TYPE_CHECKING:
+    from refsbnn.data.options import Data
+
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
 DARKEST = 16.0  # the largest pixel value
+SHAPE = (8, 8, 1)
 TEST, VALIDATION = 360, 287  # images; the other 1,150 are for training
 
 
@@ -104,21 +109,29 @@ class Coded:
         return encode(flat, self.coding, self.steps, u)
 
 
-def dataset(coding: str = "none", steps: int = 0) -> Dataset:
+@dataclass(frozen=True)
+class Digits(Record):
     """The digits as training takes them, coded as `Coded` says."""
-    splits = load()
-    shape = splits.train.x.shape[1:]
-    signal = Signal("values", shape)
-    if coding != "none":
-        signal = Signal("values", (int(np.prod(shape)),), "binary", steps)
-    train, validation, test = (Coded(part.x, part.labels, coding, steps) for part in splits)
 
-    def given(x: np.ndarray, labels: np.ndarray) -> Coded:
-        if x.shape[1:] != shape:
-            raise InputError(f"x has shape {x.shape}; digits are (n, {', '.join(map(str, shape))})")
-        return Coded(x, labels, coding, steps)
+    def signal(self, options: "Data") -> Signal:
+        """An image, or its pixels as spikes."""
+        if options.coding == "none":
+            return Signal("values", SHAPE)
+        return Signal("values", (int(np.prod(SHAPE)),), "binary", options.steps)
 
-    return Dataset(10, signal, train, validation, test, given)
+    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+        """The digits in their parts; there is no file but the embedded one."""
+
+        def given(x: np.ndarray, labels: np.ndarray) -> Coded:
+            if x.shape[1:] != SHAPE:
+                raise InputError(f"x has shape {x.shape}; digits are (n, {', '.join(map(str, SHAPE))})")
+            return Coded(x, labels, options.coding, options.steps)
+
+        train, validation, test = (given(*part) for part in load())
+        return Dataset(self.classes, self.signal(options), train, validation, test, given)
+
+
+DIGITS = Digits("digits", keys=("coding", "steps"), classes=10, counts=(1437, TEST))
 
 
 def encode(x: np.ndarray, coding: str, steps: int, u: np.ndarray | None = None) -> np.ndarray:

@@ -4,33 +4,39 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from refsbnn.arrays import Arrays
-from refsbnn.data import arrays_of_events, nmnist, pixels, recordings, shd
+from refsbnn.data import pixels, recordings
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.options import Data
 from refsbnn.data.pixels import Seen
+from refsbnn.data.record import HELD, Record
 from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
 
+if TYPE_CHECKING:
+    from refsbnn.data.options import Data
+
 KEPT = "refsbnn"  # folder below the root for binned events
+# What the section [data] takes for events, of sound and of cameras.
+EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter")
+SOUND = (*EVENTS, "shift", "jitter", "drop")
+CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror", "roll", "cutout")
 
 
-@dataclass(frozen=True)
-class EventSet:
+@dataclass(frozen=True, kw_only=True)
+class EventSet(Record):
     """Where an event data set lies and how it is read.
 
     Attributes
     ----------
     shape : tuple of int
         (channels,), or (height, width, polarities) of a camera.
-    classes : int
     train, test : str
         Places below the root.
     read : callable
@@ -38,77 +44,63 @@ class EventSet:
     """
 
     shape: tuple[int, ...]
-    classes: int
     train: str
     test: str
-    read: Callable[[Path], Iterator[Any]]
+    read: Callable[[Path], Iterator[Recording | Seen]]
 
-    def seen(self, options: Data) -> tuple[int, ...]:
+    def seen(self, options: "Data") -> tuple[int, ...]:
         """Shape of the events as the options want them."""
         if len(self.shape) == 1:
             return self.shape
         height, width, channels = self.shape
         return pixels.coarse((height, width, channels), options.downsample, options.merge)
 
-    def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
+    def signal(self, options: "Data") -> Signal:
+        """Spikes of channels or pixels."""
+        return Signal("values", self.seen(options), "binary", options.steps)
+
+    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+        """An event data set in its parts.
+
+        Raises
+        ------
+        InputError
+            Missing or damaged files, groups that the set does not have.
+        """
+        train, test = (prepared(options, self, place, fresh) for place in (self.train, self.test))
+        kept, held = held_out(options, train)
+        signal = self.signal(options)
+        augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
+
+        def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
+            return Arrays(x, labels, True)
+
+        every = np.arange(len(test))
+        parts = Spikes(train, kept, signal, augment), Spikes(train, held, signal), Spikes(test, every, signal)
+        return Dataset(self.classes, signal, *parts, given)
+
+    def recordings(self, source: Path, options: "Data") -> Iterator[Recording]:
         """The recordings of a part, with the units that the options want."""
         for one in self.read(source):
             if not 0 <= one.label < self.classes:
                 raise InputError(f"{one.name} has the label {one.label}; expected 0 to {self.classes - 1}")
             yield one if isinstance(one, Recording) else self.turned(one, options)
 
-    def turned(self, one: Seen, options: Data) -> Recording:
+    def turned(self, one: Seen, options: "Data") -> Recording:
         """A camera's recording: filtered, on coarser pixels, polarities merged."""
         height, width, channels = self.shape
         shape = (height, width, channels)
         pixels.check(one, shape)
         kept = np.ones(len(one.times), np.bool_)
         if options.denoise_ms > 0.0:
-            kept = pixels.supported(one.times, one.x, one.y, shape, options.denoise_ms)
+            from refsbnn.data.denoise import supported
+
+            kept = supported(one.times, one.x, one.y, shape, options.denoise_ms)
         places = pixels.units_of(one.x, one.y, one.polarity, shape, options.downsample, options.merge)
         return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 
-SETS = {
-    "shd": EventSet((shd.CHANNELS,), 20, shd.files("shd", "train"), shd.files("shd", "test"), shd.read),
-    "ssc": EventSet((shd.CHANNELS,), 35, shd.files("ssc", "train"), shd.files("ssc", "test"), shd.read),
-    "nmnist": EventSet(nmnist.SHAPE, 10, "NMNIST/Train", "NMNIST/Test", nmnist.read),
-    "pokerdvs": EventSet(
-        arrays_of_events.POKER_SHAPE, 4, "POKERDVS/pips_train", "POKERDVS/pips_test", arrays_of_events.poker
-    ),
-    "dvs_gesture": EventSet(
-        arrays_of_events.GESTURE_SHAPE,
-        arrays_of_events.GESTURES,
-        "DVSGesture/ibmGestureTrain",
-        "DVSGesture/ibmGestureTest",
-        arrays_of_events.gestures,
-    ),
-}
-
-
-def dataset(options: Data, *, fresh: bool = False) -> Dataset:
-    """An event data set in its parts; `fresh` as in `refsbnn.data.sources.load`.
-
-    Raises
-    ------
-    InputError
-        Missing or damaged files, groups that the set does not have.
-    """
-    kind = SETS[options.name]
-    train, test = (prepared(options, kind, place, fresh) for place in (kind.train, kind.test))
-    kept, held = held_out(options, train)
-    signal = Signal("values", kind.seen(options), "binary", options.steps)
-    augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
-
-    def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
-        return Arrays(x, labels, True)
-
-    every = np.arange(len(test))
-    parts = Spikes(train, kept, signal, augment), Spikes(train, held, signal), Spikes(test, every, signal)
-    return Dataset(kind.classes, signal, *parts, given)
-
-
-def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordings:
+def prepared(options: "Data", kind: EventSet, place: str, fresh: bool) -> Recordings:
     """The binned recordings of a part, from the file that an earlier run left, else from the official ones."""
     source = options.folder / place
     keys = ("steps", "bin_ms", "downsample", "merge", "denoise_ms")
@@ -118,6 +110,8 @@ def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordin
     if source.exists():
         facts["files"] = state(source)
     if not fresh and cache.is_file() and (found := recordings.load(cache, facts)) is not None:
+        if not 0 <= found.labels.min() <= found.labels.max() < kind.classes:
+            raise InputError(f"{cache} is damaged: it has labels that are not 0 to {kind.classes - 1}; delete it")
         return found
     told = tqdm(
         kind.recordings(source, options),
@@ -138,11 +132,16 @@ def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordin
 
 def state(source: Path) -> list[int]:
     """Number, bytes and newest change (ns) of a file or of the files in a folder: other files are binned anew."""
-    each = [path.stat() for path in ([source] if source.is_file() else source.rglob("*"))]
+    each = []
+    for path in [source] if source.is_file() else source.rglob("*"):
+        try:
+            each.append(path.stat())
+        except OSError as error:  # a symbolic link to nothing, or to itself
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
     return [len(each), sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
 
 
-def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:
+def held_out(options: "Data", train: Recordings) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the training recordings for training and for validation."""
     if options.groups:
         known = np.unique(train.groups)

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from refsbnn.errors import InputError
+from refsbnn.files import read_array
 
 
 def found(folder: Path, classes: Iterable[str], pattern: str, address: str) -> list[Path]:
@@ -15,3 +18,17 @@ def found(folder: Path, classes: Iterable[str], pattern: str, address: str) -> l
             raise InputError(f"{folder} holds no files {name}/{pattern}; they are from {address}, see docs/data.md")
         out += paths
     return out
+
+
+def columns(path: Path) -> np.ndarray:
+    """The four columns of a file of `numpy.save`, int64: (4, events)."""
+    try:
+        with path.open("rb") as file:
+            table = read_array(file, path.stat().st_size)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iuf":
+        raise InputError(f"{path} is {table.dtype} {table.shape}; expected numbers, (events, 4)")
+    if not np.isfinite(table).all():
+        raise InputError(f"{path} holds NaN or infinity; expected finite numbers")
+    return table.astype(np.int64).T

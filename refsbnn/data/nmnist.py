@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from refsbnn.data.event_sets import CAMERA, EventSet
 from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
+from refsbnn.data.record import Archive
 from refsbnn.errors import InputError
 
-SHAPE = (34, 34, 2)
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
 
@@ -36,3 +37,33 @@ def read(folder: Path) -> Iterator[Seen]:
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from None
         yield Seen(seen["t"] / 1000.0, seen["x"], seen["y"], seen["p"], int(path.parent.name), name=str(path))
+
+
+FILES = "https://data.mendeley.com/public-files/datasets/468j46mzdv/files/"
+NMNIST = EventSet(
+    name="nmnist",
+    keys=CAMERA,
+    classes=10,
+    counts=(60_000, 10_000),
+    archives=(
+        Archive(
+            f"{FILES}39c25547-014b-4137-a934-9d29fa53c7a0/file_downloaded",
+            "train.zip",
+            "20959b8e626244a1b502305a9e6e2031",
+            "NMNIST",
+            "NMNIST/Train",
+        ),
+        Archive(
+            f"{FILES}05a4d654-7e03-4c15-bdfa-9bb2bcbea494/file_downloaded",
+            "test.zip",
+            "69ca8762b2fe404d9b9bad1103e97832",
+            "NMNIST",
+            "NMNIST/Test",
+        ),
+    ),
+    density=0.08,
+    shape=(34, 34, 2),
+    train="NMNIST/Train",
+    test="NMNIST/Test",
+    read=read,
+)

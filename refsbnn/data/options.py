@@ -8,19 +8,6 @@ import numpy as np
 from refsbnn.errors import InputError, check_choice, check_integer
 from refsbnn.streams import Streams
 
-CODED = ("coding", "steps")
-HELD = ("root", "held_out")
-EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter")
-CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror", "roll", "cutout")
-KEYS = {
-    "digits": CODED,
-    "cifar10": (*HELD, "shift", "mirror", "cutout"),
-    "shd": (*EVENTS, "shift", "jitter", "drop"),
-    "ssc": (*EVENTS, "shift", "jitter", "drop"),
-    "nmnist": CAMERA,
-    "pokerdvs": CAMERA,
-    "dvs_gesture": CAMERA,
-}
 LARGEST = 2**31
 
 
@@ -31,7 +18,7 @@ class Data:
     Attributes
     ----------
     name : str
-        One of `KEYS`, which says what else it takes.
+        One of `refsbnn.data.sources.SETS`, whose record says what else it takes.
     root : str
         Folder in which the official files lie.
     coding : {"none", "rate", "latency"}
@@ -75,9 +62,11 @@ class Data:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("data.name", self.name, KEYS)
+        from refsbnn.data.sources import SETS  # whose members take these options
+
+        check_choice("data.name", self.name, SETS)
         check_choice("data.coding", self.coding, ("none", "rate", "latency"))
-        known = ("name", *KEYS[self.name])
+        known = ("name", *SETS[self.name].keys)
         for item in fields(self):
             default = item.default_factory() if callable(item.default_factory) else item.default
             if item.name not in known and getattr(self, item.name) != default:
@@ -99,7 +88,7 @@ class Data:
     @property
     def folder(self) -> Path:
         """The root as a path, with ~ for the home folder."""
-        return Path(self.root).expanduser()
+        return home(Path(self.root))
 
     def parts(self, examples: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the training examples for training and for validation, by a fixed permutation."""
@@ -108,3 +97,11 @@ class Data:
         if count == examples:
             raise InputError(f"data.held_out is {self.held_out:g}, which leaves no examples for train")
         return np.sort(order[count:]), np.sort(order[:count])
+
+
+def home(path: Path) -> Path:
+    """A path with ~ for the home folder; raises InputError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{path} begins with the home folder of a user who has none here") from None

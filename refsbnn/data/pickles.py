@@ -3,6 +3,9 @@
 A pickle is a program. Python's own reader runs it, and keeping it to a few names is not enough: it sets attributes of
 whatever has a name, and NumPy takes the numbers that a pickle calls objects for addresses. So the program is read by
 the standard library's disassembler, and this file follows it; nothing is ever called by the name that a file gives.
+
+Work and memory are bounded by the size of the file. A pickle can name a value many times over, so that twenty tuples in
+one another stand for a million values: none is printed, compared or hashed before its type is known to be flat.
 """
 
 import pickletools
@@ -13,6 +16,9 @@ import numpy as np
 
 from refsbnn.errors import InputError
 
+LARGEST = 2**28  # bytes of a file; a batch of CIFAR-10 has 31 million
+KEYS = 1000  # of a dictionary; integers can be chosen to collide
+LINE = 500  # characters of an error
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
@@ -31,7 +37,7 @@ class Name:
 
     def __init__(self, text: str) -> None:
         if text not in NAMES:
-            raise ValueError(f"it asks for {text}")
+            raise ValueError(f"it asks for {text[:100]}")
         self.text = text.rsplit(".", 1)[-1]
 
 
@@ -51,11 +57,15 @@ def read(path: Path) -> Any:
         The file is missing, cut, or asks for anything else.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} has {path.stat().st_size} bytes; a pickle of up to {LARGEST} is read")
         return follow(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except InputError:
+        raise
     except Exception as error:  # a damaged pickle fails in many ways
-        raise InputError(f"{path} is no pickle of arrays: {error}") from None
+        raise InputError(f"{path} is no pickle of arrays: {error}"[:LINE]) from None
 
 
 def follow(content: bytes) -> Any:
@@ -70,6 +80,7 @@ def follow(content: bytes) -> Any:
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
+    encoded = 0
 
     def taken(count: int = -1) -> list[Any]:
         """The last `count` values, or those behind the last mark."""
@@ -107,6 +118,8 @@ def follow(content: bytes) -> Any:
         elif kind in ("SETITEM", "SETITEMS"):
             items = taken(2 if kind == "SETITEM" else -1)
             expected(stack[-1], dict).update(pairs(items))
+            if len(stack[-1]) > KEYS:
+                raise ValueError(f"it has a dictionary of more than {KEYS} keys")
         elif kind == "MEMOIZE":
             memo[len(memo)] = stack[-1]
         elif kind in ("PUT", "BINPUT", "LONG_BINPUT"):
@@ -116,10 +129,13 @@ def follow(content: bytes) -> Any:
         elif kind == "GLOBAL":
             stack.append(Name(argument.replace(" ", ".")))
         elif kind == "STACK_GLOBAL":
-            stack.append(Name(".".join(taken(2))))
+            stack.append(Name(".".join(expected(text, str)[:100] for text in taken(2))))
         elif kind == "REDUCE":
             name, arguments = taken(2)
             stack.append(made(expected(name, Name).text, *expected(arguments, tuple)))
+            encoded += len(stack[-1]) if isinstance(stack[-1], bytes) else 0
+            if encoded > len(content):
+                raise ValueError("it makes more bytes than it has")
         elif kind == "BUILD":
             state = expected(taken(1)[0], tuple)
             complete(expected(stack[-1], Made), state)
@@ -140,6 +156,8 @@ def pairs(items: list[Any]) -> dict[Any, Any]:
     """A dictionary of keys and values in turn."""
     if any(type(key) not in (str, bytes, int) for key in items[::2]):
         raise ValueError("it has keys that are no texts or integers")
+    if len(items) > 2 * KEYS:
+        raise ValueError(f"it has a dictionary of more than {KEYS} keys")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
@@ -147,11 +165,13 @@ def made(name: str, *arguments: Any) -> Any:
     """What one of NAMES gives."""
     if name == "encode":
         text, coding = arguments
-        if coding != "latin1":
-            raise ValueError(f"it asks for the coding {coding!r}")
+        if expected(coding, str) != "latin1":
+            raise ValueError(f"it asks for the coding {coding[:20]!r}")
         return expected(text, str).encode("latin-1")
     if name == "dtype":
         text = arguments[0].decode() if isinstance(arguments[0], bytes) else expected(arguments[0], str)
+        if len(text) > 8:  # the name of a type of numbers; longer ones describe records
+            raise ValueError("it has a type that is none of numbers")
         return Made(number(np.dtype(text)))
     if name == "_frombuffer":
         data, dtype, shape, order = arguments
@@ -180,6 +200,8 @@ def number(dtype: np.dtype) -> np.dtype:
 def array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     """An array of the bytes `data`."""
     dtype = number(expected(dtype, np.dtype))
-    if not isinstance(data, bytes | bytearray) or any(type(n) is not int or n < 0 for n in shape):
+    if not isinstance(data, bytes | bytearray) or not isinstance(shape, tuple) or len(shape) > 8:
         raise ValueError("it has an array that is no bytes and shape")
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+    if any(type(n) is not int or not 0 <= n <= LARGEST for n in shape) or expected(order, str) not in ("C", "F"):
+        raise ValueError("it has an array of an odd shape or order")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if order == "F" else "C")

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refsbnn import __version__
+from refsbnn import __version__, files, sealed
 from refsbnn.errors import InputError
-from refsbnn.training import checkpoint
 
 LARGEST = 2**16  # bins and units are kept as 16-bit integers
 
@@ -119,8 +118,23 @@ def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:
     InputError
         The folder cannot be written to.
     """
+    files.clear(path.parent)
     arrays = {item.name: getattr(recordings, item.name) for item in fields(Recordings)}
-    checkpoint.write(path, checkpoint.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
+    sealed.write(path, sealed.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
+
+
+def check(found: Recordings) -> None:
+    """Raise ValueError unless the arrays fit together: compiled code follows the offsets without a look."""
+    offsets, events, count = found.offsets, found.bins, len(found.labels)
+    for name, dtype, shape in (
+        *(("offsets", np.int64, (count + 1,)), ("labels", np.int64, (count,)), ("groups", np.int64, (count,))),
+        *(("bins", np.uint16, events.shape), ("units", np.uint16, events.shape)),
+    ):
+        array = getattr(found, name)
+        if array.dtype != dtype or array.shape != shape or array.ndim != 1:
+            raise ValueError(f"its {name} are {array.dtype} {array.shape}")
+    if not count or offsets[0] != 0 or offsets[-1] != len(events) or (np.diff(offsets) < 0).any():
+        raise ValueError("its offsets do not lead through its events")
 
 
 def load(path: Path, facts: dict[str, object]) -> Recordings | None:
@@ -132,9 +146,11 @@ def load(path: Path, facts: dict[str, object]) -> Recordings | None:
         A damaged file.
     """
     try:
-        content = checkpoint.read(path)
+        content = sealed.read(path)
         if {key: content.facts.get(key) for key in facts} != facts:
             return None
-        return Recordings(**content.arrays)
-    except (checkpoint.Damaged, TypeError) as error:
+        found = Recordings(**content.arrays)
+        check(found)
+        return found
+    except (sealed.Damaged, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}; delete it, and it is made again") from None

@@ -6,8 +6,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from refsbnn.data.event_sets import SOUND, EventSet
+from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError
+from refsbnn.sealed import check_size
 
 CHANNELS = 700
 ADDRESS = "https://zenkelab.org/datasets/"
@@ -16,6 +19,20 @@ ADDRESS = "https://zenkelab.org/datasets/"
 def files(name: str, part: str) -> str:
     """Where the file of a part lies below the root: as the official archives and tonic name it."""
     return f"{name.upper()}/{name}_{part}.h5"
+
+
+def whole(dataset: h5py.Dataset) -> np.ndarray:
+    """An array of numbers, once its size is one that the file can hold."""
+    check_size(dataset, numbers=True)
+    return np.asarray(dataset[:])
+
+
+def archives(name: str, **md5: str) -> tuple[Archive, ...]:
+    """The archive of each part."""
+    return tuple(
+        Archive(f"{ADDRESS}{name}_{part}.h5.zip", f"{name}_{part}.h5.zip", each, name.upper(), files(name, part))
+        for part, each in md5.items()
+    )
 
 
 def read(path: Path) -> Iterator[Recording]:
@@ -30,8 +47,10 @@ def read(path: Path) -> Iterator[Recording]:
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
     try:
         with h5py.File(path, "r") as file:
-            times, units, labels = file["spikes/times"], file["spikes/units"], file["labels"][:]
-            speakers = file["extra/speaker"][:] if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+            times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
+            speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+            for array in (times, units):
+                check_size(array, numbers=False)
             shapes = [array.shape for array in (times, units, labels, speakers)]
             if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
                 raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
@@ -42,3 +61,28 @@ def read(path: Path) -> Iterator[Recording]:
         raise
     except Exception as error:  # HDF5's are of many kinds
         raise InputError(f"{path} cannot be read: {error}") from None
+
+
+SHD = EventSet(
+    name="shd",
+    keys=SOUND,
+    classes=20,
+    counts=(8_156, 2_264),
+    archives=archives("shd", train="f3252aeb598ac776c1b526422d90eecb", test="1503a5064faa34311c398fb0a1ed0a6f"),
+    density=0.1,
+    shape=(CHANNELS,),
+    train=files("shd", "train"),
+    test=files("shd", "test"),
+    read=read,
+)
+SSC = EventSet(
+    name="ssc",
+    keys=SOUND,
+    classes=35,
+    counts=(75_466, 20_382),
+    archives=archives("ssc", train="d102be95e7144fcc0553d1f45ba94170", test="a35ff1e9cffdd02a20eb850c17c37748"),
+    shape=(CHANNELS,),
+    train=files("ssc", "train"),
+    test=files("ssc", "test"),
+    read=read,
+)

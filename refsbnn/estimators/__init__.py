@@ -114,8 +114,8 @@ def _read_arguments(spec: str, rest: str) -> dict[str, object]:
         call = ast.parse(f"_({rest}", mode="eval").body
         if isinstance(call, ast.Call) and not call.args and isinstance(call.func, ast.Name):
             found = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-            if len(found) == len(call.keywords):  # one that is given twice is a slip
+            if len(found) == len(call.keywords):  # and none of them twice
                 return found
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: brackets in brackets
         pass
     raise InputError(f"estimator {spec!r} cannot be read; write it as name(parameter=number,...)")

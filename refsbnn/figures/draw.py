@@ -13,10 +13,10 @@ from refsbnn.evaluation.predict import BATCH, Inputs
 from refsbnn.evaluation.scores import Scores
 from refsbnn.figures import activity, reliability, style
 from refsbnn.figures.curves import History, curves, layers
+from refsbnn.files import write_bytes
 from refsbnn.layers import chain
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
-from refsbnn.training.files import write_bytes
 from refsbnn.training.task import Parameters, Task
 
 EXAMPLES, SHOWN = 512, 4  # examples behind the map of classes, and in the raster

@@ -13,6 +13,8 @@ from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.streams import Purpose, Streams
 
+LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32
+
 
 class LinearTape(NamedTuple):
     """Of a linear layer: its input as the backend keeps it, and the weights that it met, variances None for points."""
@@ -61,7 +63,10 @@ class Linear(Layer[LinearTape]):
         check_choice(f"{self.kind}: variance", self.variance, ("linear", "quadratic"))
         check_choice(f"{self.kind}: posterior", self.posterior, ("gaussian", "point"))
         for name in ("gain", "spread", "prior"):
-            check_number(f"{self.kind}: {name}", getattr(self, name), lambda value: value > 0.0, "a number > 0")
+            value = getattr(self, name)
+            check_number(
+                f"{self.kind}: {name}", value, lambda value: 0.0 < value <= LARGEST, "a number > 0, up to 1e12"
+            )
 
     def weight_shape(self, signal: Signal) -> tuple[int, ...]:
         """Shape of mu for an input of type `signal`."""

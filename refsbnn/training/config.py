@@ -15,6 +15,8 @@ from refsbnn.models import MODELS, Mlp, Model
 from refsbnn.network import BACKENDS
 from refsbnn.optim import SCHEDULES
 
+DEEPEST = 3  # sections in sections
+LONGEST = 1000  # entries of a list
 SPOKEN: dict[Any, str] = {
     int: "an integer",
     float: "a number",
@@ -199,7 +201,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
         raise InputError(f"configuration {name!r} is no file; shipped: {', '.join(shipped())}")
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
         raise InputError(f"configuration {name} is not valid TOML: {error}") from None
     for override in overrides:
         apply(tree, override)
@@ -217,13 +219,17 @@ def shipped() -> list[str]:
 def apply(tree: dict[str, Any], override: str) -> None:
     """Set "section.key=value" in a tree of dictionaries."""
     key, equals, written = override.partition("=")
-    if not equals or not key.strip():
+    if not equals or not key.strip() or len(override.splitlines()) > 1:
         raise InputError(f"override {override!r} is not of the form section.key=value")
     try:
         value = tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         value = written
-    *sections, last = key.strip().split(".")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"override {override!r} cannot be read: {error}") from None
+    *sections, last = key.strip().split(".", DEEPEST + 1)
+    if len(sections) > DEEPEST:
+        raise InputError(f"override {override!r} names a section in more than {DEEPEST} others")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
@@ -287,6 +293,8 @@ def read_options(section: str, given: Any, like: Dense | LeakyReadout | LIF | Sp
 def typed(name: str, value: Any, hint: Any) -> Any:
     """`value` if it is of the annotated type (an integer will do for a float); raises InputError otherwise."""
     wanted = str if get_origin(hint) is Literal else hint
+    if isinstance(value, list) and len(value) > LONGEST:
+        raise InputError(f"{name} has {len(value)} entries; accepted: up to {LONGEST}")
     if wanted == list[int]:
         fits = isinstance(value, list) and all(type(each) is int for each in value)
     else:

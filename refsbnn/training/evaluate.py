@@ -1,5 +1,7 @@
 """Scores of a network on one part of its data, as training records them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from refsbnn.data.dataset import Split
@@ -11,7 +13,13 @@ from refsbnn.training.config import Evaluation
 
 
 def evaluate(
-    network: Network, parameters: dict[str, np.ndarray], split: Split, streams: Streams, evaluation: Evaluation
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    split: Split,
+    streams: Streams,
+    evaluation: Evaluation,
+    report: Callable[[int], None] = lambda examples: None,
 ) -> Scores:
-    """Scores of the predictive distribution on one part of the data."""
-    return score(predict(network, parameters, split, len(split.labels), streams, evaluation.samples), split.labels)
+    """Scores of the predictive distribution on one part of the data; `report` as in `predict`."""
+    found = predict(network, parameters, split, len(split.labels), streams, evaluation.samples, report=report)
+    return score(found, split.labels)

@@ -11,9 +11,11 @@ import numpy as np
 
 from refsbnn import __version__
 from refsbnn.errors import InputError
+from refsbnn.files import read_array
 from refsbnn.training import checkpoint
 from refsbnn.training.config import Config
 from refsbnn.training.config import read as read_config
+from refsbnn.training.state import check_facts
 
 RESULT, PARAMETERS, METRICS = "result.json", "parameters.npz", "metrics.csv"
 
@@ -47,12 +49,15 @@ def read(out: Path, warn: Callable[[str], None] = lambda line: None) -> Stored:
         facts = read_json(out / RESULT)
         config = config_of(out / RESULT, facts.get("refsbnn"), facts.get("config"))
         return Stored(config, read_arrays(out / PARAMETERS), read_metrics(out / METRICS), facts.get("network"))
-    found = checkpoint.newest(out, warn)
-    if found is None:
+    if not checkpoint.saved(out):
         raise InputError(f"run {out} holds neither {RESULT} nor a checkpoint; expected the folder of a training run")
-    path, content = found
+    path, content = checkpoint.newest(out, warn)
     facts = content.facts
-    config = config_of(path, facts.get("versions", {}).get("refsbnn"), facts.get("config"))
+    try:
+        check_facts(facts)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    config = config_of(path, facts["versions"]["refsbnn"], facts["config"])
     group = "best/" if facts.get("best") else "parameters/"
     parameters = {key.removeprefix(group): value for key, value in content.arrays.items() if key.startswith(group)}
     return Stored(config, parameters, facts.get("history", []), None)
@@ -83,13 +88,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; nothing in it is executed."""
+    """The arrays of an .npz file as `files.write_arrays` writes it; nothing in it is executed."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        with zipfile.ZipFile(path) as archive:
+            out = {}
+            for member in archive.infolist():
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
+                with archive.open(member) as file:
+                    out[member.filename.removesuffix(".npy")] = read_array(file, member.file_size)
+            return out
     except FileNotFoundError:
         raise InputError(f"{path} is missing; the run has no parameters to score") from None
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive fails in many ways
         raise InputError(f"{path} is damaged or cannot be read: {error}") from None
 
 

@@ -126,7 +126,8 @@ def train(
     each_step, save : callable
         Called with the state after each step; after each epoch, and within one every `training.checkpoint` minutes.
     stop : callable
-        Asked after each step and epoch; where it says yes the state is saved and Interrupted raised.
+        Asked after each step and epoch, and while the result is scored; where it says yes the state is saved and
+        Interrupted raised.
 
     Raises
     ------
@@ -149,10 +150,15 @@ def train(
         if stop():
             raise Interrupted
     parameters = state.parameters if state.best is None else state.best.parameters
+
+    def unless_stopped(examples: int) -> None:
+        if stop():  # all steps are saved, the scores are made again
+            raise Interrupted
+
     return Result(
         parameters,
         state.history,
-        evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation),
+        evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation, unless_stopped),
         plan.weight(state.step).tempered,
         plan.examples,
         state.seconds,

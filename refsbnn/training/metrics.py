@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from refsbnn.errors import InputError
-from refsbnn.training.files import write_text
+from refsbnn.files import write_text
 from refsbnn.training.state import Row
 
 
@@ -28,18 +28,13 @@ class Metrics:
     """
 
     def __init__(self, path: Path, history: Sequence[Row]) -> None:
-        self.path, self.header = path, not history
-        write_text(path, metrics(history))
+        self.path, self.rows = path, list(history)
+        write_text(path, metrics(self.rows))
 
     def add(self, row: Row) -> None:
-        """Append a row."""
-        text = metrics([row])
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text if self.header else text.split("\n", 1)[1])
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
-        self.header = False
+        """Write the file with one more row."""
+        self.rows.append(row)
+        write_text(self.path, metrics(self.rows))
 
 
 class Board:

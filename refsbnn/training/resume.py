@@ -9,8 +9,8 @@ from refsbnn.errors import InputError
 from refsbnn.training import checkpoint
 from refsbnn.training.config import Config
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
-from refsbnn.training.loop import initial
-from refsbnn.training.state import State, unpacked, versions
+from refsbnn.training.loop import Plan, initial
+from refsbnn.training.state import State, check_facts, unpacked, versions
 from refsbnn.training.task import Task
 
 # What may differ between the sessions of a run: none of these changes what a step computes.
@@ -54,25 +54,46 @@ def begin(out: Path, task: Task, *, resume: bool, overwrite: bool, warn: Callabl
 
 
 def resumed(out: Path, task: Task, warn: Callable[[str], None]) -> State:
-    """The state in the newest checkpoint of the folder; the first one where there is none."""
-    found = checkpoint.newest(out, warn)
-    if found is None:
-        if (out / RESULT).exists():
-            raise InputError(
-                f"{out} holds a finished run without checkpoints; --overwrite replaces it, --out names another folder"
-            )
-        warn(f"{out} holds no checkpoint; the run begins at its first step")
-        return initial(task)
-    path, content = found
+    """The state in the newest checkpoint of the folder."""
+    check_run(out)
+    path, content = checkpoint.newest(out, warn)
     facts = content.facts
-    check_same(path, facts["config"], task.config, len(facts["history"]))
-    for name, version in versions().items():
-        if facts["versions"][name] != version:
-            warn(f"{path} was written with {name} {facts['versions'][name]}, this is {version}: the bits may differ")
     try:
-        return unpacked(content, initial(task))
+        check_facts(facts)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    check_same(path, facts["config"], task.config, len(facts["history"]))
+    try:
+        state = unpacked(content, initial(task))
+        check_place(state, Plan.of(task).per_epoch)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for name, version in versions().items():
+        if facts["versions"].get(name) != version:
+            then = facts["versions"].get(name)
+            warn(f"{path} was written with {name} {then}, this is {version}: the bits may differ")
+    return state
+
+
+def check_place(state: State, per_epoch: int) -> None:
+    """Raise InputError where the numbers of steps, epochs and what was counted since do not fit together."""
+    inside = state.step - len(state.history) * per_epoch
+    if not 0 <= inside <= per_epoch or state.optimiser.steps != state.step or state.tally.count != inside:
+        raise InputError(
+            f"it is at step {state.step} after {len(state.history)} epochs of {per_epoch} steps, with "
+            f"{state.optimiser.steps} updates and {state.tally.count} steps counted since; these do not fit together"
+        )
+
+
+def check_run(out: Path) -> None:
+    """Raise InputError unless the folder holds a run that can be continued."""
+    if checkpoint.saved(out):
+        return
+    if (out / RESULT).exists():
+        raise InputError(
+            f"{out} holds a finished run without checkpoints; --overwrite replaces it, --out names another folder"
+        )
+    raise InputError(f"{out} holds no checkpoint to continue from; without --resume the run begins at its first step")
 
 
 def check_same(path: Path, before: dict[str, Any], config: Config, epochs: int) -> None:

@@ -4,6 +4,7 @@ Nothing random is in it: every draw is a function of its address, and the addres
 (theory 6.1).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from refsbnn import __version__
 from refsbnn.errors import InputError
 from refsbnn.optim import SGD, Adam, Parameters
-from refsbnn.training.checkpoint import Content
+from refsbnn.sealed import Content
 from refsbnn.training.config import Config
 from refsbnn.training.tally import Tally
 
@@ -84,15 +85,56 @@ def packed(state: State, config: Config) -> Content:
     return Content(arrays, facts)
 
 
+# What a checkpoint's facts are, and the numbers that a row of its history has at least.
+FACTS = {
+    **{"versions": dict, "config": dict, "step": int, "optimiser_steps": int, "tally": dict, "history": list},
+    **{"best": dict | None, "seconds": float},
+}
+ROW = {
+    *("epoch", "seconds", "loglik", "kl_per_example", "kl_weight", "train_accuracy"),
+    *("validation_nll", "validation_accuracy"),
+}
+
+
+def number(value: Any) -> bool:
+    """Whether a value of JSON is a number."""
+    return type(value) in (int, float)
+
+
+def check_facts(facts: dict[str, Any]) -> None:
+    """Raise InputError unless facts are those of a checkpoint: another file may have a checksum that is right."""
+    for name, kind in FACTS.items():
+        if not isinstance(facts.get(name), kind):
+            raise InputError(f"it is no checkpoint of a run: its {name} is {type(facts.get(name)).__name__}")
+    if not isinstance(facts["versions"].get("refsbnn"), str):
+        raise InputError("it is no checkpoint of a run: it names no version of refsbnn")
+    for row in facts["history"]:
+        if not isinstance(row, dict) or not ROW <= row.keys() == facts["history"][0].keys():
+            raise InputError("it is no checkpoint of a run: its history has rows of different or missing numbers")
+        if not all(map(number, row.values())):
+            raise InputError("it is no checkpoint of a run: its history has what is no number")
+    best, tally = facts["best"], facts["tally"]
+    if best is not None and not (type(best.get("epoch")) is int and number(best.get("score"))):
+        raise InputError("it is no checkpoint of a run: its best epoch has no number or no score")
+    sums = [tally.get(name) for name in ("counts", "sums", "squares")]
+    if type(tally.get("count")) is not int or not all(
+        isinstance(each, dict) and all(map(number, each.values())) for each in sums
+    ):
+        raise InputError("it is no checkpoint of a run: its tally is not one of numbers")
+    if sums[0].keys() != sums[1].keys() or not all(value > 0 for value in sums[0].values()):
+        raise InputError("it is no checkpoint of a run: its tally does not count what it sums")
+
+
 def unpacked(content: Content, fresh: State) -> State:
     """The state a checkpoint holds, given the state of the same run before its first step.
 
     Raises
     ------
     InputError
-        Arrays that are not those of this network.
+        Arrays that are not those of this network, or that no run has.
     """
     facts = content.facts
+    check_facts(facts)
 
     def group(name: str) -> Parameters:
         own = {key: content.arrays[f"{name}/{key}"] for key in fresh.parameters if f"{name}/{key}" in content.arrays}
@@ -103,24 +145,28 @@ def unpacked(content: Content, fresh: State) -> State:
                     f"the checkpoint's {name}/{key} is {array.dtype} of shape {array.shape}; this network's is "
                     f"{like.dtype} of shape {like.shape}"
                 )
+            if not np.isfinite(array).all():
+                raise InputError(f"the checkpoint's {name}/{key} has numbers that are not finite")
         return own
 
-    def complete(name: str) -> Parameters:
+    def complete(name: str, keys: Iterable[str] = fresh.parameters) -> Parameters:
         own = group(name)
         held = {key.removeprefix(f"{name}/") for key in content.arrays if key.startswith(f"{name}/")}
-        if odd := sorted(held ^ set(fresh.parameters)):
+        if odd := sorted(held ^ set(keys)):
             raise InputError(f"the checkpoint is of another network: its {name} differ in {odd[0]!r}")
         return own
 
-    optimiser = fresh.optimiser
+    optimiser, begun = fresh.optimiser, facts["step"] > 0
     optimiser.steps = facts["optimiser_steps"]
-    optimiser.buffers = {name: group(f"optimiser/{name}") for name in optimiser.buffers}
+    optimiser.buffers = {
+        name: complete(f"optimiser/{name}", fresh.parameters if begun else ()) for name in optimiser.buffers
+    }
     best: dict[str, Any] | None = facts["best"]
     return State(
         complete("parameters"),
         optimiser,
         facts["step"],
-        Tally.restored(facts["tally"], group("tally").items()),
+        Tally.restored(facts["tally"], complete("tally", facts["tally"]["squares"]).items()),
         facts["history"],
         None if best is None else Best(best["epoch"], best["score"], complete("best")),
         facts["seconds"],

@@ -109,7 +109,7 @@ def test_same_numbers_draw_the_same_bytes() -> None:
         (["--seed", "-1"], "expected a whole number"),
         (["--sed", "1"], "unrecognized arguments"),
         (["--html", "."], "is a directory"),
-        (["--json", "setup.cfg/report.json"], "cannot be written"),
+        (["--json", "setup.cfg/report.json"], "cannot write"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(

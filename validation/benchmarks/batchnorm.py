@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import __version__, optim
-from refsbnn.console import DONE, INTERRUPTED, complain
+from refsbnn import __version__, files, interrupt, optim
+from refsbnn.console import DONE, complain
 from refsbnn.data.loader import ahead
 from refsbnn.errors import InputError
 from refsbnn.training import config as configuration
-from refsbnn.training import files
+from refsbnn.training import lock
 from refsbnn.training.config import Config, Evaluation
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, RESULT
@@ -203,12 +203,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (out / RESULT).exists():
             raise InputError(f"{out} holds the result of a run; expected another folder")
         config = configuration.load(arguments.config, arguments.overrides)
-        run(config, out, normalise=not arguments.plain, test=not arguments.no_test)
+        with lock.held(out):
+            run(config, out, normalise=not arguments.plain, test=not arguments.no_test)
     except InputError as error:
         return complain(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return interrupt.code(stop)
     return DONE
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
-from refsbnn.training.files import write_json
+from refsbnn.files import write_json
 from validation.benchmarks.peers.cases import CASES, case_of
 
 EXAMPLE = "example: refsbnn bench --case a --peers --json bench.json"

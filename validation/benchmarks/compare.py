@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from refsbnn.console import DONE, INTERRUPTED, Parser, complain
+from refsbnn import files, interrupt
+from refsbnn.console import DONE, Parser, complain
 from refsbnn.errors import InputError
-from refsbnn.training import checkpoint, files
+from refsbnn.training import checkpoint
 from refsbnn.training import config as configuration
 from refsbnn.training.folder import METRICS, RESULT, read_json
 from validation.benchmarks.table import CONTESTANTS, SUMMARY, table
@@ -94,7 +95,7 @@ class Race:
             return same(out / RESULT, configuration.load(self.config, settings))
         first = ["-m", "validation.benchmarks.batchnorm"] if contestant == "batchnorm" else ["-m", "refsbnn", "train"]
         command = [*first, self.config, *settings, "--out", str(out), *([] if test else ["--no-test"])]
-        if (out / checkpoint.FOLDER).is_dir():
+        if checkpoint.saved(out):
             command.append("--resume")
         out.mkdir(parents=True, exist_ok=True)
         threads = str(max((os.cpu_count() or 1) // self.jobs, 1))
@@ -223,9 +224,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(table(given.out))
     except InputError as error:
         return complain(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted; the same command goes on", file=sys.stderr)
-        return INTERRUPTED
+        return interrupt.code(stop)
     return DONE
 
 

@@ -19,8 +19,7 @@ import numpy as np
 
 from refsbnn import optim
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.event_sets import SETS
-from refsbnn.data.options import Data
+from refsbnn.data.sources import SETS
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.events import Events
@@ -30,10 +29,6 @@ from refsbnn.training.config import Config, load
 from refsbnn.training.loop import Plan, initial
 from refsbnn.training.step import estimate
 from refsbnn.training.task import Task, connected
-
-# Examples of the official training files, and the share of (step, unit) pairs that hold an event.
-EXAMPLES = {"cifar10": 50_000, "shd": 8_156, "nmnist": 60_000, "dvs_gesture": 1_077}
-DENSITY = {"shd": 0.1, "nmnist": 0.08, "dvs_gesture": 0.1}
 
 
 @dataclass(frozen=True)
@@ -55,22 +50,17 @@ class Drawn:
         return flat.astype(np.uint8).reshape(self.signal.steps, len(rows), *self.signal.shape)
 
 
-def signal_of(data: Data) -> tuple[Signal, int]:
-    """What the batches of a data set are, and its number of classes; no file is read."""
-    if data.name == "cifar10":
-        return Signal("values", (32, 32, 3)), 10
-    if data.name not in SETS:
-        raise InputError(f"data.name is {data.name!r}; expected one of {', '.join(EXAMPLES)}")
-    return Signal("values", SETS[data.name].seen(data), "binary", data.steps), SETS[data.name].classes
-
-
 def stand_in(config: Config) -> Task:
-    """The task of a configuration on drawn inputs."""
-    signal, classes = signal_of(config.data)
-    examples = round(EXAMPLES[config.data.name] * (1.0 - config.data.held_out))
-    drawn = Drawn(np.arange(examples) % classes, signal, DENSITY.get(config.data.name, 0.0))
-    data = Dataset(classes, signal, drawn, drawn, drawn, lambda x, labels: drawn)
-    return Task(config, connected(config, config.model.layers(classes), signal), data, Streams(config.seed))
+    """The task of a configuration on drawn inputs; no file of its data is read."""
+    record = SETS[config.data.name]
+    signal = record.signal(config.data)
+    if signal.steps is not None and record.density is None:
+        known = ", ".join(name for name, each in SETS.items() if each.density is not None)
+        raise InputError(f"data.name is {record.name!r}, whose density of events is not known; that of {known} is")
+    examples = round(record.counts[0] * (1.0 - config.data.held_out))
+    drawn = Drawn(np.arange(examples) % record.classes, signal, record.density or 0.0)
+    data = Dataset(record.classes, signal, drawn, drawn, drawn, lambda x, labels: drawn)
+    return Task(config, connected(config, config.model.layers(record.classes), signal), data, Streams(config.seed))
 
 
 def timed(task: Task, steps: int) -> list[float]:

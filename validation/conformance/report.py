@@ -89,10 +89,11 @@ def to_junit(outcomes: Sequence[Outcome], facts: Facts) -> str:
     suite = ElementTree.SubElement(root, "testsuite", {"name": "refsbnn conformance", **numbers})
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in facts.items():
-        ElementTree.SubElement(properties, "property", {"name": name, "value": printable(value)})
+        ElementTree.SubElement(properties, "property", {"name": printable(name), "value": printable(value)})
     for outcome in outcomes:
         operation, _, name = outcome.case.partition(".")
-        check = ElementTree.SubElement(suite, "testcase", {"classname": operation, "name": name or operation})
+        names = {"classname": printable(operation), "name": printable(name or operation)}
+        check = ElementTree.SubElement(suite, "testcase", names)
         if outcome.verdict == "fail":
             failure = ElementTree.SubElement(check, "failure", {"message": printable(outcome.message)})
             failure.text = printable(outcome.reproduce)
@@ -126,10 +127,10 @@ def to_html(outcomes: Sequence[Outcome], facts: Facts) -> str:
     order = {verdict: rank for rank, verdict in enumerate(("fail", "waived", "unsupported", "pass"))}
     rows = []
     for outcome in sorted(outcomes, key=lambda outcome: order[outcome.verdict]):
-        about = [escape(outcome.message), escape(outcome.question)]
+        about = [escape(printable(outcome.message)), escape(outcome.question)]
         about += [f"<code>{escape(outcome.reproduce)}</code>"] if outcome.reproduce else []
         rows.append(
-            f'<tr><td>{escape(outcome.case)}</td><td class="{outcome.verdict}">{outcome.verdict}</td>'
+            f'<tr><td>{escape(printable(outcome.case))}</td><td class="{outcome.verdict}">{outcome.verdict}</td>'
             f'<td class="number">{outcome.peak:.2g}</td><td>{"<br>".join(part for part in about if part)}</td></tr>'
         )
     hints = "".join(f"<p>{escape(hint)}</p>" for hint in separators(outcomes))

@@ -23,16 +23,19 @@ def capabilities(adapter: Adapter, name: str) -> Capabilities:
     """
     try:
         declared = adapter.capabilities()
-        dtypes, ops = declared.dtypes, frozenset(declared.ops)
-    except (Exception, SystemExit) as error:
+        dtypes, ops, own = list(declared.dtypes), list(declared.ops), bool(declared.own_noise)
+        odd = [text for text in map(str, dtypes) if text not in DTYPES]
+        unknown = [text for text in map(str, ops) if text not in KNOWN]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InputError(f"adapter {name}: capabilities() raised {one_line(error)}") from None
-    if not isinstance(dtypes, tuple | list) or not dtypes or not set(dtypes) <= set(DTYPES):
-        raise InputError(f"adapter {name}: dtypes is {dtypes!r}; accepted: some of {', '.join(DTYPES)}")
-    if unknown := ops - KNOWN:
-        raise InputError(
-            f"adapter {name}: {min(map(str, unknown))!r} is no operation; accepted: {', '.join(sorted(KNOWN))}"
-        )
-    return declared
+    if odd or not dtypes or not all(isinstance(dtype, str) for dtype in dtypes):
+        raise InputError(f"adapter {name}: dtypes is {dtypes!r}; accepted: some of {', '.join(DTYPES)}"[:300])
+    if unknown or not all(isinstance(op, str) for op in ops):
+        what = min(unknown, default="an operation whose name is no text")[:100]
+        raise InputError(f"adapter {name}: {what!r} is no operation; accepted: {', '.join(sorted(KNOWN))}")
+    return Capabilities(tuple(dtypes), frozenset(ops), own)
 
 
 def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome:
@@ -43,11 +46,13 @@ def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome
             return Outcome(case.id, "unsupported", f"the adapter has no operation {case.op.name}")
         noise = {k: y.copy() for k, y in case.arrays["noise"].items()}
         results = adapter.run(case.op, {k: y.copy() for k, y in case.given().items()}, noise, dtype, seed)
+        return judge(case, results, dtype)  # in here: a mapping may raise only when it is asked
     except Unsupported as reason:
-        return Outcome(case.id, "unsupported", str(reason))
-    except (Exception, SystemExit) as error:  # an adapter that exits with 0 has not passed
+        return Outcome(case.id, "unsupported", one_line(reason).partition(": ")[2])
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an adapter that exits with 0 has not passed
         return Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class, question=case.question)
-    return judge(case, results, dtype)
 
 
 def run_cases(adapter: Adapter, cases: Iterable[Case], dtype: str, seed: int = 0) -> list[Outcome]:

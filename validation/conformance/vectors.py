@@ -28,8 +28,11 @@ import numpy as np
 import refsbnn
 from refsbnn.adapter import Op
 from refsbnn.errors import InputError
+from refsbnn.files import write_bytes
+from refsbnn.sealed import check_size, image
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome, judge
+from validation.conformance.report import printable
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
 
 OUTPUTS = ("expected", "scale", "bound")
@@ -106,20 +109,20 @@ def write(path: Path, cases: Sequence[Case]) -> str:
         "sha256": sha,
         "dtype_eps": " ".join(f"{name}={eps!r}" for name, (eps, _, _) in DTYPES.items()),
     }
-    try:
-        with h5py.File(path, "w", libver=LAYOUT) as file:
-            _annotate(file.create_group("meta"), meta)
-            for case in sorted(cases, key=lambda case: case.id):
-                group = file.create_group(f"cases/{case.id}")
-                _annotate(group, attributes(case))
-                for part in (*GROUPS, *OUTPUTS):
-                    group.create_group(part)
-                for part, name, array in datasets(case):
-                    little = array.astype(array.dtype.newbyteorder("<"))
-                    dataset = group[part].create_dataset(name, data=little, track_times=False)
-                    _annotate(dataset, {"dims": case.dims[name]})
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}") from None
+
+    def build(file: h5py.File) -> None:
+        _annotate(file.create_group("meta"), meta)
+        for case in sorted(cases, key=lambda case: case.id):
+            group = file.create_group(f"cases/{case.id}")
+            _annotate(group, attributes(case))
+            for part in (*GROUPS, *OUTPUTS):
+                group.create_group(part)
+            for part, name, array in datasets(case):
+                little = array.astype(array.dtype.newbyteorder("<"))
+                dataset = group[part].create_dataset(name, data=little, track_times=False)
+                _annotate(dataset, {"dims": case.dims[name]})
+
+    write_bytes(path, image(build, libver=LAYOUT))
     return sha
 
 
@@ -156,8 +159,7 @@ def read(path: Path) -> list[Case]:
             parts: dict[str, dict[str, np.ndarray]] = {}
             dims: dict[str, str] = {}
             for part in (*GROUPS, *OUTPUTS):
-                parts[part] = {name: dataset[()] for name, dataset in _group(group, part, path).items()}
-                parts[part] = {k: np.asarray(y) for k, y in parts[part].items()}
+                parts[part] = {name: _array(group[part], name) for name in _group(group, part, path)}
                 dims |= {name: _text(dataset, "dims", path) for name, dataset in group[part].items()}
             expected, scale, bound = (parts.pop(part) for part in OUTPUTS)
             flags, bugs = (tuple(texts[k].split()) for k in ("flags", "bug_class"))
@@ -184,7 +186,10 @@ class Results:
 def _array(group: Any, name: str) -> Any:
     """A dataset's content; None for a group or a broken link, which the judge refuses."""
     dataset = group.get(name)
-    return np.asarray(dataset[()]) if isinstance(dataset, h5py.Dataset) else None
+    if not isinstance(dataset, h5py.Dataset):
+        return None
+    check_size(dataset, numbers=False)
+    return np.asarray(dataset[()])
 
 
 def read_results(path: Path) -> Results:
@@ -203,7 +208,7 @@ def read_results(path: Path) -> Results:
         supported = tuple(_text(meta, "supported", path).split()) if "supported" in meta.attrs else ("*",)
         found = _group(file, "results", path)
         arrays = {id: {name: _array(_group(found, id, path), name) for name in found[id]} for id in found}
-        implementation = _text(meta, "implementation", path)
+        implementation = printable(_text(meta, "implementation", path))
         return Results(implementation, dtype, _text(meta, "vectors_sha256", path), supported, arrays)
 
 
@@ -231,18 +236,23 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
         if not any(fnmatchcase(case.id, pattern) for case in cases):
             outcomes.append(Outcome(f"supported {pattern}", "fail", "there is no case like this in the vectors"))
     strangers = set(results.arrays) - {case.id for case in cases}
-    return outcomes + [Outcome(id, "fail", "there is no such case in the vectors") for id in sorted(strangers)]
+    return outcomes + [
+        Outcome(printable(id), "fail", "there is no such case in the vectors") for id in sorted(strangers)
+    ]
 
 
 def write_results(path: Path, results: Results) -> None:
     """Write a results file."""
-    with h5py.File(path, "w", libver=LAYOUT) as file:
+
+    def build(file: h5py.File) -> None:
         texts = {k: getattr(results, k) for k in ("implementation", "dtype", "vectors_sha256")}
         _annotate(file.create_group("meta"), {**texts, "supported": " ".join(results.supported)})
         file.create_group("results")
         for id in sorted(results.arrays):
             for name, array in sorted(results.arrays[id].items()):
                 file.create_dataset(f"results/{id}/{name}", data=array, track_times=False)
+
+    write_bytes(path, image(build, libver=LAYOUT))
 
 
 @contextmanager

@@ -110,3 +110,34 @@ def test_the_installed_command_exits_with_the_code():
         check=False,
     )
     assert done.returncode == 2
+
+
+def test_an_error_is_a_line_of_bounded_length(capsys):
+    """Both ends of it are there: what was wrong, and what is accepted."""
+    assert main(["train", "digits_binary", f"training.{'a' * 10_000_000}=1"]) == 2
+    line = capsys.readouterr().err
+    assert len(line) < 2100
+    assert "unknown key 'aaa" in line
+    assert line.endswith("tensorboard\n")
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"], ["--resume"]])
+def test_an_empty_name_of_a_folder_is_none(more, tmp_path, capsys, monkeypatch):
+    """And not the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "result.json").write_text("mine")
+    assert main(["train", "digits_binary", *QUICK, "--out", "", *more]) == 2
+    assert "--out is empty; expected the name of a folder" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("result.json", "mine")]
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize("words", [["train", LONG], ["train", "digits_binary", "--out", LONG], ["evaluate", LONG]])
+def test_names_that_are_too_long_are_one_line(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert LONG in line

@@ -15,6 +15,7 @@ import pytest
 
 from refsbnn.cli import main
 from refsbnn.data import official
+from refsbnn.data.sources import SETS
 from refsbnn.errors import InputError
 from tests.refsbnn.data.layouts import write_cifar10, write_shd
 
@@ -23,6 +24,11 @@ def zipped(source, archive):
     with zipfile.ZipFile(archive, "w") as file:
         file.write(source, source.name)
     return hashlib.md5(archive.read_bytes()).hexdigest()
+
+
+def with_archives(monkeypatch, archives):
+    """SHD, as if these were its archives."""
+    monkeypatch.setitem(SETS, "shd", replace(SETS["shd"], archives=archives))
 
 
 @pytest.fixture
@@ -36,12 +42,12 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    for archive in official.ARCHIVES["shd"]:
+    for archive in SETS["shd"].archives:
         where = tmp_path / "served" / archive.name
         md5 = zipped(tmp_path / "made" / archive.gives, where)
         url = f"http://127.0.0.1:{server.server_address[1]}/{archive.name}"
         archives.append(replace(archive, url=url, md5=md5))
-    monkeypatch.setitem(official.ARCHIVES, "shd", tuple(archives))
+    with_archives(monkeypatch, tuple(archives))
     yield tmp_path
     server.shutdown()
     server.server_close()
@@ -58,8 +64,8 @@ def test_prepare_fetches_checks_and_bins(served, capsys):
 
 
 def test_an_archive_of_another_checksum_is_refused(served, monkeypatch, capsys):
-    wrong = [replace(archive, md5="0" * 32) for archive in official.ARCHIVES["shd"]]
-    monkeypatch.setitem(official.ARCHIVES, "shd", tuple(wrong))
+    wrong = [replace(archive, md5="0" * 32) for archive in SETS["shd"].archives]
+    with_archives(monkeypatch, tuple(wrong))
     assert main(["data", "prepare", "shd", "--root", str(served / "root")]) == 2
     told = capsys.readouterr().err
     assert "shd_train.h5.zip could not be fetched" in told
@@ -67,8 +73,8 @@ def test_an_archive_of_another_checksum_is_refused(served, monkeypatch, capsys):
 
 
 def test_no_network_says_what_is_wanted(served, monkeypatch, capsys):
-    gone = [replace(archive, url="http://127.0.0.1:9/shd.zip") for archive in official.ARCHIVES["shd"]]
-    monkeypatch.setitem(official.ARCHIVES, "shd", tuple(gone))
+    gone = [replace(archive, url="http://127.0.0.1:9/shd.zip") for archive in SETS["shd"].archives]
+    with_archives(monkeypatch, tuple(gone))
     assert main(["data", "prepare", "shd", "--root", str(served / "root")]) == 2
     told = capsys.readouterr().err
     for archive in gone:  # all of them at once
@@ -76,8 +82,8 @@ def test_no_network_says_what_is_wanted(served, monkeypatch, capsys):
 
 
 def test_an_archive_of_something_else_is_named(served, monkeypatch, capsys):
-    other = [replace(archive, gives=f"SHD/{archive.name}.h5") for archive in official.ARCHIVES["shd"]]
-    monkeypatch.setitem(official.ARCHIVES, "shd", tuple(other))
+    other = [replace(archive, gives=f"SHD/{archive.name}.h5") for archive in SETS["shd"].archives]
+    with_archives(monkeypatch, tuple(other))
     assert main(["data", "prepare", "shd", "--root", str(served / "root")]) == 2
     assert "shd_train.h5.zip does not hold SHD/shd_train.h5.zip.h5" in capsys.readouterr().err
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refsbnn import __version__
+from refsbnn import __version__, sealed
 from refsbnn.cli import main
 from refsbnn.figures import style
 from refsbnn.run import Run, fit
 from refsbnn.training import checkpoint
+from refsbnn.training.tally import Tally
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +84,10 @@ def unfinished(trained: Path, tmp_path: Path) -> Path:
     """A run that only checkpoints are left of; the later one has all parameters at zero."""
     run, out = Run.load(trained), tmp_path / "unfinished"
     facts = {"versions": {"refsbnn": __version__}, "config": run.config.as_dict(), "history": run.history, "best": None}
+    facts |= {"step": 1, "optimiser_steps": 1, "seconds": 1.0, "tally": Tally().facts()}
     for step, factor in ((1, 1.0), (2, 0.0)):
         arrays = {f"parameters/{key}": factor * value for key, value in run.parameters.items()}
-        checkpoint.save(out, step, checkpoint.Content(arrays, facts), keep=2)
+        checkpoint.save(out, step, sealed.Content(arrays, facts), keep=2)
     return out
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refsbnn.data import arrays_of_events, pixels
+from refsbnn.data import denoise, pixels, pokerdvs
 from refsbnn.data.options import Data
 from refsbnn.data.sources import load
 from refsbnn.draws import CounterDraws
@@ -63,7 +63,7 @@ def test_gestures(tmp_path):
 def test_poker(tmp_path, merge):
     rng, wrote = np.random.default_rng(0), {}
     for part in ("train", "test"):
-        for suit in arrays_of_events.POKER:
+        for suit in pokerdvs.SUITS:
             folder = tmp_path / "POKERDVS" / f"pips_{part}" / suit
             folder.mkdir(parents=True)
             for number in range(3):
@@ -93,11 +93,11 @@ HUGE = b"\x93NUMPY\x01\x00v\x00" + SHAPE.ljust(117) + b"\n"  # 32 PB
         (np.array([[128, 1, 0, 5], [-1, 1, 0, 5]]), "has x from -1 to 128; expected integers from 0 to 127"),
         (np.array([[1, 1, 2, 5]]), "has polarity from 2 to 2; expected integers from 0 to 1"),
         (np.array([[1, 1, 0, np.nan]]), "holds NaN or infinity; expected finite numbers"),
-        (np.array([{}]), "cannot be read: Object arrays cannot be loaded"),
-        (b"", "cannot be read: EOF"),
-        (b"\x93NUMPY\x01\x00", "cannot be read: EOF"),
-        (b"PK\x03\x04, an archive", "cannot be read: the magic string is not correct"),
-        (HUGE, "cannot be read: Unable to allocate"),
+        (np.array([{}]), r"cannot be read: it holds object \(1,\); expected numbers"),
+        (b"", "cannot be read: no array of numpy.save: EOF"),
+        (b"\x93NUMPY\x01\x00", "cannot be read: no array of numpy.save: EOF"),
+        (b"PK\x03\x04, an archive", "cannot be read: no array of numpy.save: the magic string is not correct"),
+        (HUGE, "cannot be read: 128 bytes are no array int64"),
     ],
 )
 def test_damaged_arrays(tmp_path, table, message):
@@ -130,7 +130,7 @@ def test_names_and_absence(tmp_path):
 def test_the_filter_keeps_what_has_a_neighbour_shortly_before(seed, count, within):
     rng = np.random.default_rng(seed)
     t, x, y = np.sort(20 * rng.random(count)), *rng.integers(0, 6, (2, count))
-    kept = pixels.supported(t, x, y, (6, 6, 2), within)
+    kept = denoise.supported(t, x, y, (6, 6, 2), within)
     for e in range(count):
         near = (np.maximum(np.abs(x[:e] - x[e]), np.abs(y[:e] - y[e])) == 1) & (t[e] - t[:e] <= within)
         # Only a pixel's last event counts, and that is the nearest in time.

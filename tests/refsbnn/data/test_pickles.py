@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -76,6 +77,62 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content, protocol):
 def test_an_attack_is_refused(tmp_path, content, message):
     (tmp_path / "a").write_bytes(HEAD + content)
     with pytest.raises(InputError, match=message):
+        pickles.read(tmp_path / "a")
+
+
+def doubled(times: int) -> bytes:
+    """A tuple of two tuples of two tuples ..., each of which is there once."""
+    return b"N" + b"".join(b"q\x00h\x00\x86" for _ in range(times))
+
+
+INTEGERS = [b"J" + struct.pack("<i", i) for i in range(1001)]
+BYTE = b"cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R"
+LETTER = b"X\x01\x00\x00\x00a"
+BOMBS = {
+    "a coding": (b"c_codecs\nencode\n" + LETTER + doubled(40) + b"\x86R.", "has tuple where str is expected"),
+    "a name": (b"\x80\x04" + doubled(40) + doubled(40) + b"\x93.", "has tuple where str is expected"),
+    "a type": (b"cnumpy\ndtype\n" + doubled(40) + b"\x85R.", "has tuple where str is expected"),
+    "a long type": (b"cnumpy\ndtype\n" + b"X\xe8\x03\x00\x00" + b"i4,f" * 250 + b"\x85R.", "none of numbers"),
+    "an order": (
+        b"cnumpy._core.numeric\n_frombuffer\n(C\x01a" + BYTE + b"K\x01\x85" + doubled(40) + b"tR.",
+        "has tuple where str is expected",
+    ),
+    "a key": (b"}" + doubled(40) + b"K\x01s.", "keys that are no texts or integers"),
+    "many keys": (b"}(" + b"N".join(INTEGERS) + b"Nu.", "more than 1000 keys"),
+    "key by key": (b"}" + b"Ns".join(INTEGERS) + b"Ns.", "more than 1000 keys"),
+    "a long name": (b"c" + b"a" * 100_000 + b"\nb\n.", "it asks for a"),
+    "an integer": (b"\x8b" + struct.pack("<i", 100_000) + b"\x7f" * 100_000 + b"\x8f.", "the instruction EMPTY_SET"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_work_and_memory_are_bounded(tmp_path, kind):
+    """What a few bytes stand for is never spelled out: 2^40 values would fill any memory, and any time."""
+    content, message = BOMBS[kind]
+    (tmp_path / "a").write_bytes(HEAD + content)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message) as caught:
+        pickles.read(tmp_path / "a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 22  # the longest of them has 100,000 bytes
+    assert len(str(caught.value)) <= pickles.LINE
+
+
+def test_a_text_that_is_encoded_again_and_again(tmp_path):
+    text = b"X\x00\x10\x00\x00" + b"a" * 4096 + b"q\x00"
+    encode = b"c_codecs\nencode\nq\x01", b"h\x01h\x00h\x02\x86R"
+    latin = b"X\x06\x00\x00\x00latin1q\x02"
+    content = HEAD + b"](" + text + latin + encode[0] + encode[1] * 1000 + b"e."
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(InputError, match="it makes more bytes than it has"):
+        pickles.read(tmp_path / "a")
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(2 * pickles.LARGEST)
+    with pytest.raises(InputError, match="a has 536870912 bytes; a pickle of up to 268435456 is read"):
         pickles.read(tmp_path / "a")
 
 

@@ -1,10 +1,13 @@
 """Binned recordings: what is in a bin, written and read back, and damaged files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refsbnn import sealed
 from refsbnn.data import recordings
 from refsbnn.data.recordings import Recording, binned
 from refsbnn.errors import InputError
@@ -80,3 +83,41 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 def test_bad_recordings(given, message):
     with pytest.raises(InputError, match=message):
         binned(given, 1.0, 2, SIZE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"offsets": lambda a: a[:-1]},
+        {"offsets": lambda a: a + 1},
+        {"offsets": lambda a: a[::-1].copy()},
+        {"offsets": lambda a: np.where(np.arange(len(a)) == 2, 10**9, a)},
+        {"offsets": lambda a: a.astype(np.int32)},
+        {"offsets": lambda a: a[:, None]},
+        {"bins": lambda a: a[:-1]},
+        {"bins": lambda a: a.astype(np.int64)},
+        {"units": lambda a: a[:-1]},
+        {"units": lambda a: a.astype(np.float64)},
+        {"labels": lambda a: a.astype(np.float64)},
+        {"labels": lambda a: a[:-1]},
+        {"groups": lambda a: a[:-1]},
+        {name: lambda a: a[:0] for name in ("offsets", "bins", "units", "labels", "groups")},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_arrays_that_do_not_fit_together_are_refused(change, tmp_path):
+    """With a checksum that is right: compiled code would read where the offsets lead."""
+    made = example()
+    odd = replace(made, **{name: how(getattr(made, name)) for name, how in change.items()})
+    recordings.save(tmp_path / "a.h5", odd, {})
+    with pytest.raises(InputError, match=r"a\.h5 is damaged: its (offsets|bins|units|labels|groups)"):
+        recordings.load(tmp_path / "a.h5", {})
+
+
+def test_an_array_more_or_less_is_refused(tmp_path):
+    made = example()
+    arrays = {name: getattr(made, name) for name in ("offsets", "bins", "units", "labels", "groups")}
+    for odd in ({**arrays, "more": arrays["bins"]}, {k: v for k, v in arrays.items() if k != "groups"}):
+        sealed.write(tmp_path / "a.h5", sealed.Content(odd, {}))
+        with pytest.raises(InputError, match="is damaged"):
+            recordings.load(tmp_path / "a.h5", {})

@@ -2,19 +2,21 @@
 
 import pickle
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import h5py
 import numpy as np
 import pytest
 
+from refsbnn import sealed
 from refsbnn.data import cifar10, event_sets, nmnist, recordings, shd
-from refsbnn.data.options import KEYS, Data
-from refsbnn.data.sources import load
+from refsbnn.data.options import Data
+from refsbnn.data.sources import SETS, load
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.data.layouts import write_cifar10, write_nmnist, write_shd
+from tests.refsbnn.disks import fill, small_disk
 
 DRAWS = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(3))
 DRAWS_OF_ONE = replace(DRAWS, samples=np.arange(1))
@@ -265,6 +267,68 @@ def test_impossible_options(given, message):
         Data(**given)
 
 
-def test_every_set_has_its_keys():
-    assert {"digits", "cifar10", *event_sets.SETS} == set(KEYS)
+def test_a_record_says_what_its_set_is():
+    """Under its own name, with keys that the options have, and a signal that needs no file."""
+    options = {item.name for item in fields(Data)}
+    for name, record in SETS.items():
+        assert record.name == name
+        assert set(record.keys) <= options
+        given = Data(name=name, steps=7 if "bin_ms" in record.keys else 0)
+        assert record.signal(given).steps == (7 if "bin_ms" in record.keys else None)
+        assert len(record.counts) == 2
+        assert len({archive.gives for archive in record.archives}) == len(record.archives)
     assert shd.files("ssc", "test") == "SSC/ssc_test.h5"
+
+
+def test_a_kept_file_with_labels_of_another_set(spoken, tmp_path):
+    load(spoken)
+    cache = next((tmp_path / event_sets.KEPT).glob("shd-shd_train-*.h5"))
+    arrays, facts = sealed.read(cache)
+    sealed.write(cache, sealed.Content(arrays | {"labels": np.full_like(arrays["labels"], 20)}, facts))
+    with pytest.raises(InputError, match=r"shd_train.*\.h5 is damaged: it has labels that are not 0 to 19"):
+        load(spoken)
+
+
+@pytest.mark.parametrize("to", ["nothing", "itself"])
+def test_links_that_lead_nowhere(to, tmp_path):
+    (tmp_path / "4").mkdir()
+    link = tmp_path / "4" / "00001.bin"
+    link.symlink_to(link if to == "itself" else tmp_path / "nothing.bin")
+    with pytest.raises(InputError, match=rf"{link} cannot be read: "):
+        event_sets.state(tmp_path)
+    for name in ("nmnist", "pokerdvs", "dvs_gesture"):
+        place = tmp_path / name / SETS[name].train
+        place.parent.mkdir(parents=True)
+        place.symlink_to(tmp_path)
+        with pytest.raises(InputError, match=f"{name}.* (cannot be read|holds no files)"):
+            load(Data(name=name, root=str(tmp_path / name), steps=2))
+
+
+@pytest.mark.parametrize("key", ["labels", "spikes/times", "spikes/units", "extra/speaker"])
+def test_more_recordings_than_a_file_can_hold(spoken, tmp_path, key):
+    """Claimed, never written: reading would ask for 8 TiB."""
+    with h5py.File(tmp_path / "SHD/shd_train.h5", "r+") as file:
+        kind = file[key].dtype
+        for name in ("labels", "spikes/times", "spikes/units", "extra/speaker"):
+            if name == key or key == "labels":
+                kind = file[name].dtype
+                del file[name]
+                file.create_dataset(name, (1 << 40,), kind, chunks=(1 << 16,))
+    with pytest.raises(InputError, match=r"shd_train\.h5 cannot be read: .*claims \d+ bytes; 0 are stored"):
+        load(spoken)
+
+
+def test_a_full_disk_keeps_nothing_and_trains(tmp_path, capsys):
+    with small_disk(tmp_path / "disk", 600) as disk:
+        write_shd(disk)
+        fill(disk, 4)
+        assert load(Data(name="shd", root=str(disk), steps=10, bin_ms=100.0)).classes == 20
+        told = capsys.readouterr().err
+        assert "not kept for later runs: cannot write" in told
+        assert "No space left on device" in told
+        assert not list((disk / event_sets.KEPT).iterdir())
+
+
+def test_a_user_without_a_home(spoken):
+    with pytest.raises(InputError, match="~nobody-of-this-name begins with the home folder of a user who has none"):
+        load(replace(spoken, root="~nobody-of-this-name"))

@@ -1,5 +1,7 @@
 """Configurations: the shipped ones are valid, and what cannot be meant is refused with the accepted values."""
 
+from pathlib import Path
+
 import pytest
 
 from refsbnn.errors import InputError
@@ -135,3 +137,37 @@ def test_an_empty_file_is_all_defaults(tmp_path):
 def test_group_0_can_be_held_out():
     """SHD counts its speakers from 0."""
     assert load("shd_small", ["data.groups=[0]"]).data.groups == [0]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model.units.member='agr(tau=0.5, tau=1)'", "cannot be read; write it as name"),
+        ("model.units.member='agr(tau=" + "(" * 500 + ")'", "cannot be read; write it as name"),
+        ("seed=" + "9" * 5000, "cannot be read: "),
+        ("model.hidden=" + "[" * 5000, "cannot be read: "),
+        ("seed=1\ntraining.rate=5", "is not of the form section.key=value"),
+        ("training.samples=" + "9" * 22, "expected an integer below 2\\^31"),
+        ("training.samples=1e22", "expected an integer"),
+        ("model.weights.spread=1e308", "spread is 1e\\+308; expected a number > 0, up to 1e12"),
+        ("model.hidden=" + str([4] * 1001), "model.hidden has 1001 entries; accepted: up to 1000"),
+        ("a." * 20_000 + "b=1", "names a section in more than 3 others"),
+        ("data.root=~nobody-of-this-name", "home folder of a user who has none"),
+    ],
+    ids=range(11),
+)
+def test_what_cannot_be_meant_at_all(override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        prepare(load("shd_small", [override]) if override.startswith("data") else load("digits_binary", [override]))
+
+
+def test_stages_without_number() -> None:
+    with pytest.raises(InputError, match=r"model\.stages is 100000, which is more than a network can have"):
+        load("cifar10_resnet18", ["model.stages=100000"])
+
+
+def test_files_that_cannot_be_meant_at_all(tmp_path: Path) -> None:
+    for text in ("seed = " + "9" * 5000, "a = " + "[" * 5000):
+        (tmp_path / "a.toml").write_text(text)
+        with pytest.raises(InputError, match="is not valid TOML"):
+            load(str(tmp_path / "a.toml"))

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from refsbnn import sealed
 from refsbnn.cli import main
 from refsbnn.errors import InputError
-from refsbnn.training import checkpoint
+from refsbnn.training import checkpoint, loop
 from refsbnn.training.config import load
 from refsbnn.training.loop import Interrupted, initial, train
 from refsbnn.training.progress import Progress
@@ -72,12 +73,12 @@ def test_a_run_that_stops_anywhere_goes_on_to_the_same_bits(kind: str, tmp_path:
         path = tmp_path / f"{stop_at}.h5"
 
         def save(state: State, path: Path = path) -> None:
-            checkpoint.write(path, packed(state, task.config))
+            sealed.write(path, packed(state, task.config))
 
         with pytest.raises(Interrupted):
             train(task, state=state, save=save, stop=lambda state=state, stop_at=stop_at: state.step == stop_at)
         again = prepare(load(name, overrides))
-        state = unpacked(checkpoint.read(path), initial(again))
+        state = unpacked(sealed.read(path), initial(again))
         assert state.step == stop_at
         train(again, state=state)
         same(state, expected)
@@ -121,7 +122,7 @@ def test_killed_without_warning(backend: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop(number: signal.Signals, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """The step under way is finished and saved, the exit code is 130, and one line says how to go on."""
+    """The step under way is finished and saved, the exit code is the signal's, and one line says how to go on."""
     command = [*KINDS["numpy"], "training.checkpoint=10", "--out"]
     step: Callable[[Any, State], None] = Progress.step
 
@@ -132,7 +133,7 @@ def test_asked_to_stop(number: signal.Signals, tmp_path: Path, monkeypatch: Any,
 
     with monkeypatch.context() as patch:
         patch.setattr(Progress, "step", and_then)
-        assert main(["train", *command, str(tmp_path / "stopped")]) == 130
+        assert main(["train", *command, str(tmp_path / "stopped")]) == 128 + number
     assert "--resume" in capsys.readouterr().err.splitlines()[-1]
     assert [path.name for path in checkpoint.saved(tmp_path / "stopped")] == ["0000000006.h5", "0000000004.h5"]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
@@ -155,6 +156,7 @@ def test_asked_to_stop_in_the_midst_of_the_last_validation(tmp_path: Path) -> No
 def test_stopped_at_once(moment: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """A second Ctrl-C, or one while the test split is scored, leaves the checkpoints and says how to go on."""
     command = ["train", *KINDS["numpy"], "--out", str(tmp_path / "stopped")]
+    again = ["--resume"] if moment == "evaluate" else []  # before the first step nothing is saved
 
     def stopped(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
@@ -163,9 +165,8 @@ def test_stopped_at_once(moment: str, tmp_path: Path, monkeypatch: Any, capsys: 
         patch.setattr(f"refsbnn.commands.train.{'loop.train' if moment == 'train' else 'evaluate'}", stopped)
         assert main(command) == 130
     told = capsys.readouterr().err.splitlines()[-1]
-    assert "--resume" in told
-    assert str(tmp_path / "stopped") in told
-    assert main([*command, "--resume"]) == 0
+    assert ("--resume" in told and str(tmp_path / "stopped") in told) if again else "begins anew" in told
+    assert main([*command, *again]) == 0
     assert main([*command[:-1], str(tmp_path / "whole")]) == 0
     same_results(tmp_path / "stopped", tmp_path / "whole")
 
@@ -240,9 +241,11 @@ def test_a_run_is_not_destroyed_by_mistake(tmp_path: Path, capsys: Any) -> None:
         main([*command, "--overwrite", "--resume"])
 
 
-def test_resuming_where_nothing_is_begins(tmp_path: Path, capsys: Any) -> None:
-    assert main(["train", *KINDS["numpy"], "--out", str(tmp_path / "new"), "--resume"]) == 0
-    assert "no checkpoint" in capsys.readouterr().err
+def test_resuming_where_nothing_is_is_refused(tmp_path: Path, capsys: Any) -> None:
+    for out in (tmp_path / "new", tmp_path):
+        assert main(["train", *KINDS["numpy"], "--out", str(out), "--resume"]) == 2
+        assert "holds no checkpoint to continue from; without --resume the run begins" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -261,6 +264,28 @@ def test_another_run_is_refused(override: str, said: str) -> None:
     before, now = load(name, overrides), load(name, [*overrides, override])
     with pytest.raises(InputError, match=said):
         check_same(Path("a.h5"), before.as_dict(), now, 3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_while_the_result_is_scored(number: int, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """The last validation is left at its next batch, and not forgotten: the exit code is the signal's."""
+    command = ["train", *KINDS["numpy"], "--out", str(tmp_path / "stopped")]
+    score: Callable[..., Any] = loop.evaluate
+    batches: list[int] = []
+
+    def asked(*arguments: Any) -> Any:
+        signal.raise_signal(number)
+        *given, report = arguments
+        return score(*given, lambda examples: (batches.append(examples), report(examples)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "evaluate", asked)
+        assert main(command) == 128 + number
+    assert len(batches) == 1
+    assert not (tmp_path / "stopped" / "result.json").exists()
+    assert main([*command, "--resume"]) == 0
+    assert main([*command[:-1], str(tmp_path / "whole")]) == 0
+    same_results(tmp_path / "stopped", tmp_path / "whole")
 
 
 def test_what_may_change(tmp_path: Path) -> None:
@@ -287,3 +312,61 @@ def test_arrays_of_another_network_are_refused() -> None:
     del content.arrays["parameters/1.dense.mu"]
     with pytest.raises(InputError, match=r"another network: its parameters differ in '1\.dense\.mu'"):
         unpacked(content, initial(tasks[0]))
+
+
+def spoilt(content: sealed.Content, key: str, how: str) -> sealed.Content:
+    """A checkpoint with one array changed; its checksum will be right."""
+    arrays = dict(content.arrays)
+    if how == "missing":
+        del arrays[key]
+    else:
+        arrays[key] = np.full_like(arrays[key], np.nan if how == "nan" else np.inf)
+    return sealed.Content(arrays, content.facts)
+
+
+@pytest.mark.parametrize("how", ["missing", "nan", "infinity"])
+@pytest.mark.parametrize("group", ["parameters", "optimiser/mean", "optimiser/square", "tally", "best"])
+def test_arrays_that_no_run_has_are_refused(group: str, how: str, tmp_path: Path) -> None:
+    name, *overrides = KINDS["patience"]
+    task = prepare(load(name, overrides))
+    state, saved = initial(task), []
+    with pytest.raises(Interrupted):
+        train(task, state=state, save=lambda s: saved.append(packed(s, task.config)), stop=lambda: state.step == 5)
+    key = f"{group}/{next(key for key in state.parameters if key.endswith('.mu'))}"
+    sealed.write(tmp_path / checkpoint.FOLDER / "0000000005.h5", spoilt(saved[-1], key, how))
+    said = "are not finite" if how != "missing" else "another network: its"
+    with pytest.raises(InputError, match=rf"0000000005\.h5: .*{said}"):
+        begin(tmp_path, prepare(load(name, overrides)), resume=True, overwrite=False, warn=lambda line: None)
+
+
+FACTS = {
+    "another file's": lambda facts: {"refsbnn": "0.1.0", "source": "SHD/shd_train.h5"},
+    "nothing": lambda facts: {},
+    "no history": lambda facts: {**facts, "history": None},
+    "a history without numbers": lambda facts: {**facts, "history": [{}]},
+    "a history of texts": lambda facts: {**facts, "history": [dict.fromkeys(facts["history"][0], "1")]},
+    "a text for a step": lambda facts: {**facts, "step": "5"},
+    "a step of another epoch": lambda facts: {**facts, "step": 500, "optimiser_steps": 500},
+    "updates that were not made": lambda facts: {**facts, "optimiser_steps": 4},
+    "a tally of nothing": lambda facts: {**facts, "tally": {}},
+    "a tally that counts nothing": lambda facts: {
+        **facts, "tally": facts["tally"] | {"counts": dict.fromkeys(facts["tally"]["counts"], 0)}
+    },
+    "a best without score": lambda facts: {**facts, "best": {"epoch": 1}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FACTS)
+def test_facts_that_no_run_has_are_refused(kind: str, tmp_path: Path, capsys: Any) -> None:
+    """A file of another kind in a checkpoint's place, or one that was changed and sealed again."""
+    command = ["train", *KINDS["numpy"], "--out", str(tmp_path)]
+    task = prepare(load(*KINDS["numpy"][:1], KINDS["numpy"][1:]))
+    state, saved = initial(task), []
+    with pytest.raises(Interrupted):
+        train(task, state=state, save=lambda s: saved.append(packed(s, task.config)), stop=lambda: state.step == 5)
+    content = sealed.Content(saved[-1].arrays, FACTS[kind](saved[-1].facts))
+    sealed.write(tmp_path / checkpoint.FOLDER / "0000000005.h5", content)
+    assert main([*command, "--resume"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "0000000005.h5" in told

@@ -32,13 +32,19 @@ def load(name: str, device: str | None = None) -> Adapter:
         return made() if device is None else made(device=device)
     except ImportError as error:
         raise InputError(f"adapter {name}: {error}") from None
-    except (Exception, SystemExit) as error:  # the user's module may do anything while it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's module may do anything while it is imported
         raise InputError(f"adapter {name} cannot be made: {one_line(error)}") from None
 
 
 def one_line(error: BaseException) -> str:
     """An exception in a line: "ValueError: why"."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    try:
+        text = " ".join(str(error).split())[:300]
+    except BaseException:  # its own text may raise anything
+        text = "(its text cannot be had)"
+    return f"{type(error).__name__}: {text}"
 
 
 REFERENCE = "validation.conformance.adapters.reference:Reference"

@@ -176,14 +176,18 @@ def run(
 ) -> tuple[list[Outcome], dict[str, str]]:
     """Run cases of own noise; returns outcomes and what the header has to say."""
     chosen = list(make()) if cases is None else cases
-    total = sum(number_of_tests(law(case)) for case in chosen)
-    level = alpha / (2.0 * total)
+    level = level_of(alpha, chosen)
     outcomes = [run_case(adapter, case, dtype, seed, level, examples) for case in chosen]
-    facts = {
+    return outcomes, told(alpha, chosen, seed, examples)
+
+
+def told(alpha: float, cases: Sequence[OwnCase], seed: int, examples: int) -> dict[str, str]:
+    """What the header has to say of a run of these cases."""
+    total = sum(number_of_tests(law(case)) for case in cases)
+    return {
         "own noise": f"{examples} examples a case, {MORE} times as many for what looks odd; seed {seed}",
-        "false alarms": f"at most {alpha:g} a run: {total} tests at {level:.1e}, twice",
+        "false alarms": f"at most {alpha:g} a run: {total} tests at {level_of(alpha, cases):.1e}, twice",
     }
-    return outcomes, facts
 
 
 def run_case(adapter: Adapter, case: OwnCase, dtype: str, seed: int, level: float, examples: int) -> Outcome:
@@ -199,8 +203,10 @@ def run_case(adapter: Adapter, case: OwnCase, dtype: str, seed: int, level: floa
         first = sample(adapter, case, examples, dtype, seeds[0])
         failed = judge(first, lambda: sample(adapter, case, MORE * examples, dtype, seeds[1]), level)
     except Unsupported as reason:
-        return Outcome(case.id, "unsupported", str(reason))
-    except (Exception, SystemExit) as error:
+        return Outcome(case.id, "unsupported", one_line(reason).partition(": ")[2])
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class)
     outcome = Outcome(case.id, "pass", bug_class=case.bug_class)
     outcome.detectable = {name: float(size.max()) for name, size in smallest(case, level, examples, dtype).items()}

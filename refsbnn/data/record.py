@@ -1,0 +1,89 @@
+"""What is known of a data set before a file of it is read: all of it in one record, in the data set's own file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from refsbnn.data.dataset import Dataset
+from refsbnn.layers.signal import Signal
+
+if TYPE_CHECKING:  # which asks the records what a data set takes
+    from refsbnn.data.options import Data
+
+HELD = ("root", "held_out")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One official archive.
+
+    Attributes
+    ----------
+    url, name : str
+    md5 : str
+        As its publishers or tonic state it.
+    into : str
+        Folder below the root in which it is unpacked.
+    gives : str
+        What is there then, below the root.
+    instead : str
+        What will do as well, if it lies there.
+    """
+
+    url: str
+    name: str
+    md5: str
+    into: str
+    gives: str
+    instead: str = ""
+
+    def wanted(self, root: Path) -> str:
+        """What to get, where to put it and where from."""
+        return f"{self.name} (md5 {self.md5}) in {root / self.into}, from {self.url}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A data set.
+
+    Attributes
+    ----------
+    name : str
+        What `data.name` calls it.
+    keys : tuple of str
+        What else the section [data] takes for it.
+    classes : int
+    counts : (int, int)
+        Examples of the official training and test parts.
+    archives : tuple of Archive
+        Where its files come from; none if they are in the package.
+    density : float, optional
+        Of events: the share of (step, unit) pairs that hold one, for inputs that stand for them where time is measured.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    classes: int
+    counts: tuple[int, int]
+    archives: tuple[Archive, ...] = ()
+    density: float | None = None
+
+    def signal(self, options: "Data") -> Signal:
+        """What its batches are; no file is read."""
+        raise NotImplementedError
+
+    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+        """The data set in its parts.
+
+        Parameters
+        ----------
+        options : Data
+        fresh : bool
+            Whether the official files are read even where their events have been kept; nothing is kept then.
+
+        Raises
+        ------
+        InputError
+            Missing or damaged files.
+        """
+        raise NotImplementedError

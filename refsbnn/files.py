@@ -1,0 +1,152 @@
+"""Files that are there whole or not at all: no reader sees half of one, no failure costs the one before it."""
+
+import errno
+import io
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from refsbnn.errors import InputError
+
+UNFINISHED = ".unfinished"  # how the name of a temporary file ends; it begins with a dot
+HOUR = 3600.0
+
+
+def write_bytes(path: Path, *parts: bytes) -> None:
+    """Write a file in one step: to a temporary file beside it, to the disk, then renamed.
+
+    The file gets the permissions that the user's umask gives any new file.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where there is none.
+    parts : bytes
+        The content, one after the other.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to, or the disk is full. What lay at `path` before is still there.
+    """
+    temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"  # a name may be too long already
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        keep_name(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def keep_name(folder: Path) -> None:
+    """Bring a folder's entries to the disk, so that a renamed file has its new name after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that have no such thing for folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def clear(folder: Path, older: float = HOUR) -> None:
+    """Remove temporary files that killed processes left in a folder: those not written to for `older` seconds."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        try:
+            if time.time() - path.stat().st_mtime >= older:
+                path.unlink()
+        except OSError:  # another process was faster, or it is another user's
+            continue
+
+
+def writable(path: Path) -> None:
+    """Refuse a path that cannot become a file, before any work is done; make its folder.
+
+    Raises
+    ------
+    InputError
+        The path is a folder, or its folder cannot be made or written to.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory; expected the name of a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: no permission to write to {path.parent}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file in one step."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON in one step.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written, or a number is not finite, which JSON has no word for.
+    """
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"cannot write {path}: {error}") from None
+    write_text(path, text + "\n")
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as .npz in one step."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    write_bytes(path, content.getvalue())
+
+
+def read_array(file: IO[bytes], size: int) -> np.ndarray:
+    """The array of numbers in a stream of `numpy.save`.
+
+    Parameters
+    ----------
+    file : binary file
+    size : int
+        Its bytes. A header can claim any number of them, and NumPy allocates what it claims.
+
+    Raises
+    ------
+    ValueError
+        No such stream, one that is no array of numbers, or not of that size.
+    """
+    header = io.BytesIO(file.read(min(size, 1 << 16)))  # 64 KiB: the longest header of the first version
+    try:
+        version = np.lib.format.read_magic(header)
+        if version != (1, 0):
+            raise ValueError(f"it is of version {version}")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+    except Exception as error:  # the header is a Python expression: a damaged one fails in many ways
+        raise ValueError(f"no array of numpy.save: {error}"[:200]) from None
+    if dtype.kind not in "biuf" or any(type(n) is not int or n < 0 for n in shape):
+        raise ValueError(f"it holds {dtype} {shape}; expected numbers"[:200])
+    count = 1
+    for n in shape:
+        count *= n
+    if header.tell() + count * dtype.itemsize != size:
+        raise ValueError(f"{size} bytes are no array {dtype} {shape}"[:200])
+    content = header.read() + file.read()
+    return np.ndarray(shape, dtype, content, order="F" if fortran else "C").copy(order="K")

@@ -1,0 +1,138 @@
+"""HDF5 files behind a checksum, whole or named as damaged: checkpoints, and binned recordings.
+
+A file is ordinary HDF5 (any tool reads it) behind a user block of 512 bytes that holds the SHA-256 of all that follows,
+so that a damaged file is found before HDF5 looks at it. Arrays are datasets; everything else is one JSON text, "facts".
+Nothing is pickled.
+
+A checksum says nothing about who wrote a file, so what it declares is held to what it holds before memory is given.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from refsbnn.files import write_bytes
+
+USER_BLOCK = 512  # bytes; the smallest that HDF5 allows
+TITLE = b"refsbnn file, sha256 of what follows this block of 512 bytes:\n"
+# Bytes that one stored byte can stand for: at most 1032 in deflate, 88 in LZF (264 of a match in 3). Parts that were
+# never stored stand for any number of zeros.
+RATIO = 1032
+
+
+class Content(NamedTuple):
+    """What a file holds: arrays by name ("group/name"), and facts that JSON can say."""
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+
+class Damaged(Exception):
+    """A file that is not what was written; the message says what is wrong with it."""
+
+
+def image(build: Callable[[h5py.File], None], **options: Any) -> bytes:
+    """The bytes of an HDF5 file that `build` fills, made in memory.
+
+    HDF5 keeps what it could not write, tries again when the file is closed, and crashes the process on a full disk.
+
+    Parameters
+    ----------
+    build : callable
+    options
+        Of `h5py.File`. A user block is not among the bytes.
+    """
+    with h5py.File("image", "w", driver="core", backing_store=False, **options) as file:
+        build(file)
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def write(path: Path, content: Content, compression: str | None = None) -> None:
+    """Write a file in one step; `compression` is HDF5's, for arrays that are not a few.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to, or the disk is full.
+    """
+
+    def build(file: h5py.File) -> None:
+        file["facts"] = json.dumps(content.facts)
+        for key, array in content.arrays.items():
+            file.create_dataset(key, data=array, compression=compression if array.ndim else None)
+
+    body = image(build, userblock_size=USER_BLOCK)
+    block = TITLE + hashlib.sha256(body).hexdigest().encode()
+    write_bytes(path, block.ljust(USER_BLOCK, b"\0"), body)
+
+
+def read(path: Path) -> Content:
+    """Read a file.
+
+    Raises
+    ------
+    Damaged
+        The checksum differs, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as raw:
+            block = raw.read(USER_BLOCK)
+            if not block.startswith(TITLE):
+                raise Damaged("it is no such file of refsbnn, or its beginning is lost")
+            if block[len(TITLE) :].rstrip(b"\0") != hashlib.file_digest(raw, "sha256").hexdigest().encode():
+                raise Damaged("its checksum differs")
+            size = raw.tell()
+        with h5py.File(path, "r") as file:
+            arrays, facts = collected(file, size)
+    except Damaged:
+        raise
+    except OSError as error:
+        raise Damaged(error.strerror or str(error)) from None
+    except Exception as error:  # h5py answers an odd file with an exception of any kind
+        raise Damaged(" ".join(str(error).split())[:200]) from None
+    if not isinstance(facts, dict):
+        raise Damaged("it has no facts")
+    return Content(arrays, facts)
+
+
+def collected(file: h5py.File, size: int) -> tuple[dict[str, np.ndarray], Any]:
+    """The arrays and the facts of an open file of `size` bytes."""
+    found: dict[str, h5py.Dataset] = {}
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and name != "facts":
+            found[name] = item
+
+    file.visititems(collect)
+    for item in found.values():
+        check_size(item, numbers=True)
+    if sum(item.id.get_storage_size() for item in found.values()) > size:
+        raise ValueError(f"its arrays take more than its {size} bytes")
+    return {name: item[()] for name, item in found.items()}, json.loads(file["facts"][()])
+
+
+def check_size(item: h5py.Dataset, *, numbers: bool) -> None:
+    """Raise ValueError for a dataset that claims more than its stored bytes can hold, or that lies in other files.
+
+    Parameters
+    ----------
+    item : Dataset
+        Not read yet.
+    numbers : bool
+        Whether it has to be of integers, booleans or floating-point numbers.
+    """
+    if numbers and item.dtype.kind not in "biuf":
+        raise ValueError(f"{item.name} is of {item.dtype}; expected numbers")
+    if item.is_virtual or item.external:
+        raise ValueError(f"{item.name} lies in other files")
+    stored = item.id.get_storage_size()
+    claimed = max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize
+    if item.size and claimed > RATIO * stored and claimed > 1 << 20:  # a chunk, even of one number, is a little thing
+        raise ValueError(f"{item.name} claims {claimed} bytes; {stored} are stored")
