@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from refsbnn.cli import COMMANDS, main
+from refsbnn.cli import commands, main
 
 QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
 
 
 def test_help(capsys):
     assert main([]) == main(["--help"]) == 0
-    assert "refsbnn audit --quick" in capsys.readouterr().out
+    assert "refsbnn train digits_binary" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_users_mistake_is_one_line(argv, capsys):
     assert captured.err.startswith("refsbnn: error: ")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands())
 def test_a_wrong_option_is_one_line(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--nonsense"])
@@ -45,7 +45,7 @@ def test_a_wrong_option_is_one_line(command, capsys):
     assert f"refsbnn {command} --help" in told
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands())
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -106,7 +106,7 @@ def test_too_little_memory_is_one_line(capsys, monkeypatch):
 
 def test_the_installed_command_exits_with_the_code():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from refsbnn.cli import COMMANDS, main; sys.exit(main(['nope']))"],
+        [sys.executable, "-c", "import sys; from refsbnn.cli import main; sys.exit(main(['nope']))"],
         check=False,
     )
     assert done.returncode == 2
