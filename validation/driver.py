@@ -255,20 +255,3 @@ def folded(twin: Twin, gradients: Mapping[str, np.ndarray]) -> dict[str, np.ndar
 def answers(twin: Twin, x: np.ndarray, loss: Any) -> dict[str, oracle.Estimate]:
     """What the oracle says that `moments` should give."""
     return twin.named(oracle.moments(twin.net, x, loss, oracle.member(twin.member), fold=twin.fold))
-
-
-def size(truth: oracle.Estimate) -> float:
-    """What a deviation of a parameter's estimate is relative to: its largest root mean square, 1 where that is 0."""
-    return float(np.sqrt(truth.square.max())) or 1.0
-
-
-def deviation(found: Mapping[str, oracle.Estimate], truth: Mapping[str, oracle.Estimate]) -> float:
-    """The largest difference of mean, bias, variance or mean squared error, relative to the parameter's `size`."""
-    if found.keys() != truth.keys():
-        raise AssertionError(f"parameters differ: {sorted(found)} and {sorted(truth)}")
-    worst = 0.0
-    for key, each in truth.items():
-        for name, power in (("mean", 1), ("bias", 1), ("square", 2), ("variance", 2), ("mse", 2)):
-            gap = np.abs(getattr(found[key], name) - getattr(each, name)).max()
-            worst = max(worst, float(gap) / size(each) ** power)
-    return worst

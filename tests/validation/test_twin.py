@@ -1,6 +1,6 @@
 """The network that trains against the oracle over all joint states: every option, both backends, every way of running.
 
-`enumerated.TOLERANCE` is the one tolerance: roundings of the type, relative to the estimate's root mean square.
+`agreement.TOLERANCE` is the one tolerance: roundings of the type, relative to the estimate's root mean square.
 """
 
 from statistics import NormalDist
@@ -16,10 +16,10 @@ from refsbnn.errors import InputError
 from refsbnn.streams import Streams
 from tests.validation.twins import CASES, FIRST, with_points
 from validation import driver, twin
-from validation.claims.enumerated import TOLERANCE, deviation
 from validation.conformance.own.cases import LABEL, OwnCase
 from validation.conformance.own.cases import make as own_cases
 from validation.evidence import networks
+from validation.evidence.agreement import TOLERANCE, deviation
 
 ENGINES = [{"backend": "numba", "dtype": dtype} for dtype in ("float64", "float32")]
 
