@@ -45,6 +45,11 @@ def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, n
     a law with mean k, deviation d and skewness c, k + d (c -+ sqrt(c^2 + 4)) / 2 are the two points of Gauss; here they
     are moved outwards a little, k is the third, and the weights are those of the slopes at the uniforms as rounded to
     the network's type.
+
+    Raises
+    ------
+    InputError
+        A unit so certain of its spike that uniforms of the type do not tell the points apart.
     """
     z = np.array([0.0, 1.0])
     sides = law.r[..., None] * (2.0 * z - 1.0)
@@ -56,8 +61,10 @@ def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, n
     top = law.noise.pdf(np.zeros(1)) / tau
     slopes = np.clip(np.stack([0.8 * low, k, high + 0.2 * (top - high)], axis=-1), 1e-6 * k[..., None], top)
     outer = law.noise.cdf(sides[..., None] - tau * _inverse_density(law, tau * slopes))  # 1 - u where z = 0
-    u = np.where(z[:, None] > 0.0, outer, np.minimum(1.0 - outer, 1.0 - np.finfo(dtype).epsneg))
+    u = np.minimum(np.where(z[:, None] > 0.0, outer, 1.0 - outer), 1.0 - np.finfo(dtype).epsneg)
     u = u.astype(dtype).astype(np.float64)
+    if (np.diff(np.sort(u, axis=-1), axis=-1) == 0.0).any():
+        raise InputError(f"r is up to {np.abs(law.r).max():.3g}: uniforms of {np.dtype(dtype)} are too sparse for it")
     rest = np.where(z[:, None] > 0.0, u, 1.0 - u)  # exact
     y = law.noise.pdf((sides[..., None] - _quantile(law, rest)) / tau) / tau - k[..., None]
     weights = [

@@ -111,6 +111,14 @@ def test_what_is_no_convolution_and_no_point_is_refused() -> None:
         twin.make(with_points(networks.residual(rng, 2, 2, [1], accumulate=False)), "st", point=True)
 
 
+def test_what_has_no_finite_set_of_states_is_refused() -> None:
+    with pytest.raises(InputError, match="r is up to 12: uniforms of float64 are too sparse for it"):
+        driver.points(law(NOISES["gaussian"], np.array([[12.0]]), np.ones((1, 1))), 0.5)
+    net, x, loss, _, _ = CASES["dense"](np.random.default_rng(0))
+    with pytest.raises(InputError, match=r"member 'gs\(tau=1\)' sends any number forward"):
+        driver.states(twin.of(net, x, loss, "gs(tau=1)"), x, loss)
+
+
 @pytest.mark.parametrize("noise", ["gaussian", "logistic"])
 @pytest.mark.parametrize("tau", [0.3, 1.0, 3.0])
 def test_the_points_of_a_cell_have_the_slopes_mean_and_mean_square(noise: str, tau: float) -> None:

@@ -40,13 +40,18 @@ def check(level: Level) -> list[Row]:
         runs = [(member, loss, {}) for member, loss in zip(MEMBERS, losses, strict=True) if few or member != RANDOM]
         runs += [(MEMBERS[2], losses[0], way) for way in ways]
         for member, loss, way in runs:
-            one = twin.of(net, x, loss, member, **way)
+            one = twin.of(calmer(net) if member == RANDOM else net, x, loss, member, **way)
             number = one.network.dtype.name
             worst = deviation(one, x, loss, squares=not level.quick or (member in MEMBERS[2:] and not way))
             how = "".join(f", {value if isinstance(value, str) else f'{key} {value}'}" for key, value in way.items())
             setting = f"{label}, {member}, {type(loss).__name__}{how}: largest deviation"
             rows.append(at_most(TITLE, setting, worst, TOLERANCE[number], WHY))
     return rows
+
+
+def calmer(net: oracle.Network) -> oracle.Network:
+    """Half the means: a unit almost certain of its spike has cells too narrow for a quadrature of uniforms."""
+    return oracle.replace(net, {k: 0.5 * value for k, value in oracle.parameters(net).items() if k.endswith("mu")})
 
 
 def nets(rng: np.random.Generator) -> dict[str, tuple[oracle.Network, np.ndarray]]:
