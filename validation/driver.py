@@ -35,7 +35,7 @@ class States(NamedTuple):
     draws: GivenDraws
 
 
-# ---- cells and points in them
+# Cells and points in them.
 
 
 def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ def _rule(member: oracle.Relaxed, law: Law) -> UnitStates:
     return here._replace(slopes=above - here.probabilities / 2.0)
 
 
-# ---- draws
+# Draws.
 
 
 def states(twin: Twin, x: np.ndarray, loss: Any) -> States:
@@ -190,7 +190,7 @@ def each_row(twin: Twin, given: GivenDraws) -> Iterator[GivenDraws]:
         yield GivenDraws(1, row(given.spikes, timed, i), row(given.readouts, 0, i), row(given.extra, 1 + timed, i))
 
 
-# ---- what the network computes
+# What the network computes.
 
 
 def run(

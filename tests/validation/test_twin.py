@@ -60,14 +60,18 @@ OWN = [each for each in own_cases() if each.op.name != "reinforce_network"]
 
 
 @pytest.mark.parametrize("own", OWN, ids=[each.id for each in OWN])
-def test_the_networks_of_the_conformance_suite(own: OwnCase) -> None:
+@pytest.mark.parametrize("engine", [{}, *ENGINES], ids=lambda engine: engine.get("dtype", "reference"))
+def test_the_networks_of_the_conformance_suite(own: OwnCase, engine: dict[str, str]) -> None:
     """What its own-noise mode samples, enumerated; squares where a slope is a function of the spike."""
     member, loss = own.op.options["member"], oracle.Categorical(LABEL)
-    one = twin.of(own.net, own.x, loss, member)
-    assert deviation(one, own.x, loss, squares=not oracle.member(member).random) <= TOLERANCE["float64"]
+    squares = not engine and not oracle.member(member).random
+    for way in ({}, {"recompute": 1, "chunk": int(own.op.name == "network.lif")}):
+        one = twin.of(own.net, own.x, loss, member, **engine, **way)
+        worst = deviation(one, own.x, loss, squares=squares and not way)
+        assert worst <= TOLERANCE[one.network.dtype.name]
 
 
-# ---- the map and the points
+# The map and the points.
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "LIF" not in name])
