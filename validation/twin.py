@@ -25,7 +25,7 @@ import oracle
 from oracle.network import named_layers, with_layers
 from refsbnn import layers as made
 from refsbnn.errors import InputError
-from refsbnn.layers import Dense, Layer, Signal
+from refsbnn.layers import Dense, Layer, Signal, chain
 from refsbnn.layers.linear import Linear
 from refsbnn.layers.signal import Domain
 from refsbnn.network import Network
@@ -315,10 +315,8 @@ def inside(network: Network) -> Iterator[tuple[str, Layer, int, tuple[int, ...]]
         if not isinstance(stage.layer, made.Residual):
             yield stage.name, stage.layer, stage.place.index, stage.place.input.shape
             continue
-        number, signal = stage.place.index, stage.place.input
-        for j, layer in enumerate(stage.layer.branch):
-            yield f"{stage.name}.{j}.{layer.kind}", layer, number, signal.shape
-            number, signal = number + layer.addresses, layer.connect(signal)
+        for each in chain.connect(stage.layer.branch, stage.place.input, stage.place.index):
+            yield f"{stage.name}.{each.name}", each.layer, each.place.index, each.place.input.shape
 
 
 def _own(key: str, value: np.ndarray, convolutions: Mapping[str, Convolution]) -> np.ndarray:
