@@ -180,14 +180,14 @@ MUTANTS = (
         "refsbnn/layers/time.py",
         "draws=run.draws.at(first)",
         "draws=run.draws.at(0)",
-        f"{TWIN}::test_layers_run_again_and_time_in_pieces_give_the_same",
+        f"{TWIN}::test_layers_run_again_and_time_in_pieces_give_the_same[1-neurons on spikes]",
     ),
     Mutant(
         "averages of spikes taken for spikes",
         "refsbnn/layers/shape.py",
         'signal.values("real", self.pooled(signal))',
         "signal.values(signal.domain, self.pooled(signal))",
-        f"{TWIN}::test_mean_bias_variance_and_mean_squared_error_are_the_oracles",
+        f"{TWIN}::test_mean_bias_variance_and_mean_squared_error_are_the_oracles[convolution average pool]",
     ),
     # Loss, divergence, baselines, streams
     Mutant(

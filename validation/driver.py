@@ -35,7 +35,7 @@ class States(NamedTuple):
     draws: GivenDraws
 
 
-# ---- cells and points in them
+# Cells and points in them.
 
 
 def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
@@ -45,6 +45,11 @@ def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, n
     a law with mean k, deviation d and skewness c, k + d (c -+ sqrt(c^2 + 4)) / 2 are the two points of Gauss; here they
     are moved outwards a little, k is the third, and the weights are those of the slopes at the uniforms as rounded to
     the network's type.
+
+    Raises
+    ------
+    InputError
+        A unit so certain of its spike that uniforms of the type do not tell the points apart.
     """
     z = np.array([0.0, 1.0])
     sides = law.r[..., None] * (2.0 * z - 1.0)
@@ -56,8 +61,10 @@ def points(law: Law, tau: float, dtype: Any = np.float64) -> tuple[np.ndarray, n
     top = law.noise.pdf(np.zeros(1)) / tau
     slopes = np.clip(np.stack([0.8 * low, k, high + 0.2 * (top - high)], axis=-1), 1e-6 * k[..., None], top)
     outer = law.noise.cdf(sides[..., None] - tau * _inverse_density(law, tau * slopes))  # 1 - u where z = 0
-    u = np.where(z[:, None] > 0.0, outer, np.minimum(1.0 - outer, 1.0 - np.finfo(dtype).epsneg))
+    u = np.minimum(np.where(z[:, None] > 0.0, outer, 1.0 - outer), 1.0 - np.finfo(dtype).epsneg)
     u = u.astype(dtype).astype(np.float64)
+    if (np.diff(np.sort(u, axis=-1), axis=-1) == 0.0).any():
+        raise InputError(f"r is up to {np.abs(law.r).max():.3g}: uniforms of {np.dtype(dtype)} are too sparse for it")
     rest = np.where(z[:, None] > 0.0, u, 1.0 - u)  # exact
     y = law.noise.pdf((sides[..., None] - _quantile(law, rest)) / tau) / tau - k[..., None]
     weights = [
@@ -127,7 +134,7 @@ def _rule(member: oracle.Relaxed, law: Law) -> UnitStates:
     return here._replace(slopes=above - here.probabilities / 2.0)
 
 
-# ---- draws
+# Draws.
 
 
 def states(twin: Twin, x: np.ndarray, loss: Any) -> States:
@@ -183,7 +190,7 @@ def each_row(twin: Twin, given: GivenDraws) -> Iterator[GivenDraws]:
         yield GivenDraws(1, row(given.spikes, timed, i), row(given.readouts, 0, i), row(given.extra, 1 + timed, i))
 
 
-# ---- what the network computes
+# What the network computes.
 
 
 def run(
@@ -255,20 +262,3 @@ def folded(twin: Twin, gradients: Mapping[str, np.ndarray]) -> dict[str, np.ndar
 def answers(twin: Twin, x: np.ndarray, loss: Any) -> dict[str, oracle.Estimate]:
     """What the oracle says that `moments` should give."""
     return twin.named(oracle.moments(twin.net, x, loss, oracle.member(twin.member), fold=twin.fold))
-
-
-def size(truth: oracle.Estimate) -> float:
-    """What a deviation of a parameter's estimate is relative to: its largest root mean square, 1 where that is 0."""
-    return float(np.sqrt(truth.square.max())) or 1.0
-
-
-def deviation(found: Mapping[str, oracle.Estimate], truth: Mapping[str, oracle.Estimate]) -> float:
-    """The largest difference of mean, bias, variance or mean squared error, relative to the parameter's `size`."""
-    if found.keys() != truth.keys():
-        raise AssertionError(f"parameters differ: {sorted(found)} and {sorted(truth)}")
-    worst = 0.0
-    for key, each in truth.items():
-        for name, power in (("mean", 1), ("bias", 1), ("square", 2), ("variance", 2), ("mse", 2)):
-            gap = np.abs(getattr(found[key], name) - getattr(each, name)).max()
-            worst = max(worst, float(gap) / size(each) ** power)
-    return worst

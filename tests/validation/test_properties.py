@@ -11,8 +11,8 @@ from refsbnn import estimators, noise
 from refsbnn.reference import dense
 from tests.oracle.networks import EPS, EVERY, NOISES, SEEDS, cubic, layered, loss
 from validation import twin
-from validation.claims import enumerated, monte_carlo
-from validation.evidence import single
+from validation.claims import monte_carlo
+from validation.evidence import agreement, single
 
 # The same examples on every run: a failure is then the code's, not the draw's.
 SETTINGS = settings(max_examples=25, deadline=None, derandomize=True)
@@ -70,8 +70,8 @@ def test_a_network_over_all_states_has_the_exact_mean(case: tuple, spec: str) ->
     """Theory 5.1: led through every joint state, the network's estimates average to the oracle's exact mean."""
     net, x, rng = case
     the_loss = loss(rng)
-    worst = enumerated.deviation(twin.of(net, x, the_loss, spec), x, the_loss, squares=False)
-    assert worst <= enumerated.TOLERANCE["float64"]
+    worst = agreement.deviation(twin.of(net, x, the_loss, spec), x, the_loss, squares=False)
+    assert worst <= agreement.TOLERANCE["float64"]
 
 
 @FEW
@@ -81,7 +81,7 @@ def test_a_network_sampled_lies_within_bernsteins_bound(case: tuple, spec: str, 
     net, x, _ = case
     one, rng = twin.of(net, x, monte_carlo.LOSS, spec), np.random.default_rng(seed)
     entries = sum(value.size for value in one.parameters.values())
-    assert monte_carlo.distance(one, x, monte_carlo.LOSS, 4_000, 1e-10 / entries, rng) <= 1.0
+    assert agreement.distance(one, x, monte_carlo.LOSS, 4_000, 1e-10 / entries, rng) <= 1.0
 
 
 @SETTINGS

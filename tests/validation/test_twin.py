@@ -1,6 +1,6 @@
 """The network that trains against the oracle over all joint states: every option, both backends, every way of running.
 
-`enumerated.TOLERANCE` is the one tolerance: roundings of the type, relative to the estimate's root mean square.
+`agreement.TOLERANCE` is the one tolerance: roundings of the type, relative to the estimate's root mean square.
 """
 
 from statistics import NormalDist
@@ -17,10 +17,10 @@ from refsbnn.layers import chain
 from refsbnn.streams import Streams
 from tests.validation.twins import CASES, FIRST, with_points
 from validation import driver, twin
-from validation.claims.enumerated import TOLERANCE, deviation
 from validation.conformance.own.cases import LABEL, OwnCase
 from validation.conformance.own.cases import make as own_cases
 from validation.evidence import networks
+from validation.evidence.agreement import TOLERANCE, deviation
 
 ENGINES = [{"backend": "numba", "dtype": dtype} for dtype in ("float64", "float32")]
 
@@ -61,14 +61,18 @@ OWN = [each for each in own_cases() if each.op.name != "reinforce_network"]
 
 
 @pytest.mark.parametrize("own", OWN, ids=[each.id for each in OWN])
-def test_the_networks_of_the_conformance_suite(own: OwnCase) -> None:
+@pytest.mark.parametrize("engine", [{}, *ENGINES], ids=lambda engine: engine.get("dtype", "reference"))
+def test_the_networks_of_the_conformance_suite(own: OwnCase, engine: dict[str, str]) -> None:
     """What its own-noise mode samples, enumerated; squares where a slope is a function of the spike."""
     member, loss = own.op.options["member"], oracle.Categorical(LABEL)
-    one = twin.of(own.net, own.x, loss, member)
-    assert deviation(one, own.x, loss, squares=not oracle.member(member).random) <= TOLERANCE["float64"]
+    squares = not engine and not oracle.member(member).random
+    for way in ({}, {"recompute": 1, "chunk": int(own.op.name == "network.lif")}):
+        one = twin.of(own.net, own.x, loss, member, **engine, **way)
+        worst = deviation(one, own.x, loss, squares=squares and not way)
+        assert worst <= TOLERANCE[one.network.dtype.name]
 
 
-# ---- the map and the points
+# The map and the points.
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "LIF" not in name])
@@ -111,6 +115,14 @@ def test_what_is_no_convolution_and_no_point_is_refused() -> None:
         twin.make(with_points(networks.lif(rng, [2, 2])), "st", steps=2, point=True)
     with pytest.raises(InputError, match="accumulate must be True"):
         twin.make(with_points(networks.residual(rng, 2, 2, [1], accumulate=False)), "st", point=True)
+
+
+def test_what_has_no_finite_set_of_states_is_refused() -> None:
+    with pytest.raises(InputError, match="r is up to 12: uniforms of float64 are too sparse for it"):
+        driver.points(law(NOISES["gaussian"], np.array([[12.0]]), np.ones((1, 1))), 0.5)
+    net, x, loss, _, _ = CASES["dense"](np.random.default_rng(0))
+    with pytest.raises(InputError, match=r"member 'gs\(tau=1\)' sends any number forward"):
+        driver.states(twin.of(net, x, loss, "gs(tau=1)"), x, loss)
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "logistic"])

@@ -52,7 +52,7 @@ def filters(rng: np.random.Generator, convolution: Convolution) -> oracle.Layer:
     return convolution.layer(*weights, rng.normal(size=out) / 2.0, rng.uniform(0.2, 0.4, size=out))
 
 
-# ---- dense networks
+# Dense networks.
 
 
 @case
@@ -115,7 +115,7 @@ def dense_without_the_filters_means(rng):
     return networks.layered(rng, [3, 2, 3]), rng.normal(size=3), logits(rng), "agr(tau=0.5)", {"zero_mean": True}
 
 
-# ---- a residual stream
+# A residual stream.
 
 
 @case
@@ -142,7 +142,7 @@ def residual_points(rng):
     return net, rng.normal(size=3), logits(rng), "st", {"point": True}
 
 
-# ---- neurons over time
+# Neurons over time.
 
 for number, (recurrent, reset, accumulate, flows, variance) in enumerate(
     product((False, True), ("hard", "soft"), (True, False), (True, False), ("linear", "quadratic"))
@@ -184,7 +184,7 @@ def neurons_on_spikes(rng):
     return net, x, logits(rng), "trapezoid", {"domain": "binary"}
 
 
-# ---- images
+# Images.
 
 FIRST = Convolution((2, 2, 2, 1), 3, 3, stride=2, padding=1)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 import oracle
 from validation import twin
-from validation.claims import enumerated, monte_carlo
 from validation.evidence import networks
+from validation.evidence.agreement import TOLERANCE, WHY, deviation, distance
 from validation.evidence.record import Level, Row, at_most
 from validation.twin import Convolution, Twin
 
@@ -31,12 +31,11 @@ def check(level: Level) -> list[Row]:
     for stride, padding, pool in options:
         one, x = make(rng, stride, padding, pool)
         setting = f"stride {stride}, padding {padding}" + (f", {pool} pooling" if pool else "")
-        worst = enumerated.deviation(one, x, LOSS)
-        tolerance = enumerated.TOLERANCE["float64"]
-        rows.append(at_most(TITLE, f"{setting}, all states: largest deviation", worst, tolerance, enumerated.WHY))
+        worst = deviation(one, x, LOSS)
+        rows.append(at_most(TITLE, f"{setting}, all states: largest deviation", worst, TOLERANCE["float64"], WHY))
         samples = 20_000 if level.quick else 100_000
         entries = sum(value.size for value in one.parameters.values()) * len(options)
-        ratio = monte_carlo.distance(one, x, LOSS, samples, FALSE_ALARM / entries, rng)
+        ratio = distance(one, x, LOSS, samples, FALSE_ALARM / entries, rng)
         why = "largest distance over its Bernstein bound; false alarm 1e-9 a run"
         rows.append(at_most(TITLE, f"{setting}, {samples} samples: distance over bound", ratio, 1.0, why))
     return rows

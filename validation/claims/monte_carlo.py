@@ -6,15 +6,13 @@ correct implementation fails one of these checks, in a whole run, with probabili
 entries of all rows, and those of convolutions).
 """
 
-from typing import Any
-
 import numpy as np
 
 import oracle
-from validation import driver, twin
-from validation.evidence import bounds, networks
+from validation import twin
+from validation.evidence import networks
+from validation.evidence.agreement import distance
 from validation.evidence.record import Level, Row, at_most
-from validation.twin import Twin
 
 TITLE = "Networks, sampled"
 FALSE_ALARM = 5e-10  # and as much for convolutions
@@ -47,16 +45,3 @@ def check(level: Level) -> list[Row]:
             ratio = distance(twin.of(net, x, LOSS, member), x, LOSS, samples, FALSE_ALARM / entries, rng)
             rows.append(at_most(TITLE, f"{label}, {member}, {samples} samples: distance over bound", ratio, 1.0, WHY))
     return rows
-
-
-def distance(one: Twin, x: np.ndarray, loss: Any, samples: int, false_alarm: float, rng: np.random.Generator) -> float:
-    """Largest distance of sampled from exact mean over all entries, in units of each one's bound."""
-    member = oracle.member(one.member)
-    assert isinstance(member, oracle.Discrete)
-    draws = driver.random(one, x, loss, samples, rng)
-    _, mean = driver.run(one, x, loss, draws, np.full(samples, 1.0 / samples))
-    exact = one.named(bounds.spread(one.net, x, loss, member, one.fold))
-    return max(
-        float((np.abs(mean[key] - each.mean) / bounds.bernstein(each, samples, false_alarm)).max())
-        for key, each in exact.items()
-    )
