@@ -129,9 +129,10 @@ def test_importing_refsbnn_and_its_command_line_is_light() -> None:
 
 
 def test_help_needs_not_even_numpy() -> None:
+    """Of `validation`, whose commands it lists, the package is found, and nothing in it is run."""
     call = "try:\n    main(['--help'])\nexcept SystemExit as stop:\n    assert not stop.code"
     code = f"from refsbnn.cli import main\n{call}"
-    assert not loaded_by(code) & {"numpy", "scipy", "numba", "h5py", "oracle", "validation", *HEAVY}
+    assert not loaded_by(code) & {"numpy", "scipy", "numba", "h5py", "oracle", *HEAVY}
 
 
 def modules_named(path: Path, lazy: bool = True) -> set[str]:

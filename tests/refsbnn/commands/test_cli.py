@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
+from refsbnn import cli
 from refsbnn.cli import commands, main
 
 QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
@@ -15,6 +17,41 @@ QUICK = ["training.epochs=1", "model.hidden=[4]", "evaluation.samples=1"]
 def test_help(capsys):
     assert main([]) == main(["--help"]) == 0
     assert "refsbnn train digits_binary" in capsys.readouterr().out
+
+
+def test_help_says_what_each_command_does(capsys):
+    main(["--help"])
+    told = capsys.readouterr().out
+    for name, command in commands().items():
+        assert f"\n  {name:<13}{cli.summary(command)}\n" in told
+    assert "\n  train        a configuration in, a folder with" in told
+    assert "cannot be loaded" not in told
+
+
+def test_the_commands_of_validation_are_registered():
+    """By the installed metadata: after a change of setup.cfg, install again."""
+    assert list(commands()) == ["audit", "bench", "conformance", "data", "evaluate", "train"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("refsbnn.nowhere:main", "refsbnn.nowhere"),
+        ("nothing_of_that_name.at_all:main", "nothing_of_that_name"),
+        ("refsbnn.errors:main", "no attribute 'main'"),
+    ],
+)
+def test_a_broken_entry_point_is_one_line(value, reason, capsys, monkeypatch):
+    broken = EntryPoint("broken", value, cli.GROUP)
+    monkeypatch.setattr(cli, "entry_points", lambda group: [broken])
+    assert main(["broken"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"refsbnn: error: command 'broken' ({value}) cannot be loaded: ")
+    assert told.count("\n") == 1
+    assert reason in told
+    assert main(["--help"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  broken "))
+    assert ("cannot be loaded" in row) == (value != "refsbnn.errors:main")
 
 
 @pytest.mark.parametrize(
