@@ -19,7 +19,7 @@ TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.error for mutant in MUTANTS])
 def test_is_caught(mutant: Mutant, tmp_path: Path) -> None:
-    for package in ("refsbnn", "oracle", "tests"):
+    for package in ("refsbnn", "oracle", "validation", "tests"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "setup.cfg", tmp_path)
     path = tmp_path / mutant.file
