@@ -12,11 +12,15 @@ FAILING = ["conformance", "run", "--adapter", "tests.validation.conformance.test
 PASSING = ["conformance", "run", "--case", "dense.*"]
 
 
-def run(words: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+def run(words: list[str], redirection: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
     """A command in a shell, with its streams redirected; the exit code is the command's own."""
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     line = f'"$@" {redirection}' + ("; exit ${PIPESTATUS[0]}" if "|" in redirection else "")
     return subprocess.run(
-        ["bash", "-c", line, "bash", sys.executable, "-m", "refsbnn", *words], capture_output=True, text=True
+        ["bash", "-c", line, "bash", sys.executable, "-m", "refsbnn", *words],
+        capture_output=True,
+        text=True,
+        env=environment,
     )
 
 
@@ -41,8 +45,9 @@ def test_a_verdict_is_the_same_without_a_reader(words: list[str], code: int, red
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], PASSING, FAILING])
-def test_a_full_disk_behind_the_output_is_one_line(words: list[str]) -> None:
-    done = run(words, ">/dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_output_is_one_line(words: list[str], unbuffered: str) -> None:
+    done = run(words, ">/dev/full", unbuffered)
     assert done.returncode == 2
     assert done.stderr == "refsbnn: error: standard output: No space left on device\n"
 

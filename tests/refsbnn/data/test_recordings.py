@@ -92,6 +92,7 @@ def test_bad_recordings(given, message):
         {"offsets": lambda a: a + 1},
         {"offsets": lambda a: a[::-1].copy()},
         {"offsets": lambda a: np.where(np.arange(len(a)) == 2, 10**9, a)},
+        {"offsets": lambda a: np.where(np.arange(len(a)) == len(a) - 1, 10**9, a)},
         {"offsets": lambda a: a.astype(np.int32)},
         {"offsets": lambda a: a[:, None]},
         {"bins": lambda a: a[:-1]},

@@ -44,6 +44,14 @@ def test_a_deed_is_a_failure_and_no_more(deed: str) -> None:
     assert outcomes[1].bug_class == dense.bug_class
 
 
+def test_only_checks_in_a_row_count_as_lost() -> None:
+    dense, other = (next(case for case in CASES if case.op.name == name) for name in ("dense", "kl"))
+    with apart(f"{HERE}:Deed", "exits", 60.0) as process:
+        outcomes = [process.run(case, "float64", 0) for case in [other, dense] * (LOST + 1)]
+    assert [outcome.verdict for outcome in outcomes] == ["pass", "fail"] * (LOST + 1)
+    assert not any("not run" in outcome.message for outcome in outcomes)
+
+
 def test_the_outcome_is_that_of_this_process() -> None:
     """Nothing is lost on the way: verdict, errors, message."""
     from tests.validation.conformance.test_command import Halved
