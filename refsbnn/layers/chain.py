@@ -65,6 +65,15 @@ def priors(stages: Sequence[Stage]) -> dict[str, float]:
     return {k: v for stage in stages for k, v in named(stage, stage.layer.priors(stage.place)).items()}
 
 
+def draws(stages: Sequence[Stage], readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+    """Draws of what enters the chain and of all stages' weights, as `Layer.draws` (theory 4.6)."""
+    found: dict[str, int | None] = {}
+    for stage in reversed(stages):
+        readers, own = stage.layer.draws(stage.place, readers)
+        found |= named(stage, own)
+    return readers, found
+
+
 def forward(stages: Sequence[Stage], run: Pass, parameters: Parameters, x: Any) -> tuple[Any, list[Any]]:
     """Output of the last stage, and every stage's tape."""
     tapes = []

@@ -72,6 +72,14 @@ class Linear(Layer):
         variance = self.prior / fan_in(self.weight_shape(place.input))
         return {"": variance, "bias_": variance}
 
+    def positions(self, signal: Signal) -> int:
+        """How many outputs share the weights of a unit."""
+        return 1
+
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        each = None if readers is None else readers * self.positions(place.input)
+        return 1, dict.fromkeys(self.priors(place), each)
+
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: np.ndarray) -> tuple[Moments, Any]:
         mu = parameters["mu"]
         if self.zero_mean:
@@ -147,12 +155,15 @@ class Conv2d(Linear):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "values", 3)
-        rows, columns = self._positions(signal)
+        rows, columns = self._rows_columns(signal)
         if min(rows, columns) < 1:
             raise InputError(f"conv2d: a filter of {self.size} does not fit on {signal} with padding {self.padding}")
         return signal.moments((rows, columns, self.out), point=self.posterior == "point")
 
-    def _positions(self, signal: Signal) -> tuple[int, int]:
+    def positions(self, signal: Signal) -> int:
+        return int(np.prod(self._rows_columns(signal)))
+
+    def _rows_columns(self, signal: Signal) -> tuple[int, int]:
         height, width = ((n + 2 * self.padding - self.size) // self.stride + 1 for n in signal.shape[:2])
         return height, width
 
@@ -164,8 +175,7 @@ class Conv2d(Linear):
         return run.backend.conv2d, {"domain": place.input.domain, "variance": self.variance, **options}
 
     def operations(self, place: Place) -> int:
-        rows, columns = self._positions(place.input)
-        return rows * columns * int(np.prod(self.weight_shape(place.input))) * (place.input.steps or 1)
+        return self.positions(place.input) * int(np.prod(self.weight_shape(place.input))) * (place.input.steps or 1)
 
 
 def fan_in(shape: tuple[int, ...]) -> int:

@@ -35,6 +35,9 @@ class LeakyReadout(Layer):
         expect(self, signal, "moments", 1, time=True)
         return Signal("moments", signal.shape, point=signal.point)
 
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        return (place.input.steps if self.reduce != "max" or place.input.steps == 1 else None), {}
+
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[Moments, Any]:
         m, v, tape = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
         return Moments(m, v, x.norm2), tape
@@ -58,6 +61,9 @@ class SampledReadout(Layer):
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1, time=False)
         return signal.values("real")
+
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        return 1, {}
 
     def forward(self, run: Pass, place: Place, parameters: Parameters, x: Moments) -> tuple[np.ndarray, Any]:
         if x.v is None:

@@ -60,6 +60,11 @@ class Residual(Layer):
     def priors(self, place: Place) -> dict[str, float]:
         return chain.priors(self._stages(place))
 
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        entering, own = chain.draws(self._stages(place), readers)
+        lawful = self.accumulate and readers is not None and entering is not None
+        return (readers + entering if lawful else None), own
+
     def operations(self, place: Place) -> int:
         return sum(stage.layer.operations(stage.place) for stage in self._stages(place))
 

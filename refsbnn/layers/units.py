@@ -77,6 +77,9 @@ class Spike(Layer):
         expect(self, signal, "moments")
         return signal.values(self.domain)
 
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        return place.input.steps or 1, {}
+
     def _options(self) -> dict[str, Any]:
         return {"noise": self.noise, "member": self.member, "domain": self.domain}
 
@@ -174,6 +177,14 @@ class LIF(Layer):
         if not self.recurrent or place.input.point:
             return {}
         return {"recurrent_": self.prior / place.input.shape[0]}
+
+    def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        steps = place.input.steps or 1
+        # One draw for each pair of a step and an earlier one whose input the membrane still holds.
+        each = steps if self.beta == 0.0 else steps * (steps + 1) // 2 if self.accumulate or steps == 1 else None
+        if self.noise == "logistic" and self.theta != 0.0:
+            each = None
+        return each, dict.fromkeys(self.priors(place), each)
 
     def operations(self, place: Place) -> int:
         return place.input.shape[0] ** 2 * (place.input.steps or 1) if self.recurrent else 0
