@@ -36,8 +36,9 @@ Questions
         .bias, .variance, .mse, and mean_error and square_error where quadrature was needed.
     largest(net, x, loss, member) -> {key: array}, the largest absolute value of any draw of the estimate.
     reinforce(net, x, loss, draws=2) -> {key: Estimate}; arm(net, x, loss), disarm(net, x, loss) -> {key: mean}
-    elbo(net, inputs, losses, prior_sigma2=1.0, examples=None, kl_weight=1.0) -> Elbo(value, loglik, kl, gradient)
-    kl(net, prior_sigma2=1.0) -> (value, gradient)
+    elbo(net, inputs, losses, prior_sigma2=1.0, examples=None, kl_weight=1.0, each_draw=False, known=())
+        -> Elbo(value, loglik, kl, gradient, bound)
+    kl(net, prior_sigma2=1.0, times=None) -> (value, gradient); draws(net, x) -> {layer: draws an example, or None}
     norms(estimates, field="mu") -> {layer: Norms}: gradient, bias, deviation, relative_bias, snr
     activity(net, x) -> [Activity]: name, rate, spread; penalty and jacobian for `Layered`
     unroll(weights, height, width, stride=1, padding=0), fold(gradient, shape, ...): a convolution as a dense layer.
@@ -51,7 +52,7 @@ A network too large, or any other input that cannot be used, raises `InputError`
 
 from oracle.baselines import arm, disarm, reinforce
 from oracle.convolution import fold, unroll
-from oracle.elbo import Elbo, elbo, kl
+from oracle.elbo import Elbo, draws, elbo, kl
 from oracle.errors import InputError
 from oracle.losses import Bernoulli, Categorical, Custom, Gaussian, Loss
 from oracle.members import Discrete, agr, gr, identity_st, iwst, mix, st, st_gs, trapezoid, two_point
@@ -86,6 +87,7 @@ __all__ = [
     "agr",
     "arm",
     "disarm",
+    "draws",
     "elbo",
     "exact",
     "fold",

@@ -10,6 +10,7 @@ from oracle import transfer, tree
 from oracle.dynamics import stage_names
 from oracle.moments import Estimate
 from oracle.network import Layered, Network, check_input, named_layers
+from oracle.noise import Law
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Activity:
     penalty : float or None
         Mean over units of ||mu_i||^2 / v_i (theory 4.5); `Layered` networks only.
     jacobian : float or None
-        Sum over i, j of (dy/dz f(r_i) mu_ij)^2 / v_i, the expected squared norm of dE[y_i]/dy_j; `Layered` only.
+        Expected squared norm of dE[y_i]/dy_j through mean and variance (theory 4.5, J of 5.5); `Layered` networks only,
+        and None for the first layer, which sees no spikes.
     """
 
     name: str
@@ -102,24 +104,28 @@ def activity(net: Network, x: Any) -> list[Activity]:
     """
     named_layers(net)
     x = check_input(net, x)
-    if isinstance(net, Layered):
-        transfer.check(net, squares=False)
-        pairs = [(step.law, step.reach) for step in transfer.climb(net, x)[0]]
-    else:
+    if not isinstance(net, Layered):
         laws, reach = tree.levels(net, x)
-        pairs = list(zip(laws, reach, strict=False))
+        return [
+            Activity(name, p @ law.p1, _spread(law, p))
+            for name, law, p in zip(stage_names(net, x), laws, reach, strict=False)  # reach has the leaves besides
+        ]
+    transfer.check(net, squares=False)
+    gain = 1.0 if net.domain == "binary" else 2.0  # dy/dz
     found = []
-    for name, (law, p) in zip(stage_names(net, x), pairs, strict=True):
-        rate, spread = p @ law.p1, float(np.sqrt(p @ (law.r**2).mean(axis=1)))
-        if not isinstance(net, Layered):
-            found.append(Activity(name, rate, spread))
-            continue
-        norm2 = (named_layers(net)[name].mu ** 2).sum(axis=1)
-        gain = 1.0 if net.domain == "binary" else 2.0
-        ratio = norm2 * law.drdm**2  # drdm = 1 / s
-        jacobian = gain**2 * float(p @ (law.f**2 * ratio).sum(axis=1))
-        found.append(Activity(name, rate, spread, float(p @ ratio.mean(axis=1)), jacobian))
+    for name, layer, step in zip(stage_names(net, x), net.layers, transfer.climb(net, x)[0], strict=True):
+        law, p = step.law, step.reach
+        penalty = float(p @ ((layer.mu**2).sum(axis=1) * law.drdm**2).mean(axis=1))  # drdm = 1 / s
+        jacobian = None
+        if step.stage:
+            slopes = gain * law.f[:, :, None] * transfer.jacobian(net, x, step)
+            jacobian = float(p @ (slopes**2).sum(axis=(1, 2)))
+        found.append(Activity(name, p @ law.p1, _spread(law, p), penalty, jacobian))
     return found
+
+
+def _spread(law: Law, p: np.ndarray) -> float:
+    return float(np.sqrt(p @ (law.r**2).mean(axis=1)))
 
 
 def _ratio(above: float, below: float) -> float:

@@ -153,9 +153,9 @@ def moments(
         pulled = pull_preactivation(net, x, t, step.history, root * here.drdm, root * here.drdv)
         _add_squares(square, pulled.terms, p)
         if t:
-            jacobian = _jacobian(net, x, step)
-            message = np.einsum("si,sij->sj", first, jacobian)
-            matrix = jacobian.transpose(0, 2, 1) @ second @ jacobian
+            slopes = jacobian(net, x, step)
+            message = np.einsum("si,sij->sj", first, slopes)
+            matrix = slopes.transpose(0, 2, 1) @ second @ slopes
     return mean, square, float(top.reach.sum())
 
 
@@ -191,7 +191,7 @@ def _average_pairs(table: np.ndarray, matrix: np.ndarray, k1: np.ndarray, k2: np
     return result
 
 
-def _jacobian(net: Layered, x: np.ndarray, step: Step) -> np.ndarray:
+def jacobian(net: Layered, x: np.ndarray, step: Step) -> np.ndarray:
     """dr_i / dy_j of a layer at each state below: (states below, units, units below)."""
     rows = []
     for i in range(step.law.r.shape[1]):

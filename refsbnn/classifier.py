@@ -46,7 +46,7 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     samples : int
         Sampled networks that a prediction averages; 0 predicts from the mean weights without noise.
     temperature : float
-        KL weight as a multiple of 1/n; 1 is the ELBO (theory 4.4).
+        KL weight as a multiple of 1/n; 1 is the ELBO (theory 4.4, 4.6).
     backend : {"numpy", "numba"}
         The reference, or the compiled kernels, which pay off on large data.
     random_state : int, RandomState instance or None

@@ -245,13 +245,41 @@ class Network:
             records += segment.monitors if segment.stages is None else chain.monitors(stages, segment.stages)
         return records
 
-    def kl(self, parameters: Parameters) -> tuple[float, Parameters]:
-        """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2)."""
+    def draws(self) -> dict[str, int | None]:
+        """How often, at most, each pair of mu and rho is drawn for one example, by what stands before "mu" (theory 4.6).
+
+        None where no number of draws gives the law. The objective is a bound on the log evidence if all are 1, or if
+        KL is charged for each draw and none is None.
+        """
+        return chain.draws(self.stages, 1)[1]
+
+    def kl(self, parameters: Parameters, *, each_draw: bool = False) -> tuple[float, Parameters]:
+        """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2).
+
+        Parameters
+        ----------
+        parameters : dict
+        each_draw : bool
+            Whether each weight counts as often as it is drawn (theory 4.7), or once.
+
+        Raises
+        ------
+        InputError
+            `each_draw` where no number of draws gives the law.
+        """
         total, gradients = 0.0, {}
+        draws = self.draws() if each_draw else {}
         for name, prior in chain.priors(self.stages).items():
             mu, rho = parameters[f"{name}mu"], parameters[f"{name}rho"]
-            value, gradients[f"{name}mu"], gradients[f"{name}rho"] = self.backend.posterior.kl_of(mu, rho, prior)
-            total += value
+            value, dmu, drho = self.backend.posterior.kl_of(mu, rho, prior)
+            if each_draw:
+                count = draws[name]
+                if count is None:
+                    raise InputError(
+                        f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound"
+                    )
+                value, dmu, drho = count * value, count * dmu, count * drho  # theory 4.7
+            total, gradients[f"{name}mu"], gradients[f"{name}rho"] = total + value, dmu, drho
         return total, gradients
 
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:

@@ -12,7 +12,7 @@ from refsbnn.errors import InputError, check_array, check_integer, check_number
 
 
 class KLWeight(NamedTuple):
-    """The KL term's weight in the per-example objective, and whether it is anything but the ELBO's 1/N."""
+    """The KL term's weight in the per-example objective, and whether it is anything but 1/N."""
 
     value: float
     tempered: bool
@@ -189,12 +189,12 @@ def kl_weight(step: int, examples: int, *, warmup: int = 0, temperature: float =
     warmup : int
         Steps of the linear rise; 0 is none.
     temperature : float
-        1 is the ELBO.
+        1 is the weight 1/N.
 
     Returns
     -------
     KLWeight
-        value, and `tempered`: whether it differs from 1/N, so that the objective must not be called the ELBO.
+        value, and `tempered`: whether it differs from 1/N (see `name`).
 
     Raises
     ------
@@ -214,3 +214,23 @@ def kl_weight(step: int, examples: int, *, warmup: int = 0, temperature: float =
     rise = 1.0 if step >= warmup else step / warmup
     share = temperature * rise
     return KLWeight(share / examples, share != 1.0)  # theory 4.4
+
+
+def name(tempered: bool, bound: bool) -> str:
+    """What the objective may be called: the ELBO only where it is a lower bound on the log evidence (theory 4.4, 4.6).
+
+    Parameters
+    ----------
+    tempered : bool
+        Whether the KL term's weight is another than 1/N.
+    bound : bool
+        Whether each weight's KL is charged for every draw of its noise.
+
+    Examples
+    --------
+    >>> name(False, True), name(False, False), name(True, False)
+    ('ELBO', 'variational objective, no bound', 'tempered')
+    """
+    if tempered:
+        return "tempered"
+    return "ELBO" if bound else "variational objective, no bound"

@@ -132,7 +132,7 @@ def outcome(config: configuration.Config, result: loop.Result, scores: dict[str,
         "numpy": np.__version__,
         "config": config.as_dict(),
         "seconds": round(result.seconds, 2),
-        "objective": "tempered" if result.tempered else "ELBO",
+        "objective": result.objective,
         "loglik_per_example": last["loglik"],
         "kl_per_example": last["kl_per_example"],
         "epochs": len(result.history),
@@ -153,7 +153,7 @@ def table(config: configuration.Config, result: loop.Result, splits: dict[str, S
         )
     if result.best is not None:
         lines.append(f"parameters of epoch {result.best} of {len(result.history)}, chosen by {config.training.score}")
-    kind = "tempered objective" if result.tempered else "ELBO"
+    kind = "tempered objective" if result.objective == "tempered" else result.objective
     last = result.history[-1]
     lines.append(
         f"{config.evaluation.samples} samples a prediction; {kind}: log-likelihood {last['loglik']:.3f} and KL "

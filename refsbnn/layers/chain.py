@@ -64,6 +64,15 @@ def operations(stages: Sequence[Stage]) -> int:
     return sum(stage.layer.operations(stage) + operations(stage.inner) for stage in stages)
 
 
+def draws(stages: Sequence[Stage], readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+    """Draws of what enters the chain and of all stages' weights, as `Layer.draws` (theory 4.6)."""
+    found: dict[str, int | None] = {}
+    for stage in reversed(stages):
+        readers, own = stage.layer.draws(stage, readers)
+        found |= named(stage, own)
+    return readers, found
+
+
 def forward(stages: Sequence[Stage], run: Pass, parameters: Parameters, x: Any) -> tuple[Any, list[Any]]:
     """Output of the last stage, and every stage's tape."""
     tapes = []

@@ -144,6 +144,24 @@ class Layer(ABC, Generic[TapeT]):
         """Prior variance of each pair of mu and rho, by what stands before "mu" in its name; none by default."""
         return {}
 
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        """How often, at most, noise is drawn for one example (theory 4.6).
+
+        Parameters
+        ----------
+        stage : Stage
+        readers : int or None
+            Draws from what leaves this layer. None, here and below: no number of draws gives the law.
+
+        Returns
+        -------
+        entering : int or None
+            Draws from what enters.
+        own : dict
+            Draws of the layer's own weights, by the keys of `priors`.
+        """
+        return readers, {}
+
     def operations(self, stage: Stage) -> int:
         """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost.
 

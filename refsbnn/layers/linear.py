@@ -90,6 +90,14 @@ class Linear(Layer[LinearTape]):
         variance = self.prior / fan_in(self.weight_shape(stage.place.input))
         return {"": variance, "bias_": variance}
 
+    def positions(self, signal: Signal) -> int:
+        """How many outputs share the weights of a unit."""
+        return 1
+
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        each = None if readers is None else readers * self.positions(stage.place.input)
+        return 1, dict.fromkeys(self.priors(stage), each)
+
     def forward(
         self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray | Events
     ) -> tuple[Moments, LinearTape]:
@@ -170,12 +178,15 @@ class Conv2d(Linear):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "values", 3)
-        rows, columns = self._positions(signal)
+        rows, columns = self._rows_columns(signal)
         if min(rows, columns) < 1:
             raise InputError(f"conv2d: a filter of {self.size} does not fit on {signal} with padding {self.padding}")
         return signal.moments((rows, columns, self.out), point=self.posterior == "point")
 
-    def _positions(self, signal: Signal) -> tuple[int, int]:
+    def positions(self, signal: Signal) -> int:
+        return int(np.prod(self._rows_columns(signal)))
+
+    def _rows_columns(self, signal: Signal) -> tuple[int, int]:
         height, width = ((n + 2 * self.padding - self.size) // self.stride + 1 for n in signal.shape[:2])
         return height, width
 
@@ -188,8 +199,7 @@ class Conv2d(Linear):
 
     def operations(self, stage: Stage) -> int:
         signal = stage.place.input
-        rows, columns = self._positions(signal)
-        return rows * columns * int(np.prod(self.weight_shape(signal))) * (signal.steps or 1)
+        return self.positions(signal) * int(np.prod(self.weight_shape(signal))) * (signal.steps or 1)
 
     def counted(self, stage: Stage, tape: LinearTape) -> int:
         signal, x = stage.place.input, np.asarray(tape.x)

@@ -48,6 +48,10 @@ class LeakyReadout(Layer[LeakyTape]):
         expect(self, signal, "moments", 1, time=True)
         return Signal("moments", signal.shape, point=signal.point)
 
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        steps = stage.place.input.steps
+        return (steps if self.reduce != "max" or steps == 1 else None), {}
+
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, LeakyTape]:
         m, v, c = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
         return Moments(m, v, x.norm2), LeakyTape(c)
@@ -71,6 +75,9 @@ class SampledReadout(Layer[SampledTape]):
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1, time=False)
         return signal.values("real")
+
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        return 1, {}
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, SampledTape]:
         if x.v is None:

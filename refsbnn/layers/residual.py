@@ -52,6 +52,12 @@ class Residual(Layer[ResidualTape]):
             raise InputError(f"residual: the branch gives {gives}; the stream is {place.input}")
         return stages
 
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        entering, own = chain.draws(stage.inner, readers)
+        if not self.accumulate or readers is None or entering is None:
+            return None, own
+        return readers + entering, own
+
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, ResidualTape]:
         y, tapes = chain.forward(stage.inner, run, parameters, x)
         norm2 = x.norm2 + self.scale**2 * y.norm2

@@ -120,6 +120,9 @@ class Spike(Units[SpikeTape]):
         expect(self, signal, "moments")
         return signal.values(self.domain)
 
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        return stage.place.input.steps or 1, {}
+
     def _options(self) -> dict[str, Any]:
         return {"noise": self.law, "member": self.estimator, "domain": self.domain}
 
@@ -215,6 +218,14 @@ class LIF(Units[NeuronTape]):
         if not self.recurrent or stage.place.input.point:
             return {}
         return {"recurrent_": self.prior / stage.place.input.shape[0]}
+
+    def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
+        steps = stage.place.input.steps or 1
+        # One draw for each pair of a step and an earlier one whose input the membrane still holds.
+        each = steps if self.beta == 0.0 else steps * (steps + 1) // 2 if self.accumulate or steps == 1 else None
+        if self.noise == "logistic" and self.theta != 0.0:
+            each = None
+        return each, dict.fromkeys(self.priors(stage), each)
 
     def operations(self, stage: Stage) -> int:
         signal = stage.place.input

@@ -28,14 +28,19 @@ SPOKEN: dict[Any, str] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """KL weight as a multiple of 1/N, epochs of its linear warm-up, and weight of the bias penalty (theory 4.1)."""
+    """KL weight as a multiple of 1/N, epochs of its linear warm-up, weight of the bias penalty (theory 4.1).
+
+    `kl` says whether a weight's KL counts "once", or for "each-draw" of its noise (theory 4.7).
+    """
 
     temperature: float = 1.0
     warmup: float = 0.0
     penalty: float = 0.0
+    kl: str = "once"
 
     def __post_init__(self) -> None:
         not_negative("objective", self, "temperature", "warmup", "penalty")
+        check_choice("objective.kl", self.kl, ("once", "each-draw"))
 
 
 @dataclass(frozen=True)

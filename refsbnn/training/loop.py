@@ -1,4 +1,4 @@
-"""Training by the ELBO: mini-batches, one gradient estimate a step, a record an epoch (theory 4.1)."""
+"""Training by the variational objective: mini-batches, one gradient estimate a step, a record an epoch (theory 4.1)."""
 
 import time
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class Result:
     history : list of dict
         An epoch a row.
     validation : Scores
-    tempered : bool
-        Whether the objective's KL weight was another than 1/N.
+    objective : str
+        What the objective was, in the words of `refsbnn.objective.name`.
     examples : int
         For training.
     seconds : float
@@ -45,7 +45,7 @@ class Result:
     parameters: Parameters
     history: list[Row]
     validation: Scores
-    tempered: bool
+    objective: str
     examples: int
     seconds: float
     steps: int
@@ -82,6 +82,11 @@ class Plan:
         given = self.task.config.objective
         warmup = round(given.warmup * self.per_epoch)
         return objective.kl_weight(step, self.examples, warmup=warmup, temperature=given.temperature)
+
+    def objective(self, step: int) -> str:
+        """What the objective is at a step (theory 4.6)."""
+        each, counts = self.task.config.objective.kl == "each-draw", self.task.network.draws().values()
+        return objective.name(self.weight(step).tempered, each or all(count == 1 for count in counts))
 
     def rate(self, step: int) -> float:
         """Learning rate."""
@@ -159,7 +164,7 @@ def train(
         parameters,
         state.history,
         evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation, unless_stopped),
-        plan.weight(state.step).tempered,
+        plan.objective(state.step),
         plan.examples,
         state.seconds,
         state.step,

@@ -66,7 +66,7 @@ def estimate(
     loglik, dlogits = objective.categorical(logits, examples.labels[rows])
     penalty = task.config.objective.penalty
     gradients, _ = task.network.backward(parameters, tape, -dlogits / len(rows), penalty=penalty, input_gradient=False)
-    kl, kl_gradients = task.network.kl(parameters)
+    kl, kl_gradients = task.network.kl(parameters, each_draw=task.config.objective.kl == "each-draw")
     for key, g in kl_gradients.items():
         gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
     monitors = task.network.monitors(tape) if monitored else []

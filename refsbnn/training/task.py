@@ -46,7 +46,15 @@ def prepare(config: Config) -> Task:
     for part in ("train", "validation"):
         if not len(getattr(data, part).labels):
             raise InputError(f"data.held_out is {config.data.held_out:g}, which leaves no examples for {part}")
-    return Task(config, connected(config, config.model.layers(data.classes), data.signal), data, Streams(config.seed))
+    network = connected(config, config.model.layers(data.classes), data.signal)
+    if config.objective.kl == "each-draw":
+        for name, count in network.draws().items():
+            if count is None:
+                raise InputError(
+                    f"objective.kl is 'each-draw', but no number of draws of {name}mu gives the network's law (theory "
+                    "4.6); it takes accumulated noise, Gaussian before a threshold, and no readout of the largest mean"
+                )
+    return Task(config, network, data, Streams(config.seed))
 
 
 def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:

@@ -1,5 +1,6 @@
 """The evidence lower bound: its divergence against integrals, its gradient against differences, its scaling."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,109 @@ def test_a_posterior_without_variance_has_no_divergence() -> None:
     net = oracle.Layered([([[0.7]], [[0.0]])], ([[-1.2]], [[0.5]]))
     with pytest.raises(oracle.InputError, match=r"layers.0.sigma2 holds 0; the KL divergence needs numbers > 0"):
         oracle.kl(net)
+    assert oracle.kl(net, times={"layers.0": 0})[0] == pytest.approx(0.5 * (1.44 + 0.5 - 1.0 - np.log(0.5)))
+    with pytest.raises(oracle.InputError, match="there is no layer 'stem'; accepted: layers.0, readout"):
+        oracle.kl(net, times={"stem": 2})
+
+
+ONE = oracle.Layer([[0.3]], [[0.5]])
+BIASED = oracle.Layer([[0.3]], [[0.5]], [0.1])
+LOGISTIC = {"noise": "logistic"}
+
+
+@pytest.mark.parametrize(
+    ("net", "steps", "expected"),
+    [
+        (oracle.Layered([ONE, ONE], ONE), 0, {"layers.0": 1, "layers.1": 1, "readout": 1}),
+        (oracle.Layered([ONE], ONE, **LOGISTIC), 0, {"layers.0": 1, "readout": 1}),
+        (oracle.Layered([BIASED], ONE, **LOGISTIC), 0, {"layers.0": None, "readout": 1}),
+        (
+            oracle.Residual(ONE, [[ONE], [ONE, ONE]], ONE),
+            0,
+            {"stem": 3, "blocks.0.0": 2, "blocks.1.0": 1, "blocks.1.1": 1, "readout": 1},
+        ),
+        (
+            oracle.Residual(ONE, [[ONE], [ONE]], ONE, accumulate=False),
+            0,
+            {"stem": None, "blocks.0.0": None, "blocks.1.0": 1, "readout": 1},
+        ),
+        (oracle.LIF([ONE], ONE, beta=0.0), 3, {"layers.0": 3, "readout": 3}),
+        (oracle.LIF([ONE], ONE), 3, {"layers.0": 6, "readout": 3}),
+        (oracle.LIF([ONE], ONE, accumulate=False), 3, {"layers.0": None, "readout": 3}),
+        (oracle.LIF([ONE], ONE, reduce="max"), 3, {"layers.0": 6, "readout": None}),
+        (oracle.LIF([ONE], ONE, reduce="max", accumulate=False), 1, {"layers.0": 1, "readout": 1}),
+        (oracle.LIF([ONE], ONE, **LOGISTIC), 1, {"layers.0": None, "readout": 1}),
+        (oracle.LIF([ONE], ONE, theta=0.0, **LOGISTIC), 2, {"layers.0": 3, "readout": 2}),
+    ],
+)
+def test_draws_are_counted_layer_by_layer(net: oracle.Network, steps: int, expected: dict) -> None:
+    x = np.ones((steps, 1)) if steps else [1.0]
+    assert oracle.draws(net, x) == expected
+    found = oracle.elbo(net, [x], [oracle.Gaussian([0.0])])
+    assert found.bound == all(count == 1 for count in expected.values())
+    assert not oracle.elbo(net, [x], [oracle.Gaussian([0.0])], kl_weight=0.5).bound
+    if None in expected.values():
+        with pytest.raises(oracle.InputError, match="no number of draws of"):
+            oracle.elbo(net, [x], [oracle.Gaussian([0.0])], each_draw=True)
+        return
+    each = oracle.elbo(net, [x], [oracle.Gaussian([0.0])], each_draw=True, known=["readout"])
+    assert each.bound
+    parts = [
+        count * oracle.kl(net, times={**dict.fromkeys(expected, 0), name: 1})[0] for name, count in expected.items()
+    ]
+    assert each.kl == pytest.approx(sum(parts[:-1]))
+
+
+class Likelihood:
+    """Minus the likelihood itself, N(y; m, v + noise), so that an exact loss is an evidence: the readout integrated."""
+
+    def __init__(self, y: float, noise: float) -> None:
+        self.y, self.noise = y, noise
+
+    def check(self, outputs: int) -> None:
+        assert outputs == 1
+
+    def evaluate(self, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        value = -stats.norm.pdf(self.y, m, np.sqrt(v + self.noise))[:, 0]
+        return value, np.zeros_like(m), np.zeros_like(v)
+
+
+def log_evidence(net: oracle.Network, x: np.ndarray, y: float, noise: float) -> float:
+    """Of one example, each weight from N(0, 1) anew at every draw."""
+    prior = {key: np.full(v.shape, float("sigma2" in key)) for key, v in oracle.parameters(net).items()}
+    return float(np.log(-oracle.exact(oracle.replace(net, prior), x, Likelihood(y, noise)).loss))
+
+
+@settings(SETTINGS, max_examples=60)
+@given(networks.EVERY)
+def test_with_every_draw_charged_no_objective_exceeds_the_evidence(case: tuple) -> None:
+    net, x, rng = case
+    net = oracle.replace(
+        net, {key: value * rng.uniform(0.2, 3.0) for key, value in oracle.parameters(net).items() if key.endswith("mu")}
+    )
+    one = {key: value[:1] for key, value in oracle.parameters(net).items() if key.startswith("readout")}
+    layers = oracle.Layer(
+        one["readout.mu"], one["readout.sigma2"], one.get("readout.bias_mu"), one.get("readout.bias_sigma2")
+    )
+    net = dataclasses.replace(net, readout=layers)
+    if None in oracle.draws(net, x).values():
+        return
+    y, noise = float(rng.normal()), float(rng.uniform(0.05, 0.5))
+    found = oracle.elbo(net, [x], [oracle.Gaussian([y], noise)], each_draw=True)
+    assert found.bound
+    assert found.value < log_evidence(net, x, y, noise)
+
+
+def test_charged_once_the_objective_of_neurons_exceeds_the_evidence() -> None:
+    """The law of one reading: 20 steps of a neuron that always fires, read as a mean; y ~ N(0, 1/20 + .1)."""
+    net = oracle.LIF([ONE._replace(mu=[[0.0]], sigma2=[[1.0]])], oracle.Layer([[0.9]], [[0.67]]), beta=0.0, theta=-50.0)
+    net = dataclasses.replace(net, readout_beta=0.0)
+    x = np.ones((20, 1))
+    once = oracle.elbo(net, [x], [oracle.Gaussian([1.0], 0.1)])
+    evidence = stats.norm.logpdf(1.0, 0.0, np.sqrt(1.0 / 20.0 + 0.1))
+    assert log_evidence(dataclasses.replace(net), x[:6], 1.0, 0.1) == pytest.approx(
+        stats.norm.logpdf(1.0, 0.0, np.sqrt(1.0 / 6.0 + 0.1)), abs=1e-12
+    )
+    assert once.value > stats.norm.logpdf(1.0, 0.0, np.sqrt(1.1)) > evidence
+    assert not once.bound
+    assert oracle.elbo(net, [x], [oracle.Gaussian([1.0], 0.1)], each_draw=True).value < evidence

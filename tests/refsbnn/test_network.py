@@ -21,6 +21,7 @@ from refsbnn.layers import (
     SampledReadout,
     Signal,
     Spike,
+    chain,
 )
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
@@ -177,6 +178,71 @@ def test_kl_gradient_is_the_derivative():
 
         expected, bound = derivative(along)
         assert abs((gradient * direction).sum() - expected) <= bound, key
+
+
+@pytest.mark.parametrize(
+    ("layers", "signal", "expected"),
+    [
+        ([Dense(4), Spike(), Dense(2), SampledReadout()], Signal("values", (3,)), [1, 1]),
+        ([Dense(4), Spike(noise="logistic"), Dense(2), SampledReadout()], Signal("values", (3,)), [1, 1]),
+        # 3x3 filters without padding have 4 x 3 places on 6 x 5.
+        ([Conv2d(4), Spike(), Flatten(), Dense(2), SampledReadout()], IMAGE, [12, 1]),
+        ([Dense(4), LIF(beta=0.0), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(recurrent=True), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 15, 5]),
+        ([Dense(4), LIF(accumulate=False), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),
+        ([Dense(4), LIF(noise="logistic"), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),
+        ([Dense(4), LIF(theta=0.0, noise="logistic"), Dense(2), LeakyReadout(reduce="max")], FRAMES, [15, None]),
+        # The stem is read by two blocks and the last units, the first block's last layer by one block less.
+        (
+            [
+                Conv2d(2),
+                Residual((Spike(), Conv2d(2, padding=1), Spike(), Conv2d(2, padding=1))),
+                Residual((Spike(), Conv2d(2, padding=1))),
+                Spike(),
+                Flatten(),
+                Dense(2),
+            ],
+            IMAGE,
+            [36, 12, 24, 12, 1],
+        ),
+        (
+            [Conv2d(2), Residual((Spike(), Conv2d(2, padding=1)), accumulate=False), Spike(), Flatten(), Dense(2)],
+            IMAGE,
+            [None, 12, 1],
+        ),
+        ([Dense(4, posterior="point"), LIF(recurrent=True), Dense(2, posterior="point")], FRAMES, []),
+    ],
+)
+def test_draws_are_counted_layer_by_layer(layers, signal, expected):
+    network = Network(layers, signal)
+    assert network.draws().keys() == chain.priors(network.stages).keys()
+    found = network.draws()
+    assert [count for name, count in found.items() if not name.endswith("bias_")][::-1] == expected
+    assert all(found[name.removesuffix("bias_")] == count for name, count in found.items() if name.endswith("bias_"))
+
+
+def test_kl_of_each_draw_is_that_of_one_times_the_draws():
+    network, parameters, _, _, _ = problem("recurrent")
+    draws = network.draws()
+    assert set(draws.values()) - {1}
+    once = network.kl(parameters)[1]
+    value, gradients = network.kl(parameters, each_draw=True)
+    priors = chain.priors(network.stages)
+    expected = 0.0
+    for name, count in draws.items():
+        mu, rho = parameters[f"{name}mu"], parameters[f"{name}rho"]
+        ratio = np.exp(rho) / priors[name]
+        expected += count * 0.5 * (mu**2 / priors[name] + ratio - 1.0 - np.log(ratio)).sum()  # theory 4.2
+    assert value == pytest.approx(expected, rel=1e-12)  # some dozen terms of order one, a few roundings each
+    for name, count in draws.items():
+        for key in (f"{name}mu", f"{name}rho"):
+            np.testing.assert_allclose(gradients[key], count * once[key], rtol=1e-15)
+
+
+def test_kl_of_each_draw_needs_a_number_of_draws():
+    network = Network([Dense(4), LIF(accumulate=False)], FRAMES)
+    with pytest.raises(InputError, match="no number of draws of 0.dense.mu gives this network's law"):
+        network.kl(network.initial(Streams(0)), each_draw=True)
 
 
 def test_extra_uniforms_reach_the_member():

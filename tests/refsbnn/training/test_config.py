@@ -92,6 +92,7 @@ def test_a_file_reads_like_a_shipped_one(tmp_path):
         ("data.coding=rate", "data.steps is 0 with coding 'rate'"),
         ("data.name=mnist", "accepted: 'digits'"),
         ("objective.temperature=-1", "objective.temperature is -1"),
+        ("objective.kl=twice", "objective.kl is 'twice'; accepted: 'once', 'each-draw'"),
         ("evaluation.samples=0", "evaluation.samples is 0"),
         ("seed", "not of the form"),
         ("seed.x=1", "'seed' is not a section"),

@@ -9,7 +9,7 @@ from refsbnn.streams import Purpose
 from refsbnn.training import loop
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
-from refsbnn.training.loop import train
+from refsbnn.training.loop import Plan, train
 from refsbnn.training.record import record
 from refsbnn.training.step import estimate
 from refsbnn.training.task import prepare
@@ -57,7 +57,24 @@ def test_record(run):
     full = objective.kl_weight(10**6, 1150, temperature=given.temperature).value
     # The same three factors in another order: two roundings each.
     assert abs(row["kl_weight"] - full * rise) <= 2 * np.finfo(float).eps * full
-    assert result.tempered
+    assert result.objective == "tempered"
+
+
+def test_the_objective_is_called_what_it_is():
+    spiking = ["objective.temperature=1", "objective.warmup=0", "model.hidden=[2]", "data.steps=2"]
+    told = {
+        name: Plan.of(prepare(load(name, overrides))).objective(0)
+        for name, overrides in (("digits_binary", spiking[:2]), ("digits_spiking", spiking))
+    }
+    assert told == {"digits_binary": "ELBO", "digits_spiking": "variational objective, no bound"}
+    each = prepare(load("digits_spiking", [*spiking, "objective.kl=each-draw"]))
+    assert Plan.of(each).objective(0) == "ELBO"
+    index, w = np.arange(4), each.network.initial(each.streams)
+    plain, whole = (estimate(each, w, index, 0, weight) for weight in (0.0, 0.25))
+    kl, gradients = each.network.kl(w, each_draw=True)
+    assert whole.kl == kl > each.network.kl(w)[0]
+    for key, g in whole.gradients.items():
+        np.testing.assert_allclose(g, plain.gradients[key] + 0.25 * gradients[key], rtol=1e-12, atol=1e-15)
 
 
 def test_the_gradient_is_that_of_the_whole_objective(run):

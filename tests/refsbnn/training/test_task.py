@@ -29,6 +29,15 @@ def test_a_model_over_time_wants_time_and_no_other_does():
         prepare(load("digits_spiking", ["data.coding=none", "data.steps=0"]))
 
 
+def test_kl_of_each_draw_needs_a_number_of_draws():
+    each = ["objective.kl=each-draw"]
+    assert prepare(load("digits_spiking", each)).network.draws()["1.dense."] > 1
+    with pytest.raises(
+        InputError, match=r"objective.kl is 'each-draw', but no number of draws of 2.lif.recurrent_mu gives"
+    ):
+        prepare(load("digits_spiking", [*each, "model.units.accumulate=false"]))
+
+
 def test_nothing_held_out_is_refused_before_training(monkeypatch):
     data = prepare(load("digits_binary")).data
     empty = SimpleNamespace(labels=np.zeros(0, np.int64))
