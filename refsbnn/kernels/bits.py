@@ -19,8 +19,10 @@ WORD = 64
 class Spikes(NamedTuple):
     """Packed spikes of a batch.
 
-    words : (images, ceil(units / 64) + 1) uint64 array
-    shape : (height, width, channels) of one image
+    Attributes
+    ----------
+    words : (images, ceil(units / 64) + 1) uint64
+    shape : tuple of int, (height, width, channels) of one image
     """
 
     words: np.ndarray
@@ -67,7 +69,14 @@ def unpack(spikes: Spikes) -> np.ndarray:
 
 @njit(cache=True)
 def read(words, offset, count):
-    """`count` bits (1 to 64) from bit `offset` on, in the low bits of a word; `words` is an array or its address."""
+    """`count` bits from bit `offset` on, in the low bits of a word.
+
+    Parameters
+    ----------
+    words : (n,) uint64, or its address
+    offset : int
+    count : int, 1 to 64
+    """
     index, shift = offset // WORD, uint64(offset % WORD)
     value = words[index] >> shift
     if shift > uint64(0):
@@ -80,7 +89,12 @@ def patches(words, grid, patch_words):
     """The bits under the filter at every position: patch_words[q, p] holds bits 64 q .. of the patch at position p.
 
     The order inside a patch is that of the weights, (kh, kw, in); outside the image bits are zero.
-    patch_words : (ceil(kh kw in / 64), positions) uint64, overwritten.
+
+    Parameters
+    ----------
+    words : (n,) uint64, one image
+    grid : Grid
+    patch_words : (ceil(kh kw in / 64), positions) uint64, overwritten
     """
     patch_words[:] = uint64(0)
     image, positions = address(words), patch_words.shape[1]
@@ -105,7 +119,14 @@ def patches(words, grid, patch_words):
 
 @njit(cache=True)
 def valid(tap, size, positions, stride, padding):
-    """Range (first, past the last) of the positions whose tap falls inside an image axis of `size`."""
+    """Range (first, past the last) of the positions whose tap falls inside an image axis of `size`.
+
+    Parameters
+    ----------
+    tap : int, place in the filter
+    size : int, pixels
+    positions, stride, padding : int
+    """
     first = max(0, -((tap - padding) // stride))
     past = min(positions, (size - 1 + padding - tap) // stride + 1)
     return first, max(first, past)
@@ -116,6 +137,10 @@ def transpose(block):
     """Transpose the 64 x 64 bits of 64 words in place: bit j of word i changes places with bit i of word j.
 
     Swaps off-diagonal half-blocks of 32, 16, .. 1 bits (Warren, Hacker's Delight, section 7-3).
+
+    Parameters
+    ----------
+    block : (64,) uint64, overwritten
     """
     half, mask = 32, uint64(0x00000000FFFFFFFF)
     while half:

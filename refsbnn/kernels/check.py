@@ -65,7 +65,12 @@ def is_finite(value: np.ndarray) -> bool:
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _sum(flat):
-    """Sum of all entries; only whether it is finite matters, so each task adds in vectors of its own."""
+    """Sum of all entries; only whether it is finite matters, so each task adds in vectors of its own.
+
+    Parameters
+    ----------
+    flat : (n,) float
+    """
     tasks = (len(flat) + CHUNK - 1) // CHUNK
     parts = np.zeros(tasks, flat.dtype)
     for task in prange(tasks):
@@ -75,6 +80,13 @@ def _sum(flat):
 
 @njit(cache=True, error_model="numpy")
 def _sum_chunk(flat, first, last):
+    """Sum of entries first to last.
+
+    Parameters
+    ----------
+    flat : (n,) float
+    first, last : int
+    """
     lanes = aligned_zeros(LANES, flat.dtype)
     data, total = address(flat), load(lanes, 0)
     for i in range(first, last - LANES + 1, LANES):
@@ -87,7 +99,12 @@ def _sum_chunk(flat, first, last):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _least(flat):
-    """The smallest entry."""
+    """The smallest entry.
+
+    Parameters
+    ----------
+    flat : (n,) float, n > 0
+    """
     tasks = (len(flat) + CHUNK - 1) // CHUNK
     parts = np.zeros(tasks, flat.dtype)
     for task in prange(tasks):
@@ -97,6 +114,13 @@ def _least(flat):
 
 @njit(cache=True, error_model="numpy")
 def _least_chunk(flat, first, last):
+    """The smallest of entries first to last.
+
+    Parameters
+    ----------
+    flat : (n,) float
+    first, last : int, first < last
+    """
     lanes = aligned_zeros(LANES, flat.dtype)
     data = address(flat)
     lanes[:] = flat[first]

@@ -60,7 +60,7 @@ def forward(
     start = np.zeros((len(biases), half), mu.dtype)
     start[:, : len(mu)] = biases
     sums = np.empty((len(weights), len(events.offsets) - 1, len(mu)), mu.dtype)
-    sparse.sums(events.offsets, events.columns, rows_of(weights, half), start.ravel(), half, sums)
+    sparse.sums(events.offsets, events.columns, sparse.Table(rows_of(weights, half), half), start.ravel(), sums)
     sums = sums.reshape(-1, *leading, len(mu))
     return sums[0], None if sigma2 is None else sums[1]
 

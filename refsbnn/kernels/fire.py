@@ -19,7 +19,15 @@ ROOT_HALF = math.sqrt(0.5)
 
 
 class Proposal(NamedTuple):
-    """How a unit is sampled: the kind, what stands for its uniform, the temperature, whether the noise is Gaussian."""
+    """How units are sampled.
+
+    Attributes
+    ----------
+    kind : int, one of those above
+    u : (...) float64, what stands for the uniforms
+    tau : float, the temperature
+    gaussian : bool, whether the noise is
+    """
 
     kind: int
     u: np.ndarray
@@ -58,7 +66,13 @@ def proposal(who: estimators.Member, noise: Noise, u: Any) -> Proposal:
 
 @njit(cache=True, error_model="numpy")
 def cdf(r, gaussian):
-    """F(r)."""
+    """F(r).
+
+    Parameters
+    ----------
+    r : float64
+    gaussian : bool, else logistic
+    """
     if gaussian:
         return 0.5 * math.erfc(-r * ROOT_HALF)
     if r >= 0.0:
@@ -68,7 +82,16 @@ def cdf(r, gaussian):
 
 @njit(cache=True, error_model="numpy")
 def sample(m, v, u, kind, tau, gaussian):
-    """Value of a unit with mean m and variance v; v = 0 is a step (theory 1.1, 3.17)."""
+    """Value of a unit with mean m and variance v; v = 0 is a step (theory 1.1, 3.17).
+
+    Parameters
+    ----------
+    m, v : float64
+    u : float64, as in Proposal
+    kind : int
+    tau : float
+    gaussian : bool
+    """
     if v == 0.0:
         return 1.0 if m > 0.0 else 0.0
     r = m / math.sqrt(v)

@@ -31,7 +31,12 @@ ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 @njit(cache=True, error_model="numpy")
 def bell(r):
-    """exp(-r^2 / 2), not below exp(LEAST)."""
+    """exp(-r^2 / 2), not below exp(LEAST).
+
+    Parameters
+    ----------
+    r : 16 lanes of float32
+    """
     x = splat(-HALF) * r * r
     x = select_less(splat(LEAST), x, x, splat(LEAST))
     counter = fma(x, splat(LOG2E), splat(SHIFT))
@@ -50,7 +55,12 @@ def bell(r):
 
 @njit(cache=True, error_model="numpy")
 def tail(t):
-    """R(t) = Phi(-t) exp(t^2 / 2) for t >= 0."""
+    """R(t) = Phi(-t) exp(t^2 / 2) for t >= 0.
+
+    Parameters
+    ----------
+    t : 16 lanes of float32
+    """
     y = splat(ONE) / fma(splat(QUARTER), t, splat(ONE))
     p = splat(TAIL[0])
     p = fma(p, y, splat(TAIL[1]))
@@ -67,20 +77,35 @@ def tail(t):
 
 @njit(cache=True, error_model="numpy")
 def absolute(r):
-    """|r|."""
+    """|r|.
+
+    Parameters
+    ----------
+    r : 16 lanes of float32
+    """
     return select_less(r, splat(ZERO), splat(ZERO) - r, r)
 
 
 @njit(cache=True, error_model="numpy")
 def beyond(t):
-    """Phi(-t) for t >= 0, not below Phi(-FAR)."""
+    """Phi(-t) for t >= 0, not below Phi(-FAR).
+
+    Parameters
+    ----------
+    t : 16 lanes of float32
+    """
     t = select_less(t, splat(FAR), t, splat(FAR))
     return tail(t) * bell(t)
 
 
 @njit(cache=True, error_model="numpy")
 def probability(r):
-    """Phi(r): 1 and 0 at +inf and -inf, 0 for NaN, so that a unit with m = v = 0 is silent (theory 3.17)."""
+    """Phi(r): 1 and 0 at +inf and -inf, 0 for NaN, so that a unit with m = v = 0 is silent (theory 3.17).
+
+    Parameters
+    ----------
+    r : 16 lanes of float32
+    """
     lower = beyond(absolute(r))
     p = select_less(splat(ZERO), r, splat(ONE) - lower, lower)
     return select_less(splat(np.float32(-38)), r, p, splat(ZERO))
@@ -88,7 +113,12 @@ def probability(r):
 
 @njit(cache=True, error_model="numpy")
 def density_over_cdf(r):
-    """f(r) / F(r), which is finite everywhere: about |r| far below zero."""
+    """f(r) / F(r), which is finite everywhere: about |r| far below zero.
+
+    Parameters
+    ----------
+    r : 16 lanes of float32
+    """
     t = absolute(r)
     high = splat(DENSITY) * bell(t) / (splat(ONE) - beyond(t))
     return select_less(r, splat(ZERO), splat(DENSITY) / tail(t), high)

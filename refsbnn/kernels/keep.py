@@ -8,8 +8,10 @@ import numpy as np
 class Bits(NamedTuple):
     """Bytes 0 and 1 as bits; ``np.asarray(bits)`` is the bytes again.
 
-    bits : (ceil(units / 8),) uint8 array
-    shape : of the bytes
+    Attributes
+    ----------
+    bits : (ceil(units / 8),) uint8
+    shape : tuple of int, of the bytes
     """
 
     bits: np.ndarray

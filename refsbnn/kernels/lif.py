@@ -12,8 +12,9 @@ from refsbnn import estimators
 from refsbnn import noise as noises
 from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_array
-from refsbnn.kernels import dense, fire, lif_loops, matrix, philox, slopes, sparse
+from refsbnn.kernels import dense, fire, lif_adjoint, lif_loops, matrix, philox, slopes, sparse
 from refsbnn.kernels.check import check_float, float_type
+from refsbnn.kernels.lif_loops import Moments, Neuron, Square, Start
 from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
 from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
 from refsbnn.reference.moments import square
@@ -58,28 +59,24 @@ def forward(
     noise, member = noises.get(noise), estimators.get(member)
     kind = fire.kind_of(member)
     flat = m.reshape(*m.shape[:2], -1)
-    currents = flat, v.reshape(len(v), *flat.shape[1:])
-    M, V = np.empty_like(flat), np.empty_like(currents[1])
-    options = (m.dtype.type(beta), m.dtype.type(theta), reset == "hard", accumulate)
+    current = Moments(flat, v.reshape(len(v), *flat.shape[1:]))
+    membrane = Moments(*(np.empty_like(part) for part in current))
+    neuron = Neuron(m.dtype.type(beta), m.dtype.type(theta), reset == "hard", accumulate)
     if is_fast(kind, noise, m.dtype):
         z = np.empty(flat.shape, np.uint8)
-        source = philox.source(u, m.shape)
         half = matrix.padded(flat.shape[2])
-        weights = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(dense.present(*recurrent), half)
-        first = check_before(before, m, np.dtype(np.uint8), point)
-        lif_loops.spikes(*currents, *source, weights, half, *options, kind == fire.STEP, *first, M, V, z)
+        rows = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(dense.present(*recurrent), half)
+        start, source = check_before(before, m, z.dtype, point), philox.source(u, m.shape)
+        lif_loops.spikes(current, source, sparse.Table(rows, half), neuron, kind == fire.STEP, start, membrane, z)
     else:
         philox.check_uniforms(u, m.shape)
         proposal = fire.proposal(member, noise, u)
         z = np.empty(flat.shape, np.uint8 if proposal.spikes else m.dtype)
-        none = np.zeros((0, 0), m.dtype)
-        mu, sigma2 = (none, none) if recurrent is None else recurrent
-        words = (proposal.u.reshape(flat.shape), kind, proposal.tau, proposal.gaussian)
-        parts = mu, none if sigma2 is None else sigma2
-        first = check_before(before, m, z.dtype, point)
-        lif_loops.values(*currents, *words, *parts, variance == "quadratic", *options, *first, M, V, z)
-    z = z.reshape(m.shape)
-    return z, LIFTape(M.reshape(m.shape), None if point else V.reshape(m.shape), z, before)
+        proposal = proposal._replace(u=proposal.u.reshape(flat.shape))
+        start, weights = check_before(before, m, z.dtype, point), square_of(recurrent, flat, variance)
+        lif_loops.values(current, proposal, weights, neuron, start, membrane, z)
+    z, M = z.reshape(m.shape), membrane.mean.reshape(m.shape)
+    return z, LIFTape(M, None if point else membrane.variance.reshape(m.shape), z, before)
 
 
 def backward(
@@ -122,22 +119,25 @@ def backward(
     flat = (*M.shape[:2], -1)
     gm = np.empty_like(M).reshape(flat)
     gv = np.empty((len(V), *gm.shape[1:]), M.dtype)
-    width = matrix.padded(gm.shape[2])
-    weights = () if recurrent is None else tuple(padded_square(part, width) for part in dense.present(*recurrent))
-    mu_rows, sigma2_rows = (*weights, *[np.zeros(0, M.dtype)] * 2)[:2]
-    numbers = (*(M.dtype.type(n) for n in (beta, theta, 1)), slopes.floor(M.dtype))
-    options = (*numbers, reset == "hard", accumulate, reset_gradient)
-    arrays = (g.reshape(flat), M.reshape(flat), V.reshape(gv.shape), h.reshape(flat), k)
-    first = check_before(tape.before, M, h.dtype, point)
     back = np.zeros((0 if tape.before is None else 3, *gm.shape[1:]), M.dtype)
-    rest = (*first, carried(after, M, point), gm, gv, back)
-    lif_loops.gradients(*arrays, *rule, direct, mu_rows, sigma2_rows, width, variance == "quadratic", *options, *rest)
+    start = check_before(tape.before, M, h.dtype, point)
+    lif_adjoint.gradients(
+        lif_adjoint.Given(g.reshape(flat), direct, carried(after, M, point)),
+        lif_adjoint.Path(M.reshape(flat), V.reshape(gv.shape), h.reshape(flat)),
+        lif_adjoint.Slopes(k, slopes.floor(M.dtype)),
+        rule,
+        square_of(recurrent, gm, variance),
+        Neuron(M.dtype.type(beta), M.dtype.type(theta), reset == "hard", accumulate),
+        reset_gradient,
+        start,
+        lif_adjoint.Sent(gm, gv, back),
+    )
     own: list[np.ndarray | None] = [None, None]
     if recurrent is not None:
-        start, earlier = 1, h[:-1]
+        first, earlier = 1, h[:-1]
         if tape.before is not None:
-            start, earlier = 0, np.concatenate([first[2][None], h[:-1]])
-        moments = [part[start:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
+            first, earlier = 0, np.concatenate([start.z[None], h[:-1]])
+        moments = [part[first:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
         own = [*weight_gradients(moments, earlier, variance), None][:2]
     sent = None
     if tape.before is not None:
@@ -158,26 +158,29 @@ def weight_gradients(given: list[np.ndarray], before: np.ndarray, variance: str)
     return [matrix.transposed_product(part, x) for part, x in zip(given, (values, squares), strict=False)]
 
 
-def padded_square(weight: np.ndarray, width: int) -> np.ndarray:
-    """(units, units) with zeros up to (width, width), flat."""
-    out = matrix.aligned_zeros(width * width, weight.dtype)
-    out.reshape(width, width)[: len(weight), : len(weight)] = weight
-    return out
+def square_of(recurrent: Recurrent | None, like: np.ndarray, variance: str) -> Square:
+    """The recurrent weights of units whose arrays (T, batch, units) are as `like`, with zeros up to whole vectors."""
+    units = like.shape[2]
+    width = matrix.padded(units)
+    parts = [np.zeros(0, like.dtype)] * 2
+    for part, weight in enumerate(() if recurrent is None else dense.present(*recurrent)):
+        parts[part] = matrix.aligned_zeros(width * width, like.dtype)
+        parts[part].reshape(width, width)[:units, :units] = weight
+    return Square(*parts, width, variance == "quadratic")
 
 
-def check_before(
-    state: State | None, m: np.ndarray, spikes: np.dtype, point: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """M, V and z (batch, units) of the state before the first step, z of the given type; empty at rest."""
+def check_before(state: State | None, m: np.ndarray, spikes: np.dtype, point: bool) -> Start:
+    """The state before the first step, its spikes of the given type."""
     batch, units = m.shape[1], math.prod(m.shape[2:])
     none = np.zeros((0, units), m.dtype)
     if state is None:
-        return none, none, np.zeros((0, units), spikes)
+        return Start(none, none, np.zeros((0, units), spikes))
     if point != (state.V is None):
         raise InputError("one of v and the state's V is None; point weights have neither")
     M = check_float("state M", state.M, m.shape[1:], m.dtype).reshape(batch, units)
     V = none if point else check_float("state V", state.V, m.shape[1:], m.dtype, nonnegative=True).reshape(batch, units)
-    return M, V, check_spikes(state.z, m.shape[1:], m.dtype).astype(spikes, copy=False).reshape(batch, units)
+    z = check_spikes(state.z, m.shape[1:], m.dtype).astype(spikes, copy=False)
+    return Start(M, V, z.reshape(batch, units))
 
 
 def carried(after: State | None, m: np.ndarray, point: bool) -> np.ndarray:

@@ -20,6 +20,13 @@ def build_table(rows, first, step, count, table, start):
     """Fill the table at `start` for 64 rows of sixteen columns; row i lies at first + i step, rows >= count are zero.
 
     The sum of a pattern adds its rows from the last to the first.
+
+    Parameters
+    ----------
+    rows : flat float
+    first, step, count : int
+    table : flat, of the same float type, overwritten from `start` to start + TABLE
+    start : int
     """
     zero = splat(table.dtype.type(0.0))
     for group in range(WORD // GROUP):
@@ -36,7 +43,14 @@ def build_table(rows, first, step, count, table, start):
 
 @njit(inline="always")
 def _entry(table, start, word, group):
-    """The table's sum for the four bits of `group` in the word, as a vector."""
+    """The table's sum for the four bits of `group` in the word, 16 lanes.
+
+    Parameters
+    ----------
+    table : flat float
+    start, word : uint64
+    group : int, 0 to 15
+    """
     pattern = (word >> uint64(GROUP * group)) & uint64(PATTERNS - 1)
     return load(table, start + uint64(group * PATTERNS * LANES) + pattern * uint64(LANES))
 
@@ -46,6 +60,15 @@ def add_products(table, start, words, count, sums, first):
     """sums[first + 16 p ..] += the table's sum for words[p], p < count.
 
     Two partial sums run side by side, which hides the latency of an addition.
+
+    Parameters
+    ----------
+    table : flat float, from `build_table`
+    start : int, where it begins
+    words : (count or more,) uint64
+    count : int
+    sums : flat, of the same float type
+    first : int
     """
     at = uint64(start)
     for p in range(count):

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from refsbnn.kernels.simd import LANES, aligned_zeros, matmul_add
+from refsbnn.kernels.simd import LANES, Factor, Rows, address, aligned_zeros, matmul_add
 
 SHARDS = 16  # parts of the rows that are summed apart
 ROWS = 32  # rows of the result a task makes
@@ -44,7 +44,13 @@ def column_sums(array: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _add_columns(array, parts):
-    """Each task sums a fixed part of the rows."""
+    """Each task sums a fixed part of the rows.
+
+    Parameters
+    ----------
+    array : (rows, columns) float
+    parts : (SHARDS, columns) float64, zero; the sums of each part are added
+    """
     rows, columns = array.shape
     for shard in prange(SHARDS):
         for i in range(shard * rows // SHARDS, (shard + 1) * rows // SHARDS):
@@ -55,20 +61,29 @@ def _add_columns(array, parts):
 def _run(a: np.ndarray, b: np.ndarray, rows: int, a_row: int, a_step: int, depth: int) -> np.ndarray:
     wide = widened(b)
     c = np.empty((rows, wide.shape[1]), a.dtype)
-    _blocks(a.ravel(), a_row, a_step, wide.ravel(), c.ravel(), rows, wide.shape[1], depth)
+    _blocks(a.ravel(), a_row, a_step, wide, c, depth)
     return c if c.shape[1] == b.shape[1] else np.ascontiguousarray(c[:, : b.shape[1]])
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _blocks(a, a_row, a_step, b, c, rows, columns, depth):
-    """Each task makes ROWS rows of c; every element sums over depth in order."""
+def _blocks(a, a_row, a_step, b, c, depth):
+    """c = a @ b: each task makes ROWS rows of c; every element sums over depth in order.
+
+    Parameters
+    ----------
+    a : flat float; element (i, k) of the matrix lies at i a_row + k a_step
+    a_row, a_step : int
+    b : (depth, columns) of the same float type, columns a multiple of 16
+    c : (rows, columns) of the same float type, overwritten
+    depth : int
+    """
+    rows, columns = c.shape
     for task in prange((rows + ROWS - 1) // ROWS):
         first = task * ROWS
         count = min(ROWS, rows - first)
-        c[first * columns : (first + count) * columns] = 0
+        c[first : first + count] = 0
         for k in range(0, depth, DEPTH):
             terms = min(DEPTH, depth - k)
-            a0 = first * a_row + k * a_step
-            matmul_add(
-                a, a0, a_row, a_step, b, k * columns, columns, c, first * columns, columns, count, columns, terms
-            )
+            left = Factor(address(a), first * a_row + k * a_step, a_row, a_step)
+            right, into = Rows(address(b), k * columns, columns), Rows(address(c), first * columns, columns)
+            matmul_add(left, right, into, count, columns, terms)

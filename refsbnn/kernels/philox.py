@@ -17,15 +17,12 @@ def uniforms(key, sample, word, step, first, u):
 
     Parameters
     ----------
-    key : uint64
-        The seed.
-    sample, step : int
-    word : int
-        time + 2^16 layer + 2^28 purpose.
-    first : int
-        Number of the first unit, divided by 4.
-    u : (n,) float32 array
-        n a multiple of 4.
+    key : uint64, the seed
+    sample : int
+    word : int, time + 2^16 layer + 2^28 purpose
+    step : int
+    first : int, number of the first unit, divided by 4
+    u : (n,) float32, overwritten; n a multiple of 4
     """
     for i in range(len(u) // 4):
         a, b, c, d = uint32(first + i), uint32(sample), uint32(word), uint32(step)
@@ -46,11 +43,11 @@ class Source(NamedTuple):
 
     Attributes
     ----------
-    given : float32 array
-        The numbers; empty if they are to be made.
-    key : uint64
-    samples : (batch,) int64 array
-    word, step : int
+    given : (steps * batch * units,) float32, the numbers; empty if they are to be made
+    key : uint64, the seed
+    samples : (batch,) int64
+    word : int, time + 2^16 layer + 2^28 purpose, time that of the first step
+    step : int, of training
     """
 
     given: np.ndarray

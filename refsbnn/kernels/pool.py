@@ -73,6 +73,15 @@ def images(x: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _average(x, size, step, share, y):
+    """Mean over windows.
+
+    Parameters
+    ----------
+    x : (images, height, width, channels) float or uint8
+    size, step : int, of a window and from one to the next, in pixels
+    share : float, 1 / size^2, of y's type
+    y : (images, rows, columns, channels) float, overwritten
+    """
     for n in prange(len(x)):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
@@ -86,6 +95,15 @@ def _average(x, size, step, share, y):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _share(g, size, step, share, dx):
+    """Adjoint of `_average`.
+
+    Parameters
+    ----------
+    g : (images, rows, columns, channels) float
+    size, step : int
+    share : float, 1 / size^2
+    dx : (images, height, width, channels) float, added to
+    """
     for n in prange(len(g)):
         for i in range(g.shape[1]):
             for j in range(g.shape[2]):
@@ -97,6 +115,15 @@ def _share(g, size, step, share, dx):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _largest(x, size, step, y, index):
+    """Maximum over windows and its place in the window.
+
+    Parameters
+    ----------
+    x : (images, height, width, channels) float or uint8
+    size, step : int, of a window and from one to the next, in pixels
+    y : (images, rows, columns, channels) of x's type, float or uint8, overwritten
+    index : (images, rows, columns, channels) int32, overwritten
+    """
     for n in prange(len(x)):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
@@ -113,6 +140,15 @@ def _largest(x, size, step, y, index):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _send(g, index, size, step, dx):
+    """Adjoint of `_largest`.
+
+    Parameters
+    ----------
+    g : (images, rows, columns, channels) float
+    index : (images, rows, columns, channels) int32
+    size, step : int
+    dx : (images, height, width, channels) float, added to
+    """
     for n in prange(len(g)):
         for i in range(g.shape[1]):
             for j in range(g.shape[2]):

@@ -34,6 +34,15 @@ def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _sum(mu, rho, prior, parts, dmu, drho):
+    """KL by parts of the weights, and its gradients.
+
+    Parameters
+    ----------
+    mu, rho : (n,) float32
+    prior : float64, the prior's variance
+    parts : (SHARDS,) float64, overwritten, in nats
+    dmu, drho : (n,) float32, overwritten
+    """
     shift = math.log(prior)
     for shard in prange(SHARDS):
         total = 0.0

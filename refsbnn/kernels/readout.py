@@ -67,13 +67,35 @@ def sample_backward(g: np.ndarray, v: np.ndarray, eps: np.ndarray) -> tuple[np.n
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
-    """Coefficients c_t of each column and the moments of sum_t c_t a_t (theory 3.13)."""
+    """Coefficients c_t of each column and the moments of sum_t c_t a_t (theory 3.13).
+
+    Parameters
+    ----------
+    m, v : (T, n) float
+    beta : float, decay a step
+    reduction : int, index into REDUCTIONS
+    one : float, 1 of m's type
+    c : (T, n) float, overwritten
+    m_out, v_out : (n,) float, overwritten
+    """
     for i in prange(m.shape[1]):
         _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i)
 
 
 @njit(cache=True, error_model="numpy")
 def _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i):
+    """Column i.
+
+    Parameters
+    ----------
+    m, v : (T, n) float
+    beta : float
+    reduction : int
+    one : float
+    c : (T, n) float
+    m_out, v_out : (n,) float
+    i : int
+    """
     T = len(m)
     last = T - 1
     if reduction == 1:  # the first step of the largest mean membrane

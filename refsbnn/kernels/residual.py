@@ -46,6 +46,15 @@ def add_backward(
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _add(H, U, m, v, a, a2, kept, out_H, out_U):
+    """The stream after a branch.
+
+    Parameters
+    ----------
+    H, U, m, v : (n,) float
+    a, a2 : float, the scale and its square
+    kept : float, 1 if the stream's variance accumulates, else 0
+    out_H, out_U : (n,) float, overwritten
+    """
     for i in prange(len(H)):
         out_H[i] = H[i] + a * m[i]  # theory 3.8
         out_U[i] = kept * U[i] + a2 * v[i]  # theory 3.8

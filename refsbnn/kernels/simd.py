@@ -6,6 +6,7 @@ Indices are element offsets into contiguous one-dimensional arrays; nothing chec
 """
 
 import operator
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -71,7 +72,8 @@ def _call(builder, name, kind, *args):
 def address(typing_context, array):
     """Where the array's elements start, for functions called in a hot loop: it is passed without reference counting.
 
-    The caller keeps the array alive. `load`, `store` and `matmul_add` take either.
+    The caller keeps the array alive: Numba frees an array after the last line that names it, and a line that names the
+    address alone does not count. `load` and `store` take either.
     """
 
     def generate(context, builder, sig, args):
@@ -259,13 +261,50 @@ _TILE_82, _TILE_42, _TILE_22, _TILE_12 = (_TILES[rows, 2] for rows in (8, 4, 2, 
 _TILE_81, _TILE_41, _TILE_21, _TILE_11 = (_TILES[rows, 1] for rows in (8, 4, 2, 1))
 
 
-@njit(cache=True, error_model="numpy")
-def matmul_add(a, a0, a_row, a_step, b, b0, b_step, c, c0, c_row, rows, columns, depth):
-    """c[rows, columns] += a[rows, depth] @ b[depth, columns]; columns a multiple of 16, rows and depth any.
+class Factor(NamedTuple):
+    """A matrix whose element (i, k) lies at data[start + i row + k step], such as a transposed one.
 
-    Element (i, k) of `a` lies at a0 + i a_row + k a_step, (k, j) of `b` at b0 + k b_step + j, (i, j) of `c` at
-    c0 + i c_row + j. Each sum runs over depth in order, whatever the tile.
+    Attributes
+    ----------
+    data : address of floats
+    start, row, step : int, in elements
     """
+
+    data: Any
+    start: int
+    row: int
+    step: int
+
+
+class Rows(NamedTuple):
+    """A matrix whose element (i, j) lies at data[start + i row + j].
+
+    Attributes
+    ----------
+    data : address of floats
+    start, row : int, in elements
+    """
+
+    data: Any
+    start: int
+    row: int
+
+
+@njit(cache=True, error_model="numpy")
+def matmul_add(left, right, into, rows, columns, depth):
+    """into += left @ right; each sum runs over depth in order, whatever the tile.
+
+    Parameters
+    ----------
+    left : Factor, (rows, depth)
+    right : Rows, (depth, columns) of the same float type
+    into : Rows, (rows, columns) of the same float type
+    rows, depth : int
+    columns : int, a multiple of 16
+    """
+    a, a0, a_row, a_step = left
+    b, b0, b_step = right
+    c, c0, c_row = into
     j = 0
     while j + 2 * LANES <= columns:
         i = 0
@@ -293,7 +332,13 @@ def matmul_add(a, a0, a_row, a_step, b, b0, b_step, c, c0, c_row, rows, columns,
 
 @njit(cache=True)
 def aligned_zeros(size, dtype):
-    """Zeroed array that starts on a cache line: a 64-byte load must not straddle two."""
+    """Zeroed array that starts on a cache line: a 64-byte load must not straddle two.
+
+    Parameters
+    ----------
+    size : int
+    dtype : float32 or float64
+    """
     block = np.zeros(size + LANES, dtype)
     start = (-(block.ctypes.data // block.itemsize)) % LANES
     return block[start : start + size]

@@ -28,7 +28,13 @@ THIRTY_TWO = np.float32(32)
 
 
 class Rule(NamedTuple):
-    """A slope: one of the kinds above with its constants."""
+    """A slope: one of the kinds above with its constants.
+
+    Attributes
+    ----------
+    kind : int
+    a, b0, b1 : float32
+    """
 
     kind: int
     a: np.float32
@@ -113,7 +119,7 @@ def slopes(
     found = inline_rule(h, m.dtype, member, noise)
     k = np.empty_like(m)
     if found.kind != GIVEN:
-        _fill(h.reshape(-1), m.reshape(-1), v.reshape(-1), np.float32(theta), *found, k.reshape(-1))
+        _fill(h.reshape(-1), m.reshape(-1), v.reshape(-1), np.float32(theta), found, k.reshape(-1))
         return k
     live = np.where(v > 0.0, v, 1.0).astype(np.float64)
     r = (m.astype(np.float64) - theta) / np.sqrt(live)
@@ -123,7 +129,13 @@ def slopes(
 
 @njit(cache=True, error_model="numpy")
 def cut(c, floor):
-    """Sixteen numbers, zero where their size is below the floor."""
+    """Sixteen numbers, zero where their size is below the floor.
+
+    Parameters
+    ----------
+    c : 16 lanes of float
+    floor : float
+    """
     zero = splat(floor - floor)
     size = select_less(c, zero, zero - c, c)
     return select_less(size, splat(floor), zero, c)
@@ -131,7 +143,14 @@ def cut(c, floor):
 
 @njit(cache=True, error_model="numpy")
 def temp_slope(z, r, c):
-    """f (1 + c P(other)/2) / (1 + c pi q) for sixteen units (theory 2.20)."""
+    """f (1 + c P(other)/2) / (1 + c pi q) for sixteen units (theory 2.20).
+
+    Parameters
+    ----------
+    z : 16 lanes of float32, spikes 0 and 1
+    r : 16 lanes of float32
+    c : float32
+    """
     t = absolute(r)
     low, one = beyond(t), splat(ONE)
     high = one - low
@@ -146,6 +165,10 @@ def logit(t):
 
     Phi(-t) = exp(-t^2 / 2) R(t), so it is t^2 / 2 plus the logarithm of Phi(t) / R(t), which four square roots bring
     to at most 1.5 for t <= REACH; there 2 atanh((x - 1) / (x + 1)) has a short series.
+
+    Parameters
+    ----------
+    t : 16 lanes of float32, >= 0
     """
     one = splat(ONE)
     near = select_less(t, splat(REACH), t, splat(REACH))
@@ -161,7 +184,15 @@ def logit(t):
 
 @njit(cache=True, error_model="numpy")
 def gapped_slope(z, r, gap, coldness):
-    """sigma'(a/tau)/tau (f/F + f/(1 - F)) for sixteen units, with coldness 1/tau (theory 2.21)."""
+    """sigma'(a/tau)/tau (f/F + f/(1 - F)) for sixteen units (theory 2.21).
+
+    Parameters
+    ----------
+    z : 16 lanes of float32, spikes 0 and 1
+    r : 16 lanes of float32
+    gap : float32
+    coldness : float32, 1/tau
+    """
     one, zero = splat(ONE), splat(ZERO)
     t = absolute(r)
     l = logit(t)
@@ -173,9 +204,17 @@ def gapped_slope(z, r, gap, coldness):
 
 
 @njit(cache=True, error_model="numpy")
-def slope(z, r, kind, a, b0, b1):
-    """w f(r) for sixteen units with spikes z in {0, 1} as float32 (theory 2.1)."""
+def slope(z, r, rule):
+    """w f(r) for sixteen units (theory 2.1).
+
+    Parameters
+    ----------
+    z : 16 lanes of float32, spikes 0 and 1
+    r : 16 lanes of float32
+    rule : Rule
+    """
     one = splat(ONE)
+    kind, a, b0, b1 = rule
     if kind == AFFINE:
         k = splat(a * DENSITY) * bell(r)
         if b0 != ZERO or b1 != ZERO:
@@ -205,38 +244,65 @@ def slope(z, r, kind, a, b0, b1):
     return select_less(t, one, one - t, splat(ZERO))
 
 
-def own_slope(k, at, z, r, kind, a, b0, b1):
-    """Sixteen slopes inside a kernel of either type: `slope`'s, or those at k[at] where the kind is GIVEN."""
+def own_slope(k, at, z, r, rule):
+    """Sixteen slopes inside a kernel of either type: `slope`'s, or those at k[at] where the kind is GIVEN.
+
+    Parameters
+    ----------
+    k : address of floats
+    at : int
+    z, r : 16 lanes of float
+    rule : Rule
+    """
     raise NotImplementedError  # compiled code only
 
 
 @overload(own_slope)
-def _own_slope(k, at, z, r, kind, a, b0, b1):
+def _own_slope(k, at, z, r, rule):
     if r.scalar == types.float64:
-        return lambda k, at, z, r, kind, a, b0, b1: load(k, at)
+        return lambda k, at, z, r, rule: load(k, at)
 
-    def either(k, at, z, r, kind, a, b0, b1):
-        if kind == GIVEN:
+    def either(k, at, z, r, rule):
+        if rule.kind == GIVEN:
             return load(k, at)
-        return slope(z, r, kind, a, b0, b1)
+        return slope(z, r, rule)
 
     return either
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _fill(h, m, v, theta, kind, a, b0, b1, k):
-    """k gets the slopes of flat arrays."""
+def _fill(h, m, v, theta, rule, k):
+    """The slopes of flat arrays.
+
+    Parameters
+    ----------
+    h : (n,) uint8, spikes
+    m, v : (n,) float32
+    theta : float32
+    rule : Rule
+    k : (n,) float32, overwritten
+    """
     for task in prange((len(m) + CHUNK - 1) // CHUNK):
-        _fill_chunk(h, m, v, theta, kind, a, b0, b1, k, task * CHUNK, min((task + 1) * CHUNK, len(m)))
+        _fill_chunk(h, m, v, theta, rule, k, task * CHUNK, min((task + 1) * CHUNK, len(m)))
 
 
 @njit(cache=True, error_model="numpy")
-def _fill_chunk(h, m, v, theta, kind, a, b0, b1, k, first, last):
-    """Units first to last; the last, partial vector goes through a padded copy."""
+def _fill_chunk(h, m, v, theta, rule, k, first, last):
+    """Units first to last; the last, partial vector goes through a padded copy.
+
+    Parameters
+    ----------
+    h : (n,) uint8
+    m, v : (n,) float32
+    theta : float32
+    rule : Rule
+    k : (n,) float32
+    first, last : int
+    """
     ph, pm, pv, pk = address(h), address(m), address(v), address(k)
     for i in range(first, last - LANES + 1, LANES):
         r = (load(pm, i) - splat(theta)) / sqrt(load(pv, i))
-        store(pk, i, slope(load_bytes(ph, i), r, kind, a, b0, b1))
+        store(pk, i, slope(load_bytes(ph, i), r, rule))
     rest = (last - first) % LANES
     if rest > 0:
         i = last - rest
@@ -244,6 +310,6 @@ def _fill_chunk(h, m, v, theta, kind, a, b0, b1, k, first, last):
         for j in range(rest):
             z[j] = h[i + j]
             r[j] = (m[i + j] - theta) / np.sqrt(v[i + j])
-        store(out, 0, slope(load_bytes(z, 0), load(r, 0), kind, a, b0, b1))
+        store(out, 0, slope(load_bytes(z, 0), load(r, 0), rule))
         for j in range(rest):
             k[i + j] = out[j]

@@ -3,6 +3,8 @@
 Mean and variance lie side by side in one row of `weights`, so that one pass over the events makes both.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
 
@@ -13,6 +15,19 @@ WIDE = 8 * LANES  # columns whose sums stay in registers
 ROWS = 256  # rows of sums that a task makes
 CHUNK = 128  # rows of gradients that fill the first-level cache together, and
 BLOCK = 4 * LANES  # columns of them, which one task sums
+
+
+class Table(NamedTuple):
+    """Weights by input, as `dense.rows_of` lays them.
+
+    Attributes
+    ----------
+    weights : (in * parts * half,) float; a row of an input has the means, then the variances if any, each padded
+    half : int, columns of a part, a multiple of 16
+    """
+
+    weights: np.ndarray
+    half: int
 
 
 def events_of(x: Events | np.ndarray) -> Events:
@@ -33,6 +48,13 @@ def events_of(x: Events | np.ndarray) -> Events:
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _count(flat, offsets):
+    """Events of each row.
+
+    Parameters
+    ----------
+    flat : (rows, units) uint8, 0 or 1
+    offsets : (rows + 1,) int64; all but the first are overwritten
+    """
     for i in prange(len(flat)):
         total = 0
         for z in flat[i]:
@@ -42,6 +64,14 @@ def _count(flat, offsets):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _fill(flat, offsets, columns):
+    """The units of the events, row by row.
+
+    Parameters
+    ----------
+    flat : (rows, units) uint8, 0 or 1
+    offsets : (rows + 1,) int64, where each row's events begin
+    columns : (events,) int32, overwritten
+    """
     for i in prange(len(flat)):
         k = offsets[i]
         for j in range(flat.shape[1]):
@@ -54,7 +84,15 @@ def _fill(flat, offsets, columns):
 def add_rows(weights, width, at, count, columns, first, last, total):
     """total += columns at to at + count, at most WIDE, of those rows of `weights` that columns[first:last] name.
 
-    `weights` is flat with rows of `width`; all are multiples of sixteen. Rows are added in their order.
+    Rows are added in their order.
+
+    Parameters
+    ----------
+    weights : (in * width,) float
+    width, at, count : int, multiples of 16
+    columns : (events,) int32
+    first, last : int
+    total : (count,) of the same float type
     """
     data, into = address(weights), address(total)
     if count == WIDE:
@@ -85,37 +123,46 @@ def add_rows(weights, width, at, count, columns, first, last, total):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def sums(offsets, columns, weights, start, half, out):
+def sums(offsets, columns, table, start, out):
     """out[part, i]: start plus the sum over row i's events of that part of their weights' rows.
 
     Parameters
     ----------
-    offsets, columns : CSR rows
-    weights : (in * parts * half,) array
-        A row of the weights: each part padded to `half`.
-    start : (parts * half,) array
-    half : int
-        A multiple of 16.
-    out : (parts, rows, out) array
-        Means, and variances where there are any.
+    offsets : (rows + 1,) int64, where each row's events begin
+    columns : (events,) int32, the inputs that fired
+    table : Table
+    start : (parts * half,) float
+    out : (parts, rows, out) float, overwritten: means, and variances where there are any
     """
     parts, rows = out.shape[:2]
     for task in prange((rows + ROWS - 1) // ROWS):
         for part in range(parts):
             last = min((task + 1) * ROWS, rows)
-            _sums_of(offsets, columns, weights, parts * half, start, half, part * half, out[part], task * ROWS, last)
+            _sums_of(offsets, columns, table, start, part, out, task * ROWS, last)
 
 
 @njit(cache=True, error_model="numpy")
-def _sums_of(offsets, columns, weights, width, start, half, part, out, first, last):
-    """Rows first to last of one part, WIDE columns at a time, so that their weights stay in the second-level cache."""
-    total = aligned_zeros(WIDE, out.dtype)
-    for block in range(0, half, WIDE):
-        count, wanted = min(WIDE, half - block), min(WIDE, out.shape[1] - block)
+def _sums_of(offsets, columns, table, start, part, out, first, last):
+    """Rows first to last of one part, WIDE columns at a time, so that their weights stay in the second-level cache.
+
+    Parameters
+    ----------
+    offsets : (rows + 1,) int64
+    columns : (events,) int32
+    table : Table
+    start : (parts * half,) float
+    part : int
+    out : (parts, rows, out) float
+    first, last : int
+    """
+    total, width = aligned_zeros(WIDE, out.dtype), len(out) * table.half
+    for block in range(0, table.half, WIDE):
+        count, wanted = min(WIDE, table.half - block), min(WIDE, out.shape[2] - block)
+        at = part * table.half + block
         for i in range(first, last):
-            total[:count] = start[part + block : part + block + count]
-            add_rows(weights, width, part + block, count, columns, offsets[i], offsets[i + 1], total)
-            out[i, block : block + wanted] = total[:wanted]
+            total[:count] = start[at : at + count]
+            add_rows(table.weights, width, at, count, columns, offsets[i], offsets[i + 1], total)
+            out[part, i, block : block + wanted] = total[:wanted]
 
 
 def gradients(events: Events, *given: np.ndarray) -> np.ndarray:
@@ -146,13 +193,32 @@ def gradients(events: Events, *given: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _turn(offsets, columns, rows, turned, starts):
-    """Sort each chunk's events by input: starts[chunk, j] is where the rows of input j begin in `turned`."""
+    """Sort each chunk's events by input: starts[chunk, j] is where the rows of input j begin in `turned`.
+
+    Parameters
+    ----------
+    offsets : (rows + 1,) int64
+    columns : (events,) int32
+    rows : int
+    turned : (events,) int32, overwritten by rows, counted from the chunk's first
+    starts : (chunks, in + 1) int64, zero; overwritten
+    """
     for chunk in prange(len(starts)):
         _turn_chunk(offsets, columns, chunk * CHUNK, min((chunk + 1) * CHUNK, rows), turned, starts[chunk])
 
 
 @njit(cache=True, error_model="numpy")
 def _turn_chunk(offsets, columns, first, last, turned, start):
+    """Rows first to last, one chunk.
+
+    Parameters
+    ----------
+    offsets : (rows + 1,) int64
+    columns : (events,) int32
+    first, last : int
+    turned : (events,) int32
+    start : (in + 1,) int64, zero; overwritten
+    """
     for k in range(offsets[first], offsets[last]):
         start[columns[k] + 1] += 1
     start[0] = offsets[first]
@@ -168,7 +234,16 @@ def _turn_chunk(offsets, columns, first, last, turned, start):
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _sum(turned, starts, rows, width, a, b, sums):
-    """sums[0] of a, and sums[1] of b where there is one."""
+    """sums[0] of a, and sums[1] of b where there is one.
+
+    Parameters
+    ----------
+    turned : (events,) int32, from `_turn`
+    starts : (chunks, in + 1) int64, from `_turn`
+    rows, width : int, of a and b; width a multiple of 16
+    a, b : (rows * width,) float
+    sums : (1 or 2, in * width) of the same float type, added to
+    """
     blocks = (width + BLOCK - 1) // BLOCK
     for task in prange(len(sums) * blocks):
         first = (task % blocks) * BLOCK
@@ -180,9 +255,18 @@ def _sum(turned, starts, rows, width, a, b, sums):
 
 @njit(cache=True, error_model="numpy")
 def _sum_block(turned, starts, rows, width, first, last, source, target):
-    """Columns first to last of the sums; the chunk's part of the source is copied to where it stays cached."""
-    near = aligned_zeros(CHUNK * BLOCK, source.dtype)
-    local, into, far = address(near), address(target), address(source)
+    """Columns first to last of the sums; the chunk's part of the source is copied to where it stays cached.
+
+    Parameters
+    ----------
+    turned : (events,) int32
+    starts : (chunks, in + 1) int64
+    rows, width, first, last : int
+    source : (rows * width,) float
+    target : (in * width,) of the same float type, added to
+    """
+    local = aligned_zeros(CHUNK * BLOCK, source.dtype)  # by name: its address would not keep it alive
+    into, far = address(target), address(source)
     for chunk in range(len(starts)):
         for i in range(min(CHUNK, rows - chunk * CHUNK)):
             for j in range(first, last, LANES):

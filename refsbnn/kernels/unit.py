@@ -56,12 +56,12 @@ def forward(
         h = np.empty(m.shape, np.uint8)
         steps = 1 if not isinstance(u, Uniforms) or u.steps is None else u.steps
         shape = (steps, max(len(source.samples), 1), -1)
-        _fire(m.reshape(shape), v.reshape(shape), *source, kind == fire.STEP, h.reshape(shape))
+        _fire(m.reshape(shape), v.reshape(shape), source, kind == fire.STEP, h.reshape(shape))
         return h
     philox.check_uniforms(u, m.shape)
     proposal = fire.proposal(member, noise, u)
     h = np.empty(m.shape, np.uint8 if proposal.spikes else m.dtype)
-    _sample(m.reshape(-1), v.reshape(-1), proposal.u.reshape(-1), kind, proposal.tau, proposal.gaussian, h.reshape(-1))
+    _sample(m.reshape(-1), v.reshape(-1), proposal._replace(u=proposal.u.reshape(-1)), h.reshape(-1))
     return h if proposal.spikes or domain == "binary" else h + h - 1  # theory 1.4
 
 
@@ -115,33 +115,51 @@ def check_spikes(h: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.n
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _fire(m, v, given, key, samples, word, step, deterministic, h):
-    """Spikes of arrays (steps, batch, units), a task for every chunk of a row."""
+def _fire(m, v, source, deterministic, h):
+    """Spikes, a task for every chunk of a row.
+
+    Parameters
+    ----------
+    m, v : (steps, batch, units) float32
+    source : Source
+    deterministic : bool, spikes are 1[m > 0] and no uniforms are used
+    h : (steps, batch, units) uint8, overwritten
+    """
     chunks = (m.shape[2] + CHUNK - 1) // CHUNK
     for task in prange(m.shape[0] * m.shape[1] * chunks):
-        _fire_chunk(m, v, given, key, samples, word, step, deterministic, h, task // chunks, (task % chunks) * CHUNK)
+        _fire_chunk(m, v, source, deterministic, h, task // chunks, (task % chunks) * CHUNK)
 
 
 @njit(cache=True, error_model="numpy")
-def _fire_chunk(m, v, given, key, samples, word, step, deterministic, h, row, first):
-    """1[u < Phi(m / s)], or 1[m > 0], for CHUNK units of a row from `first` on; v = 0 is a step (theory 3.17)."""
+def _fire_chunk(m, v, source, deterministic, h, row, first):
+    """1[u < Phi(m / s)], or 1[m > 0], for CHUNK units of a row from `first` on; v = 0 is a step (theory 3.17).
+
+    Parameters
+    ----------
+    m, v : (steps, batch, units) float32
+    source : Source
+    deterministic : bool
+    h : (steps, batch, units) uint8
+    row : int, step * batch + sample
+    first : int, a multiple of CHUNK
+    """
     _, batch, units = m.shape
     t, b = row // batch, row % batch
     count = min(CHUNK, units - first)
     u = aligned_zeros(CHUNK, np.float32)
-    if len(given) > 0:
+    if len(source.given) > 0:
         for j in range(count):
-            u[j] = given[row * units + first + j]
+            u[j] = source.given[row * units + first + j]
     elif not deterministic:
-        philox.uniforms(key, samples[b], word + t, step, first // 4, u)
+        philox.uniforms(source.key, source.samples[b], source.word + t, source.step, first // 4, u)
     start, whole = row * units + first, count // LANES * LANES
-    pm, pv, pu, ph = address(m), address(v), address(u), address(h)
+    pm, pv, ph = address(m), address(v), address(h)
     for i in range(0, whole, LANES):
         r = load(pm, start + i) / sqrt(load(pv, start + i))
         if deterministic:
             store_less(ph, start + i, splat(np.float32(0)), r)
         else:
-            store_less(ph, start + i, load(pu, i), probability(r))
+            store_less(ph, start + i, load(u, i), probability(r))
     if whole < count:  # the last, partial vector goes through a padded copy
         r, spikes = np.zeros(LANES, np.float32), np.zeros(LANES, np.uint8)
         for j in range(count - whole):
@@ -155,21 +173,46 @@ def _fire_chunk(m, v, given, key, samples, word, step, deterministic, h, row, fi
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _sample(m, v, u, kind, tau, gaussian, h):
+def _sample(m, v, proposal, h):
+    """Values of any member, noise and type.
+
+    Parameters
+    ----------
+    m, v : (n,) float
+    proposal : Proposal, u of shape (n,)
+    h : (n,) uint8 or float, overwritten
+    """
+    kind, u, tau, gaussian = proposal
     for i in prange(len(m)):
         h[i] = fire.sample(np.float64(m[i]), np.float64(v[i]), u[i], kind, tau, gaussian)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
 def _chain(g, k, m, v, gain, floor, dm, dv):
-    """dm = g k / s and dv = -g k r / (2 s^2) of flat arrays (theory 3.2), zero where v = 0 (theory 3.17)."""
+    """dm = g k / s and dv = -g k r / (2 s^2) of flat arrays (theory 3.2), zero where v = 0 (theory 3.17).
+
+    Parameters
+    ----------
+    g, k, m, v : (n,) float
+    gain : float, dy/dz, 2 in the bipolar domain
+    floor : float, as in `slopes.floor`
+    dm, dv : (n,) float, overwritten
+    """
     for task in prange((len(m) + CHUNK - 1) // CHUNK):
         _chain_chunk(g, k, m, v, gain, floor, dm, dv, task * CHUNK, min((task + 1) * CHUNK, len(m)))
 
 
 @njit(cache=True, error_model="numpy")
 def _chain_chunk(g, k, m, v, gain, floor, dm, dv, first, last):
-    """Units first to last; the last, partial vector goes through a padded copy."""
+    """Units first to last; the last, partial vector goes through a padded copy.
+
+    Parameters
+    ----------
+    g, k, m, v : (n,) float
+    gain, floor : float
+    dm, dv : (n,) float
+    first, last : int
+    """
     pg, pk, pm, pv, pdm, pdv = address(g), address(k), address(m), address(v), address(dm), address(dv)
     for i in range(first, last - LANES + 1, LANES):
         a, b = _chain_vector(load(pg, i), load(pk, i), load(pm, i), load(pv, i), gain, floor)
@@ -192,6 +235,13 @@ def _chain_chunk(g, k, m, v, gain, floor, dm, dv, first, last):
 
 @njit(cache=True, error_model="numpy")
 def _chain_vector(g, k, m, v, gain, floor):
+    """dm and dv of sixteen units.
+
+    Parameters
+    ----------
+    g, k, m, v : 16 lanes of float
+    gain, floor : float
+    """
     zero, minus_half = splat(gain - gain), splat(-gain / (gain + gain))
     s = sqrt(v)
     dm = slopes.cut(splat(gain) * g * k, floor) / s

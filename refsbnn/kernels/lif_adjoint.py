@@ -1,0 +1,234 @@
+"""The backward loop of `refsbnn.kernels.lif`: all steps of a shard of samples in one task.
+
+Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from refsbnn.kernels.simd import (
+    LANES,
+    Factor,
+    Rows,
+    address,
+    aligned_zeros,
+    load,
+    matmul_add,
+    select_less,
+    splat,
+    sqrt,
+    store,
+)
+from refsbnn.kernels.slopes import cut, own_slope
+
+SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
+
+
+class Given(NamedTuple):
+    """What comes from above.
+
+    Attributes
+    ----------
+    g : (T, batch, units) float, gradient of the spikes
+    direct : (T, batch, units) float, what else depends on V, or of no steps
+    after : (3, batch, units) float, what the step after the last sends to M, V and z, or empty
+    """
+
+    g: np.ndarray
+    direct: np.ndarray
+    after: np.ndarray
+
+
+class Path(NamedTuple):
+    """What the forward pass left.
+
+    Attributes
+    ----------
+    M, V : (T, batch, units) float; V of no steps beside point weights
+    h : (T, batch, units) uint8 or float
+    """
+
+    M: np.ndarray
+    V: np.ndarray
+    h: np.ndarray
+
+
+class Slopes(NamedTuple):
+    """What the slopes are where no rule says it, and what counts as zero.
+
+    Attributes
+    ----------
+    k : (T, batch, units) float, w f(r) where the rule's kind is GIVEN, else of no steps
+    floor : float, as in `slopes.floor`
+    """
+
+    k: np.ndarray
+    floor: float
+
+
+class Sent(NamedTuple):
+    """The results.
+
+    Attributes
+    ----------
+    m, v : (T, batch, units) float, overwritten by gradients of the currents; v of no steps beside point weights
+    before : (3, batch, units) float, overwritten by what goes to M, V and z before the first step, or empty
+    """
+
+    m: np.ndarray
+    v: np.ndarray
+    before: np.ndarray
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
+    """Gradients of the currents, a shard of samples a task.
+
+    Parameters
+    ----------
+    given : Given
+    path : Path
+    slopes : Slopes
+    rule : Rule
+    recurrent : Square
+    neuron : Neuron
+    reset_gradient : bool, gradients flow through the reset
+    start : Start
+    sent : Sent, overwritten
+    """
+    for shard in prange((path.M.shape[1] + SHARD - 1) // SHARD):
+        _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, shard * SHARD)
+
+
+@njit(cache=True, error_model="numpy")
+def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, first):
+    """Samples first to first + SHARD.
+
+    Parameters
+    ----------
+    given : Given
+    path : Path
+    slopes : Slopes
+    rule : Rule
+    recurrent : Square
+    neuron : Neuron
+    reset_gradient : bool
+    start : Start
+    sent : Sent
+    first : int
+    """
+    g, direct, after = given
+    M, V, h = path
+    k, floor = slopes
+    beta, theta, hard, accumulate = neuron
+    gm, gv, before = sent
+    width = recurrent.width
+    T, batch, units = g.shape
+    rows = min(SHARD, batch - first)
+    point = len(V) == 0
+    # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
+    dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
+    dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
+    row = aligned_zeros(6 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct
+    one = g.dtype.type(1)
+    ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
+    decay, threshold = splat(beta), splat(theta)
+    # Rows of whole vectors are read and written where they lie, others through a padded copy.
+    whole = units == width
+    at_g, at_k, at_M, at_V = address(row), address(row), address(row), address(row)
+    if whole:
+        at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
+    for s in range(rows if len(after) > 0 else 0):
+        at = s * width
+        dM[at : at + units], dV[at : at + units] = after[0, first + s], after[1, first + s]
+        dz[at : at + units] = after[2, first + s]
+    for t in range(T - 1, -1, -1):
+        for s in range(rows):
+            b, at = first + s, s * width
+            from_g = from_k = from_M = from_V = (t * batch + b) * units
+            if not whole:
+                from_g, from_k, from_M, from_V = 0, width, 2 * width, 3 * width
+                row[:units] = g[t, b]
+                if len(k) > 0:
+                    row[width : width + units] = k[t, b]
+                row[2 * width : 2 * width + units] = M[t, b]
+                if not point:
+                    row[3 * width : 3 * width + units] = V[t, b]
+            row[4 * width : 4 * width + units] = h[t, b]
+            if len(direct) > 0:
+                row[5 * width : 5 * width + units] = direct[t, b]
+            for i in range(0, width, LANES):
+                z = load(row, 4 * width + i)
+                r = load(at_M, from_M + i) - threshold
+                spread = inverse = ones
+                if not point:
+                    spread = load(at_V, from_V + i)
+                    inverse = ones / sqrt(spread)
+                    r = r * inverse
+                c = (load(at_g, from_g + i) + load(dz, at + i)) * own_slope(at_k, from_k + i, z, r, rule)
+                c = cut(c, floor)
+                mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
+                keep = decay * (ones - z) if hard else decay
+                store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12
+                if not point:
+                    total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
+                    total = total + load(row, 5 * width + i)
+                    if accumulate:
+                        total = total + decay * keep * load(dV, at + i)  # theory 3.12
+                    store(dV, at + i, total)
+            gm[t, b] = dM[at : at + units]
+            if not point:
+                gv[t, b] = dV[at : at + units]
+        if t > 0 or len(start.M) > 0:
+            for s in range(rows):
+                b, at = first + s, s * width
+                row[:units] = M[t - 1, b] if t > 0 else start.M[b]
+                if not point:
+                    row[width : width + units] = V[t - 1, b] if t > 0 else start.V[b]
+                for i in range(0, width, LANES):
+                    back = zero
+                    if reset_gradient and hard:
+                        back = zero - decay * load(row, i) * load(dM, at + i)  # theory 3.12
+                        if accumulate and not point:
+                            back = back - decay * decay * load(row, width + i) * load(dV, at + i)  # theory 3.12
+                    elif reset_gradient:
+                        back = zero - threshold * load(dM, at + i)  # theory 3.12
+                    store(dz, at + i, back)
+            if len(recurrent.mu) > 0:
+                last = h[t - 1] if t > 0 else start.z
+                _add_recurrent(dM, dV, recurrent, last[first : first + rows], dz, dz2)
+    for s in range(rows if len(before) > 0 else 0):
+        at = s * width
+        before[0, first + s], before[1, first + s] = dM[at : at + units], dV[at : at + units]
+        before[2, first + s] = dz[at : at + units]
+
+
+@njit(cache=True, error_model="numpy")
+def _add_recurrent(dM, dV, recurrent, h, dz, dz2):
+    """dz += dM mu + (dV sigma2) dx2 (theory 3.3, 3.4).
+
+    Parameters
+    ----------
+    dM, dV : (SHARD * width,) float, gradients of the later step's membrane
+    recurrent : Square
+    h : (rows, units) uint8 or float, the values of the earlier step
+    dz : (SHARD * width,) float, added to
+    dz2 : (SHARD * width,) float, overwritten
+    """
+    mu, sigma2, width, quadratic = recurrent
+    rows, units = h.shape
+    mean, into = Factor(address(dM), 0, width, 1), Rows(address(dz), 0, width)
+    matmul_add(mean, Rows(address(mu), 0, width), into, rows, width, units)
+    if len(sigma2) == 0:
+        return
+    spread, right = Factor(address(dV), 0, width, 1), Rows(address(sigma2), 0, width)
+    if not quadratic:
+        matmul_add(spread, right, into, rows, width, units)
+        return
+    dz2[:] = 0
+    matmul_add(spread, right, Rows(address(dz2), 0, width), rows, width, units)
+    for s in range(rows):
+        for i in range(units):
+            dz[s * width + i] += 2 * h[s, i] * dz2[s * width + i]
