@@ -217,8 +217,8 @@ def make(
     network = Network(layers, Signal("values", shape, domain, steps), **words)
     everything = list(chain.leaves(network.stages))
     units = [Units(stage.place.index, stage.place.input.shape) for _, stage in everything if stage.layer.units]
-    maps = [prefix for prefix, stage in everything if stage.layer.kind in (Dense.kind, made.Conv2d.kind)]
-    neurons = [prefix for prefix, stage in everything if stage.layer.kind == made.LIF.kind]
+    maps = [prefix for prefix, stage in everything if stage.layer.kind in ("dense", "conv2d")]
+    neurons = [prefix for prefix, stage in everything if stage.layer.kind == "lif"]
     keys = {}
     for j, (name, layer) in enumerate(named_layers(net).items()):
         for field, value in layer._asdict().items():

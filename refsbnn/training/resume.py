@@ -1,12 +1,12 @@
 """Where a run begins: at its first step, or where its newest checkpoint left it."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from refsbnn.errors import InputError
 from refsbnn.training import checkpoint
+from refsbnn.training import config as configuration
 from refsbnn.training.config import Config
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
 from refsbnn.training.loop import Plan, initial
@@ -101,7 +101,11 @@ def check_same(path: Path, before: dict[str, Any], config: Config, epochs: int) 
 
     More epochs than before are the same run continued where the learning rate does not depend on their number.
     """
-    there, here = dict(flat(before)), dict(flat(json.loads(json.dumps(config.as_dict()))))
+    try:
+        before = configuration.read(before).as_dict()  # what an older version left to its defaults is said now
+    except InputError as error:
+        raise InputError(f"checkpoint {path} is of another run: {error}") from None
+    there, here = dict(flat(before)), dict(flat(config.as_dict()))
     for key in [*here, *(key for key in there if key not in here)]:
         if key.startswith(FREE) or there.get(key) == here.get(key):
             continue

@@ -90,7 +90,7 @@ class Case:
 
 
 def network(config: Config, classes: int, signal: Signal, **options) -> Network:
-    return Network(config.layers(classes), signal, **options)
+    return Network(config.model.layers(classes), signal, **options)
 
 
 @lru_cache(maxsize=1)  # tests come by name

@@ -25,7 +25,8 @@ def test_the_last_few_stay_and_leftovers_go(tmp_path: Path) -> None:
 
 
 def test_the_one_before_a_damaged_one_is_used(tmp_path: Path) -> None:
-    assert checkpoint.newest(tmp_path, silent) is None
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        checkpoint.newest(tmp_path, silent)
     first = checkpoint.save(tmp_path, 1, sealed.Content({}, {"step": 1}), keep=2)
     second = checkpoint.save(tmp_path, 2, sealed.Content({}, {"step": 2}), keep=2)
     assert checkpoint.newest(tmp_path, silent) == (second, ({}, {"step": 2}))
