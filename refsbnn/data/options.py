@@ -76,6 +76,8 @@ class Data:
 
     def __post_init__(self) -> None:
         check_choice("data.name", self.name, KEYS)
+        for number, group in enumerate(self.groups):
+            check_integer(f"data.groups[{number}]", group, 0)
         check_choice("data.coding", self.coding, ("none", "rate", "latency"))
         known = ("name", *KEYS[self.name])
         for item in fields(self):
@@ -86,8 +88,6 @@ class Data:
             if not 0 <= getattr(self, name) < LARGEST:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
         check_integer("data.downsample", self.downsample, 1)
-        for number, group in enumerate(self.groups):
-            check_integer(f"data.groups[{number}]", group, 0)
         for name in ("held_out", "drop"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")
