@@ -65,6 +65,8 @@ class Data:
         from refsbnn.data.sources import SETS  # whose members take these options
 
         check_choice("data.name", self.name, SETS)
+        for number, group in enumerate(self.groups):
+            check_integer(f"data.groups[{number}]", group, 0)
         check_choice("data.coding", self.coding, ("none", "rate", "latency"))
         known = ("name", *SETS[self.name].keys)
         for item in fields(self):
@@ -75,8 +77,6 @@ class Data:
             if not 0 <= getattr(self, name) < LARGEST:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
         check_integer("data.downsample", self.downsample, 1)
-        for number, group in enumerate(self.groups):
-            check_integer(f"data.groups[{number}]", group, 0)
         for name in ("held_out", "drop"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")

@@ -115,6 +115,8 @@ class Training:
             check_integer(f"training.{name}", getattr(self, name), 1)
         for name in ("patience", "recompute", "chunk"):
             check_integer(f"training.{name}", getattr(self, name), 0)
+        for number, epoch in enumerate(self.drops):
+            check_integer(f"training.drops[{number}]", epoch, 1)
         not_negative("training", self, "rate", "weight_decay", "warmup", "factor", "checkpoint")
         check_number("training.clip", self.clip, lambda clip: clip > 0.0, "a number > 0 (default: no clipping)")
         check_number("training.momentum", self.momentum, lambda rho: 0.0 <= rho < 1.0, "a number from 0 to below 1")
@@ -136,8 +138,6 @@ class Training:
                 f"training.drops is {self.drops} with schedule {self.schedule!r}; the schedule 'step', and no other, "
                 "takes the epochs after which the rate falls"
             )
-        for number, epoch in enumerate(self.drops):
-            check_integer(f"training.drops[{number}]", epoch, 1)
         if sorted(set(self.drops)) != self.drops:
             raise InputError(f"training.drops is {self.drops}; expected epochs in ascending order")
 

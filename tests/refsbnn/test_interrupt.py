@@ -18,10 +18,12 @@ def stopped(command: str, number: int, after: float) -> tuple[int, str]:
 
     What comes before, the start of the interpreter, is not the program's, and how long it takes is the machine's.
     """
-    words = f"import sys; sys.argv = ['refsbnn', '{command}']; from refsbnn.__main__ import main; print('begun', flush=True)"
-    running = subprocess.Popen(
-        [sys.executable, "-c", f"{words}; sys.exit(main())"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    code = (
+        f"import sys; sys.argv = ['refsbnn', '{command}']; from refsbnn.__main__ import main; "
+        "print('begun', flush=True); sys.exit(main())"
     )
+    words, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    running = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     assert running.stdout is not None
     assert running.stdout.readline() == "begun\n"
     time.sleep(after)
