@@ -16,6 +16,7 @@ from refsbnn.kernels import winograd
 from refsbnn.kernels.bits import Spikes, pack, unpack
 from refsbnn.kernels.check import are_spikes, check_float, check_values, check_weights
 from refsbnn.kernels.conv2d_image import Grid, padded
+from refsbnn.kernels.dense import present
 from refsbnn.kernels.simd import aligned_zeros
 from refsbnn.reference.conv2d import output_shape
 from refsbnn.reference.moments import LinearGradients, square
@@ -24,9 +25,13 @@ from refsbnn.reference.moments import LinearGradients, square
 class Filters(NamedTuple):
     """The weights laid out for the kernels.
 
-    columns : (patch, 2 half) flat; the means, padded with zeros to `half` columns, then the variances.
-    turned : (kh, kw, 2 half, in padded) flat, for the gradient of the input; where `minimal`, after
-        `winograd.filter_transform`.
+    Attributes
+    ----------
+    half : int, columns of a part, a multiple of 16
+    columns : (patch * width,) float; the means, padded with zeros to `half` columns, then the variances if any
+    turned : (kh * kw * width * in padded,) float, for the gradient of the input; where `minimal`, after
+        `winograd.filter_transform`
+    minimal : bool, a 3x3 filter of stride 1
     """
 
     half: int
@@ -35,13 +40,14 @@ class Filters(NamedTuple):
     minimal: bool
 
 
-def filters(mu: np.ndarray, sigma2: np.ndarray, stride: int) -> Filters:
-    """Lay out mu, sigma2 (out, kh, kw, in)."""
-    out, kh, kw, channels = mu.shape
+def filters(weights: list[np.ndarray], stride: int) -> Filters:
+    """Lay out mu, and sigma2 unless the weights are points, each (out, kh, kw, in)."""
+    out, kh, kw, channels = weights[0].shape
     half = padded(out)
-    columns = np.zeros((kh * kw * channels, 2 * half), mu.dtype)
-    turned = np.zeros((kh, kw, 2 * half, padded(channels)), mu.dtype)
-    for start, weight in ((0, mu), (half, sigma2)):
+    columns = np.zeros((kh * kw * channels, len(weights) * half), weights[0].dtype)
+    turned = np.zeros((kh, kw, len(weights) * half, padded(channels)), columns.dtype)
+    for part, weight in enumerate(weights):
+        start = part * half
         columns[:, start : start + out] = weight.reshape(out, -1).T
         turned[:, :, start : start + out, :channels] = weight.transpose(1, 2, 0, 3)
     minimal = (kh, kw, stride) == (3, 3, 1)
@@ -72,24 +78,23 @@ def forward(
     Bytes are spikes: 1 is the upper state of the domain "binary" or "bipolar". A float array of those domains may hold
     relaxed values and is treated like a real one.
     """
-    mu, given, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
-    sigma2 = np.zeros_like(mu) if given is None else given  # the kernels make both halves at once
-    bias_sigma2 = np.zeros_like(bias_mu) if bias_sigma2 is None else bias_sigma2
-    values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
-    layout = filters(mu, sigma2, stride)
-    offset = np.stack([bias_mu, bias_sigma2])[:, None]
+    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
+    weights = present(mu, sigma2)
+    values, leading, grid = check_input(x, weights, stride, padding, domain, variance)
+    layout = filters(weights, stride)
+    offset = np.stack(present(bias_mu, bias_sigma2))[:, None]
     if not isinstance(values, Spikes):
-        x2, _ = square(values, domain, variance)
+        x2 = values if sigma2 is None else square(values, domain, variance)[0]
         moments = batch.real_forward(values, x2, layout.columns, grid, offset)
     else:
-        scale = np.array([1, given is not None], mu.dtype)
+        scale = np.ones(grid.parts, mu.dtype)
         if domain == "bipolar":  # sum of w (2 z - 1) = 2 sum w z - sum w, both over the pixels inside the image
             inside = sums_inside(layout.columns, grid)
-            offset = offset + np.array([-1, 1], mu.dtype)[:, None, None] * inside
-            scale[:] = 2, 0  # theory 3.4: the square of -1 and 1 is 1
+            offset = offset + np.array([-1, 1], mu.dtype)[: grid.parts, None, None] * inside
+            scale = np.array([2, 0], mu.dtype)[: grid.parts]  # theory 3.4: the square of -1 and 1 is 1
         moments = batch.spike_forward(values.words, layout.columns, grid, scale, offset)
-    m, v = moments.reshape(2, *leading, grid.rows, grid.columns, grid.out)
-    return m, None if given is None else v
+    m, *rest = moments.reshape(grid.parts, *leading, grid.rows, grid.columns, grid.out)
+    return m, rest[0] if rest else None
 
 
 def backward(
@@ -109,38 +114,37 @@ def backward(
 
     Arguments, results and errors as in `refsbnn.reference.conv2d.backward`, x as in `forward`.
     """
-    mu, given, _, _ = check_weights(mu, sigma2, None, None, 4)
-    sigma2, dv = (np.zeros_like(mu), np.zeros_like(dm)) if given is None else (given, dv)
-    values, leading, grid = check_input(x, mu, stride, padding, domain, variance)
+    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 4)
+    weights = present(mu, sigma2)
+    values, leading, grid = check_input(x, weights, stride, padding, domain, variance)
     shape = (*leading, grid.rows, grid.columns, grid.out)
-    dm, dv = (
+    given = [
         check_float(name, g, shape, mu.dtype).reshape(math.prod(leading), grid.rows * grid.columns, grid.out)
-        for name, g in (("dm", dm), ("dv", dv))
-    )
-    totals = [g.sum(axis=0) for g in (dm, dv)]  # over images, in order
+        for name, g in (("dm", dm), ("dv", dv))[: grid.parts]
+    ]
+    dm, dv = (*given, np.zeros((0, *given[0].shape[1:]), mu.dtype))[:2]
+    totals = [g.sum(axis=0) for g in given]  # over images, in order
     if isinstance(values, Spikes):
-        # The square of -1 and 1 tells nothing of the spikes, and point weights have no variances.
-        halves = 1 if domain == "bipolar" or given is None else 2
-        sums = batch.spike_weight_gradients(values.words, dm, dv, grid, halves)
+        # The square of -1 and 1 tells nothing of the spikes.
+        parts = 1 if domain == "bipolar" else grid.parts
+        sums = batch.spike_weight_gradients(values.words, dm, dv, grid._replace(parts=parts))
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
             ones = np.ones((1, grid.height * grid.width), mu.dtype)
-            of_all = [total[None] for total in totals]
-            inside = batch.real_weight_gradients(ones, ones, *of_all, one).repeat(grid.channels, axis=1)
-            sums = np.stack([2 * sums[0] - inside[0], inside[1]])
+            mean, spread = (*(total[None] for total in totals), dv)[:2]
+            inside = batch.real_weight_gradients(ones, ones, mean, spread, one).repeat(grid.channels, axis=1)
+            sums = np.stack([2 * sums[0] - inside[0], *inside[1:]])
     else:
-        sums = batch.real_weight_gradients(values, square(values, domain, variance)[0], dm, dv, grid)
+        x2 = values if sigma2 is None else square(values, domain, variance)[0]
+        sums = batch.real_weight_gradients(values, x2, dm, dv, grid)
     dx = None
     if input_gradient:
-        layout = filters(mu, sigma2, stride)
-        dx = input_gradients(dm, dv, values, layout, grid, domain, variance, given is None)
+        dx = input_gradients(dm, dv, values, filters(weights, stride), grid, domain, variance)
         dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
-    gradients = LinearGradients(
-        dx,
-        *(np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums),
-        *(total.sum(axis=0, dtype=np.float64).astype(mu.dtype) for total in totals),
-    )
-    return gradients if given is not None else gradients._replace(sigma2=None, bias_sigma2=None)
+    of_weights = [np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums]
+    of_bias = [total.sum(axis=0, dtype=np.float64).astype(mu.dtype) for total in totals]
+    dsigma2, dbias_sigma2 = (None, None) if sigma2 is None else (of_weights[1], of_bias[1])
+    return LinearGradients(dx, of_weights[0], dsigma2, of_bias[0], dbias_sigma2)
 
 
 def input_gradients(
@@ -151,17 +155,16 @@ def input_gradients(
     grid: Grid,
     domain: str,
     variance: str,
-    point: bool,
 ) -> np.ndarray:
     """The gradient of x (theory 3.3): (images, height width in)."""
 
     def through(begin: int, depth: int) -> np.ndarray:
         return batch.input_gradients(dm, dv, layout.turned, layout.minimal, grid, begin, depth)
 
-    if (domain, variance) == ("binary", "linear") and not point:  # dx2 = 1: means and variances in one product
-        return through(0, 2 * layout.half)
+    if (domain, variance) == ("binary", "linear"):  # dx2 = 1: means and variances in one product
+        return through(0, grid.parts * layout.half)
     dx = through(0, layout.half)
-    if point or (domain, variance) == ("bipolar", "linear"):
+    if grid.parts == 1 or (domain, variance) == ("bipolar", "linear"):
         return dx
     if isinstance(states, Spikes):
         states = unpack(states).reshape(dx.shape).astype(dx.dtype)
@@ -170,19 +173,20 @@ def input_gradients(
 
 
 def sums_inside(columns: np.ndarray, grid: Grid) -> np.ndarray:
-    """What an image of ones gives: (2, positions, out)."""
+    """What an image of ones gives: (parts, positions, out)."""
     pixel = aligned(columns.reshape(grid.kh * grid.kw, grid.channels, -1).sum(axis=1))
     ones = np.ones((1, grid.height * grid.width), columns.dtype)
-    none = np.zeros((2, 1, grid.out), columns.dtype)
+    none = np.zeros((grid.parts, 1, grid.out), columns.dtype)
     return batch.real_forward(ones, ones, pixel, grid._replace(channels=1), none)[:, 0]
 
 
 def check_input(
-    x: np.ndarray | Spikes, mu: np.ndarray, stride: int, padding: int, domain: str, variance: str
+    x: np.ndarray | Spikes, weights: list[np.ndarray], stride: int, padding: int, domain: str, variance: str
 ) -> tuple[np.ndarray | Spikes, tuple[int, ...], Grid]:
     """x as packed spikes or as flat images of mu's type, the leading axes, and the grid; raises InputError."""
     if stride < 1 or padding < 0:
         raise InputError(f"stride and padding are {stride} and {padding}; accepted: stride >= 1, padding >= 0")
+    mu = weights[0]
     x = check_values(x, mu.shape[3], mu.dtype, domain, variance)
     if not isinstance(x, np.ndarray) or x.ndim < 3:
         raise InputError(f"x has shape {x.shape}; expected (..., height, width, {mu.shape[3]})")
@@ -191,7 +195,7 @@ def check_input(
         raise InputError(f"filter {mu.shape[1:3]} is larger than the padded input of x {x.shape}, padding {padding}")
     height, width, channels = x.shape[-3:]
     kh, kw = mu.shape[1:3]
-    grid = Grid(height, width, channels, kh, kw, stride, padding, rows, columns, out)
+    grid = Grid(height, width, channels, kh, kw, stride, padding, rows, columns, out, len(weights))
     images = math.prod(leading)
     if are_spikes(x):
         return pack(x.reshape(images, *x.shape[-3:])), tuple(leading), grid

@@ -160,13 +160,19 @@ def weight_gradients(given: list[np.ndarray], before: np.ndarray, variance: str)
 
 def square_of(recurrent: Recurrent | None, like: np.ndarray, variance: str) -> Square:
     """The recurrent weights of units whose arrays (T, batch, units) are as `like`, with zeros up to whole vectors."""
-    units = like.shape[2]
-    width = matrix.padded(units)
-    parts = [np.zeros(0, like.dtype)] * 2
-    for part, weight in enumerate(() if recurrent is None else dense.present(*recurrent)):
-        parts[part] = matrix.aligned_zeros(width * width, like.dtype)
-        parts[part].reshape(width, width)[:units, :units] = weight
-    return Square(*parts, width, variance == "quadratic")
+    width = matrix.padded(like.shape[2])
+    mu, sigma2 = [np.zeros(0, like.dtype)] * 2
+    if recurrent is not None:
+        mu = padded_square(recurrent[0], width)
+        sigma2 = sigma2 if recurrent[1] is None else padded_square(recurrent[1], width)
+    return Square(mu, sigma2, width, variance == "quadratic")
+
+
+def padded_square(weight: np.ndarray, width: int) -> np.ndarray:
+    """(units, units) with zeros up to (width, width), flat."""
+    out = matrix.aligned_zeros(width * width, weight.dtype)
+    out.reshape(width, width)[: len(weight), : len(weight)] = weight
+    return out
 
 
 def check_before(state: State | None, m: np.ndarray, spikes: np.dtype, point: bool) -> Start:

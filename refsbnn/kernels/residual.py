@@ -26,8 +26,8 @@ def add_forward(
     v = check_float("v", v, H.shape, H.dtype, nonnegative=True)
     out_H, out_U = np.empty_like(H), np.empty_like(U)
     a = H.dtype.type(scale)
-    flat = (part.reshape(-1) for part in (H, U, m, v))
-    _add(*flat, a, a * a, a.dtype.type(accumulate), out_H.reshape(-1), out_U.reshape(-1))
+    H, U, m, v = (part.reshape(-1) for part in (H, U, m, v))
+    _add(H, U, m, v, a, a * a, a.dtype.type(accumulate), out_H.reshape(-1), out_U.reshape(-1))
     return out_H, out_U
 
 

@@ -299,8 +299,9 @@ def matmul_add(left, right, into, rows, columns, depth):
     left : Factor, (rows, depth)
     right : Rows, (depth, columns) of the same float type
     into : Rows, (rows, columns) of the same float type
-    rows, depth : int
+    rows : int
     columns : int, a multiple of 16
+    depth : int
     """
     a, a0, a_row, a_step = left
     b, b0, b_step = right

@@ -225,8 +225,8 @@ def _chain_chunk(g, k, m, v, gain, floor, dm, dv, first, last):
         for j in range(rest):
             row[j], row[LANES + j] = g[i + j], k[i + j]
             row[2 * LANES + j], row[3 * LANES + j] = m[i + j], v[i + j]
-        inputs = load(row, 0), load(row, LANES), load(row, 2 * LANES), load(row, 3 * LANES)
-        a, b = _chain_vector(*inputs, gain, floor)
+        g0, k0, m0, v0 = load(row, 0), load(row, LANES), load(row, 2 * LANES), load(row, 3 * LANES)
+        a, b = _chain_vector(g0, k0, m0, v0, gain, floor)
         store(row, 4 * LANES, a)
         store(row, 5 * LANES, b)
         for j in range(rest):

@@ -10,14 +10,32 @@ The transforms of gradient and products only add and subtract small numbers of t
 the order of the direct sum's; the tests bound it.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 
-from refsbnn.kernels.simd import LANES, address, load, matmul_add, splat, store
+from refsbnn.kernels.conv2d_image import padded
+from refsbnn.kernels.simd import LANES, Factor, Rows, address, load, matmul_add, splat, store
 
 POINTS = 16  # products of a tile
 TILES = 32  # tiles at a time: their transforms and the filter's share the second-level cache
 DEPTH = 64  # columns of the gradient at a time, for the same reason
+
+
+class Image(NamedTuple):
+    """The gradient of one image.
+
+    Attributes
+    ----------
+    data : address of floats, (rows, columns, width)
+    width, rows, columns : int
+    """
+
+    data: Any
+    width: int
+    rows: int
+    columns: int
 
 
 def filter_transform(weights: np.ndarray) -> np.ndarray:
@@ -35,19 +53,38 @@ def filter_transform(weights: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def scratch_sizes(inner):
-    """Elements of the scratch arrays for `inner` padded input channels."""
+    """Elements of the scratch arrays, tiles and products.
+
+    Parameters
+    ----------
+    inner : int, padded input channels
+    """
     return POINTS * _step(DEPTH), POINTS * _step(inner)
 
 
 @njit(cache=True)
 def _step(width):
-    """Distance of a point's matrix (TILES, width) from the next: one vector more, or they share cache sets."""
+    """Distance of a point's matrix (TILES, width) from the next: one vector more, or they share cache sets.
+
+    Parameters
+    ----------
+    width : int
+    """
     return TILES * width + LANES
 
 
 @njit(cache=True)
-def _transformed_row(gradient, base, width, rows, columns, y, x, zero):
-    """Row of d B: the four sums of the gradient's columns x .. x + 3 in row y, zero outside the image."""
+def _transformed_row(image, base, y, x, zero):
+    """Row of d B: the four sums of the gradient's columns x .. x + 3 in row y, zero outside the image.
+
+    Parameters
+    ----------
+    image : Image
+    base : int, of the sixteen channels
+    y, x : int
+    zero : 16 lanes of float
+    """
+    gradient, width, rows, columns = image
     d0 = d1 = d2 = d3 = zero
     at = base + (y * columns + x) * width
     if 0 <= y < rows and 0 <= x < columns - 3:
@@ -67,7 +104,14 @@ def _transformed_row(gradient, base, width, rows, columns, y, x, zero):
 
 @njit(cache=True)
 def _transformed_column(target, at, step, d0, d1, d2, d3):
-    """Column of B^T d, into four points of the tile."""
+    """Column of B^T d, into four points of the tile.
+
+    Parameters
+    ----------
+    target : address of floats
+    at, step : int
+    d0, d1, d2, d3 : 16 lanes of float
+    """
     store(target, at, d0 - d2)
     store(target, at + 4 * step, d1 + d2)
     store(target, at + 8 * step, d2 - d1)
@@ -75,14 +119,23 @@ def _transformed_column(target, at, step, d0, d1, d2, d3):
 
 
 @njit(cache=True)
-def _transform_tile(gradient, width, begin, depth, rows, columns, top, left, zero, target, start, step):
-    """B^T d B of the 4x4 tile with its corner at (top, left), for columns begin .. begin + depth of the gradient."""
+def _transform_tile(image, begin, depth, top, left, zero, target, start, step):
+    """B^T d B of the 4x4 tile with its corner at (top, left), for columns begin .. begin + depth of the gradient.
+
+    Parameters
+    ----------
+    image : Image
+    begin, depth, top, left : int
+    zero : 16 lanes of float
+    target : address of floats
+    start, step : int
+    """
     for j in range(0, depth, LANES):
         base = begin + j
-        a = _transformed_row(gradient, base, width, rows, columns, top, left, zero)
-        b = _transformed_row(gradient, base, width, rows, columns, top + 1, left, zero)
-        c = _transformed_row(gradient, base, width, rows, columns, top + 2, left, zero)
-        d = _transformed_row(gradient, base, width, rows, columns, top + 3, left, zero)
+        a = _transformed_row(image, base, top, left, zero)
+        b = _transformed_row(image, base, top + 1, left, zero)
+        c = _transformed_row(image, base, top + 2, left, zero)
+        d = _transformed_row(image, base, top + 3, left, zero)
         at = start + j
         _transformed_column(target, at, step, a[0], b[0], c[0], d[0])
         _transformed_column(target, at + step, step, a[1], b[1], c[1], d[1])
@@ -92,7 +145,13 @@ def _transform_tile(gradient, width, begin, depth, rows, columns, top, left, zer
 
 @njit(cache=True)
 def _product_column(products, at, step):
-    """Column of A^T M: two sums of the products of four points."""
+    """Column of A^T M: two sums of the products of four points.
+
+    Parameters
+    ----------
+    products : address of floats
+    at, step : int
+    """
     m0, m1 = load(products, at), load(products, at + 4 * step)
     m2, m3 = load(products, at + 8 * step), load(products, at + 12 * step)
     return m0 + m1 + m2, m1 - m2 - m3
@@ -100,12 +159,28 @@ def _product_column(products, at, step):
 
 @njit(cache=True)
 def _add(sums, place, value):
+    """Add to sixteen sums.
+
+    Parameters
+    ----------
+    sums : address of floats
+    place : int
+    value : 16 lanes of float
+    """
     store(sums, place, load(sums, place) + value)
 
 
 @njit(cache=True)
 def _add_tile(products, start, step, inner, sums, y, x, height, width):
-    """Add A^T M A to the 2x2 pixels from (y, x) on, as far as they lie in the image."""
+    """Add A^T M A to the 2x2 pixels from (y, x) on, as far as they lie in the image.
+
+    Parameters
+    ----------
+    products : address of floats
+    start, step, inner : int
+    sums : address of floats, (height, width, inner)
+    y, x, height, width : int
+    """
     for j in range(0, inner, LANES):
         at = start + j
         a = _product_column(products, at, step)
@@ -123,16 +198,25 @@ def _add_tile(products, start, step, inner, sums, y, x, height, width):
 
 
 @njit(cache=True)
-def input_gradient(gradient, width, begin, depth, transformed, grid, tiles, products, sums, inner):
+def input_gradient(gradient, width, begin, depth, transformed, grid, tiles, products, sums):
     """As `conv2d_image.input_gradient` for a 3x3 filter and stride 1.
 
-    transformed : `filter_transform`, flat; tiles, products : scratch, see `scratch_sizes`.
+    Parameters
+    ----------
+    gradient : (positions * width,) float
+    width, begin, depth : int
+    transformed : (16 * width * in padded,) float, from `filter_transform`
+    grid : Grid
+    tiles, products : flat float, overwritten; sizes from `scratch_sizes`
+    sums : (pixels * in padded,) float, added to
     """
+    inner = padded(grid.channels)
     across = (grid.width + 1) // 2
     count = (grid.height + 1) // 2 * across
     step = _step(inner)
     zero = splat(sums.dtype.type(0.0))
-    d, v, m, y = address(gradient), address(tiles), address(products), address(sums)
+    d, v = Image(address(gradient), width, grid.rows, grid.columns), address(tiles)
+    m, y = address(products), address(sums)
     for first in range(begin, begin + depth, DEPTH):
         deep = min(DEPTH, begin + depth - first)
         gap = _step(deep)
@@ -140,13 +224,12 @@ def input_gradient(gradient, width, begin, depth, transformed, grid, tiles, prod
             batch = min(TILES, count - start)
             for t in range(batch):
                 top, left = (start + t) // across * 2 + grid.padding - 2, (start + t) % across * 2 + grid.padding - 2
-                _transform_tile(d, width, first, deep, grid.rows, grid.columns, top, left, zero, v, t * deep, gap)
+                _transform_tile(d, first, deep, top, left, zero, v, t * deep, gap)
             products[:] = 0.0
             for point in range(POINTS):
-                matmul_add(
-                    tiles, point * gap, deep, 1, transformed, (point * width + first) * inner, inner,
-                    products, point * step, inner, batch, inner, deep,
-                )  # fmt: skip
+                tile, weights = Factor(v, point * gap, deep, 1), (point * width + first) * inner
+                right, into = Rows(address(transformed), weights, inner), Rows(m, point * step, inner)
+                matmul_add(tile, right, into, batch, inner, deep)
             for t in range(batch):
                 top, left = (start + t) // across * 2, (start + t) % across * 2
                 _add_tile(m, t * inner, step, inner, y, top, left, grid.height, grid.width)
