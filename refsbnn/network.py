@@ -247,7 +247,7 @@ class Network:
         return records
 
     def draws(self) -> dict[str, int | None]:
-        """How often, at most, each pair of mu and rho is drawn for one example, by what stands before "mu" (theory 4.6).
+        """How often, at most, each mu and rho is drawn for one example, by what stands before "mu" (theory 4.6).
 
         None where no number of draws gives the law. The objective is a bound on the log evidence if all are 1, or if
         KL is charged for each draw and none is None.
@@ -276,7 +276,9 @@ class Network:
             if each_draw:
                 count = draws[name]
                 if count is None:
-                    raise InputError(f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound")
+                    raise InputError(
+                        f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound"
+                    )
                 value, dmu, drho = count * value, count * dmu, count * drho  # theory 4.7
             total, gradients[f"{name}mu"], gradients[f"{name}rho"] = total + value, dmu, drho
         return total, gradients

@@ -62,8 +62,9 @@ class Residual(Layer):
 
     def draws(self, place: Place, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
         entering, own = chain.draws(self._stages(place), readers)
-        lawful = self.accumulate and readers is not None and entering is not None
-        return (readers + entering if lawful else None), own
+        if not self.accumulate or readers is None or entering is None:
+            return None, own
+        return readers + entering, own
 
     def operations(self, place: Place) -> int:
         return sum(stage.layer.operations(stage.place) for stage in self._stages(place))

@@ -92,7 +92,7 @@ def test_a_posterior_without_variance_has_no_divergence() -> None:
     with pytest.raises(oracle.InputError, match=r"layers.0.sigma2 holds 0; the KL divergence needs numbers > 0"):
         oracle.kl(net)
     assert oracle.kl(net, times={"layers.0": 0})[0] == pytest.approx(0.5 * (1.44 + 0.5 - 1.0 - np.log(0.5)))
-    with pytest.raises(oracle.InputError, match="there is no layer 'stem'; accepted: layers.0, readout"):
+    with pytest.raises(oracle.InputError, match=r"there is no layer 'stem'; accepted: layers.0, readout"):
         oracle.kl(net, times={"stem": 2})
 
 
@@ -138,7 +138,9 @@ def test_draws_are_counted_layer_by_layer(net: oracle.Network, steps: int, expec
         return
     each = oracle.elbo(net, [x], [oracle.Gaussian([0.0])], each_draw=True, known=["readout"])
     assert each.bound
-    parts = [count * oracle.kl(net, times={**dict.fromkeys(expected, 0), name: 1})[0] for name, count in expected.items()]
+    parts = [
+        count * oracle.kl(net, times={**dict.fromkeys(expected, 0), name: 1})[0] for name, count in expected.items()
+    ]
     assert each.kl == pytest.approx(sum(parts[:-1]))
 
 
@@ -170,7 +172,9 @@ def test_with_every_draw_charged_no_objective_exceeds_the_evidence(case: tuple) 
         net, {key: value * rng.uniform(0.2, 3.0) for key, value in oracle.parameters(net).items() if key.endswith("mu")}
     )
     one = {key: value[:1] for key, value in oracle.parameters(net).items() if key.startswith("readout")}
-    layers = oracle.Layer(one["readout.mu"], one["readout.sigma2"], one.get("readout.bias_mu"), one.get("readout.bias_sigma2"))
+    layers = oracle.Layer(
+        one["readout.mu"], one["readout.sigma2"], one.get("readout.bias_mu"), one.get("readout.bias_sigma2")
+    )
     net = dataclasses.replace(net, readout=layers)
     if None in oracle.draws(net, x).values():
         return

@@ -29,23 +29,31 @@ def check(level: Level) -> list[Row]:
         rows.append(equal(TITLE, f"{label}: total probability", law.sum(), 1.0, 1e-10, "rounding, quadrature"))
         rows.append(equal(TITLE, f"{label}: P(no spike)", law[0], silent, digits, DIGITS))
         k = np.arange(STEPS + 1)
-        rows.append(equal(TITLE, f"{label}: variance of the count", law @ k**2 - (law @ k) ** 2, variance, 5e-5, DIGITS))
+        rows.append(
+            equal(TITLE, f"{label}: variance of the count", law @ k**2 - (law @ k) ** 2, variance, 5e-5, DIGITS)
+        )
     decay = BETA ** np.arange(STEPS)
-    rows.append(equal(TITLE, "redrawn: membrane's deviation", np.sqrt(VARIANCE * (decay**2).sum()), 0.4300, 5e-5, DIGITS))
+    rows.append(
+        equal(TITLE, "redrawn: membrane's deviation", np.sqrt(VARIANCE * (decay**2).sum()), 0.4300, 5e-5, DIGITS)
+    )
     rows.append(equal(TITLE, "shared: membrane's deviation", np.sqrt(VARIANCE) * decay.sum(), 1.3026, 5e-5, DIGITS))
     return rows
 
 
 def counts_redrawn() -> np.ndarray:
     """Law of the spike count by the oracle's tree (theory 5.8)."""
-    net = oracle.LIF([oracle.Layer([[MEAN]], [[VARIANCE]])], oracle.Layer([[1.0]], [[0.0]]), beta=BETA, readout_beta=0.0)
+    net = oracle.LIF(
+        [oracle.Layer([[MEAN]], [[VARIANCE]])], oracle.Layer([[1.0]], [[0.0]]), beta=BETA, readout_beta=0.0
+    )
     found = []
     for count in range(STEPS + 1):
-        here = oracle.Custom(
-            lambda mean, count=count: ((np.abs(STEPS * mean[:, 0] - count) < 0.5).astype(float), np.zeros_like(mean))
-        )
-        found.append(oracle.exact(net, np.ones((STEPS, 1)), here).loss)
+        found.append(oracle.exact(net, np.ones((STEPS, 1)), indicator(count)).loss)
     return np.array(found)
+
+
+def indicator(count: int) -> oracle.Custom:
+    """A loss of 1 where a readout of the mean saw so many spikes."""
+    return oracle.Custom(lambda mean: ((np.abs(STEPS * mean[:, 0] - count) < 0.5).astype(float), np.zeros_like(mean)))
 
 
 def counts_persistent() -> np.ndarray:
@@ -69,7 +77,7 @@ def counts_persistent() -> np.ndarray:
 
 
 def counts_shared(mean: float, variance: float) -> np.ndarray:
-    """Law of the count for one weight: spikes are a function of w, constant between the points where a step's w cuts."""
+    """Law of the count for one weight: spikes are a function of w, constant between cuts."""
     law = np.zeros(STEPS + 1)
 
     def cut(low: float, high: float, step: int, held: float, count: int) -> None:

@@ -32,7 +32,9 @@ def test_a_model_over_time_wants_time_and_no_other_does():
 def test_kl_of_each_draw_needs_a_number_of_draws():
     each = ["objective.kl=each-draw"]
     assert prepare(load("digits_spiking", each)).network.draws()["1.dense."] > 1
-    with pytest.raises(InputError, match=r"objective.kl is 'each-draw', but no number of draws of 2.lif.recurrent_mu gives"):
+    with pytest.raises(
+        InputError, match=r"objective.kl is 'each-draw', but no number of draws of 2.lif.recurrent_mu gives"
+    ):
         prepare(load("digits_spiking", [*each, "model.units.accumulate=false"]))
 
 
