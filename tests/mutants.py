@@ -386,5 +386,25 @@ MUTANTS = (
         'problems += [f"{name}: {problem}"]',
         'problems = [f"{name}: {problem}"]',
         f"{JUDGE}::test_every_wrong_output_is_named",
+    Mutant(
+        "oracle: the weights of a stream counted as drawn once",
+        "oracle/elbo.py",
+        "blocks - b if net.accumulate",
+        "1 if net.accumulate",
+        "tests/oracle/test_elbo.py::test_draws_are_counted_layer_by_layer",
+    ),
+    Mutant(
+        "KL of each draw without its factor in the gradient",
+        "refsbnn/network.py",
+        "count * value, count * dmu, count * drho",
+        "count * value, dmu, count * drho",
+        "tests/refsbnn/test_network.py::test_kl_of_each_draw_is_that_of_one_times_the_draws",
+    ),
+    Mutant(
+        "the Jacobian without the way through the variance",
+        "oracle/profile.py",
+        "transfer.jacobian(net, x, step)",
+        "(law.drdm[:, :, None] * layer.mu)",
+        "tests/oracle/test_profile.py",
     ),
 )
