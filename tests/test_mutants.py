@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import MUTANTS, Mutant
+from tests.mutants_engine import ENGINE
 
 ROOT = Path(__file__).parents[1]
 TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.error for mutant in MUTANTS])
+ALL = (*MUTANTS, *ENGINE)
+
+
+@pytest.mark.parametrize("mutant", ALL, ids=[mutant.error for mutant in ALL])
 def test_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     for package in ("refsbnn", "oracle", "validation", "tests"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
