@@ -76,7 +76,7 @@ ENGINE = (
     ),
     Mutant(
         "PokerDVS: polarities swapped",
-        "refsbnn/data/arrays_of_events.py",
+        "refsbnn/data/pokerdvs.py",
         "t / 1000.0, x, y, polarity",
         "t / 1000.0, x, y, 1 - polarity",
         f"{DATA}/test_cameras.py::test_poker",
