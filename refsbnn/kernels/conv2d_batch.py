@@ -48,10 +48,14 @@ def spike_forward(words, columns, grid, scale, offset):
         sums = aligned_zeros(grid.parts * positions * half, columns.dtype)
         spike_sums(tables, blocks, patch_words, sums)
         for h in range(grid.parts):
+            summed = h * half // LANES < blocks
             for p in range(positions):
+                row = p % offset.shape[1]
                 for o in range(grid.out):
-                    value = sums[((h * half + o) // LANES * positions + p) * LANES + o % LANES]
-                    moments[h, image, p, o] = scale[h] * value + offset[h, p % offset.shape[1], o]
+                    value = offset[h, row, o]
+                    if summed:
+                        value += scale[h] * sums[((h * half + o) // LANES * positions + p) * LANES + o % LANES]
+                    moments[h, image, p, o] = value
     return moments
 
 

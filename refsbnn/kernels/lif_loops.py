@@ -111,6 +111,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     """
     m, v = current
     M, V = membrane
+    given, key, samples, word, step = source
     weights, half = recurrent
     beta, theta, hard, accumulate = neuron
     T, batch, units = m.shape
@@ -139,11 +140,11 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
         if count > 0:
             for j in range(0, width, WIDE):
                 add_rows(weights, width, j, min(WIDE, width - j), events, 0, count, total[j:])  # theory 3.1
-        if len(source.given) > 0:
+        if len(given) > 0:
             first = (t * batch + b) * units
-            u[:units] = source.given[first : first + units]
+            u[:units] = given[first : first + units]
         elif not deterministic:
-            philox.uniforms(source.key, source.samples[b], source.word + t, source.step, 0, u)
+            philox.uniforms(key, samples[b], word + t, step, 0, u)
         for j in range(0, half, LANES):
             z_before = load(fired, j)
             keep = one - z_before if hard else one

@@ -247,14 +247,15 @@ def _sum(turned, starts, rows, width, a, b, sums):
     blocks = (width + BLOCK - 1) // BLOCK
     for task in prange(len(sums) * blocks):
         first = (task % blocks) * BLOCK
+        near = aligned_zeros(CHUNK * BLOCK, a.dtype)  # made here, so that it outlives its address
         if task < blocks:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), a, sums[0])
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), a, sums[0], near)
         else:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), b, sums[1])
+            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), b, sums[1], near)
 
 
 @njit(cache=True, error_model="numpy")
-def _sum_block(turned, starts, rows, width, first, last, source, target):
+def _sum_block(turned, starts, rows, width, first, last, source, target, near):
     """Columns first to last of the sums; the chunk's part of the source is copied to where it stays cached.
 
     Parameters
@@ -264,9 +265,9 @@ def _sum_block(turned, starts, rows, width, first, last, source, target):
     rows, width, first, last : int
     source : (rows * width,) float
     target : (in * width,) of the same float type, added to
+    near : (CHUNK * BLOCK,) of the same float type, overwritten
     """
-    local = aligned_zeros(CHUNK * BLOCK, source.dtype)  # by name: its address would not keep it alive
-    into, far = address(target), address(source)
+    local, into, far = address(near), address(target), address(source)
     for chunk in range(len(starts)):
         for i in range(min(CHUNK, rows - chunk * CHUNK)):
             for j in range(first, last, LANES):
