@@ -1,17 +1,6 @@
 """Planted errors: one wrong line each, with the test that must catch it. `tests/test_mutants.py` runs them."""
 
-from typing import NamedTuple
-
-
-class Mutant(NamedTuple):
-    """An error: in `file`, the text `old`, which stands there once, becomes `new`; `tests` must then fail."""
-
-    error: str
-    file: str
-    old: str
-    new: str
-    tests: str
-
+from tests.mutant import Mutant
 
 REFERENCE = "tests/refsbnn/reference"
 ESTIMATORS = "tests/refsbnn/estimators"
@@ -354,7 +343,7 @@ MUTANTS = (
     ),
     Mutant(
         "PokerDVS: polarities swapped",
-        "refsbnn/data/arrays_of_events.py",
+        "refsbnn/data/pokerdvs.py",
         "t / 1000.0, x, y, polarity",
         "t / 1000.0, x, y, 1 - polarity",
         f"{DATA}/test_cameras.py::test_poker",

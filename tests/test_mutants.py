@@ -1,4 +1,4 @@
-"""The tests can fail: each planted error of `tests/mutants.py` is caught by the test named beside it.
+"""The tests can fail: each planted error of `tests/mutants.py` and `tests/mutants_network.py` is caught by its test.
 
 The tests named are green without the error, since they are part of this suite.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import MUTANTS, Mutant
+from tests import mutants, mutants_network
+from tests.mutant import Mutant
 
 ROOT = Path(__file__).parents[1]
+MUTANTS = (*mutants.MUTANTS, *mutants_network.MUTANTS)
 TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
 
