@@ -1,4 +1,4 @@
-"""Planted errors in layers, tapes, pieces of time, optimisers, training, data and evaluation, as in `tests/mutants.py`."""
+"""Planted errors in layers, tapes, pieces of time, optimisers, training, data, evaluation, as in `tests/mutants.py`."""
 
 from tests.mutant import Mutant
 

@@ -42,9 +42,7 @@ def test_a_member_stands_in_the_files_that_are_told_and_in_no_other() -> None:
     files = told("file")
     assert len(files) <= 8
     found = naming(r"[\"'`]temp[(\"'`]|\bTemp\b|\btemp\(", (*CODE, "tests", "docs"), ("*.py", "*.md"))
-    assert found - {"docs/extending.md", "tests/test_extending.py"} == files - {
-        "validation/conformance/vectors.sha256"
-    }
+    assert found - {"docs/extending.md", "tests/test_extending.py"} == files - {"validation/conformance/vectors.sha256"}
 
 
 def test_a_layer_stands_in_the_files_that_are_told_and_in_those_that_use_it() -> None:
@@ -57,9 +55,12 @@ def test_a_layer_stands_in_the_files_that_are_told_and_in_those_that_use_it() ->
     assert len(files) <= 12
     users = {"refsbnn/models.py", "validation/benchmarks/batchnorm_network.py", "validation/twin.py"}
     found = naming(r"average_pool|AveragePool|\baverage_(for|back)ward\b", CODE)
-    assert found == (files - {f"validation/conformance/{name}" for name in ("cases/linear.py", "vectors.sha256")}) - {
-        "docs/theory.md"
-    } | users
+    assert (
+        found
+        == (files - {f"validation/conformance/{name}" for name in ("cases/linear.py", "vectors.sha256")})
+        - {"docs/theory.md"}
+        | users
+    )
 
 
 @pytest.mark.parametrize(
