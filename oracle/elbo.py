@@ -1,7 +1,7 @@
 """The variational objective exactly (theory 4.1, 4.2): expected log-likelihood minus KL divergence, and its gradient.
 
-It is a lower bound on the log evidence, an ELBO, where each weight is drawn once an example or its divergence is charged
-for every draw (theory 4.6); `Elbo.bound` says whether it is.
+It is a lower bound on the log evidence, an ELBO, where each weight is drawn once an example or its divergence is
+charged for every draw (theory 4.6, 4.7); `Elbo.bound` says whether it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,9 +67,7 @@ def draws(net: Network, x: Any) -> dict[str, int | None]:
     found: dict[str, int | None] = {**dict.fromkeys(layers, 1 if lawful else None), "readout": 1}
     if isinstance(net, Residual) and lawful:
         blocks = len(net.blocks)
-        for b, block in enumerate(
-            net.blocks
-        ):  # block b's last layer reaches the units of every later block, and the last
+        for b, block in enumerate(net.blocks):  # its last layer reaches every later block's first units, and the last
             found[f"blocks.{b}.{len(block) - 1}"] = blocks - b if net.accumulate or b == blocks - 1 else None
         found["stem"] = blocks + 1 if net.accumulate else None
     elif isinstance(net, LIF):
@@ -98,7 +96,8 @@ def kl(
     Raises
     ------
     InputError
-        A posterior variance of 0, whose divergence is infinite; a layer that is none; a prior variance that is missing or not positive.
+        A posterior variance of 0, whose divergence is infinite; an unknown layer; a prior variance that is missing or
+        not positive.
     """
     times = times or {}
     for name in times:
@@ -163,13 +162,13 @@ def elbo(
         raise InputError(f"{len(inputs)} inputs and {len(losses)} losses were given; expected as many, one or more")
     scale = number("examples", len(inputs) if examples is None else examples, above=0.0) / len(inputs)
     number("kl_weight", kl_weight, lowest=0.0)
-    count = {key: value for key, value in draws(net, inputs[0]).items() if key not in known}
-    for key, value in count.items():
-        if each_draw and value is None:
+    count = {key: value for key, value in draws(net, max(inputs, key=len)).items() if key not in known}
+    for name, number_ in count.items():
+        if each_draw and number_ is None:
             raise InputError(
-                f"no number of draws of {key} gives this network's law (theory 4.6); each_draw must be False"
+                f"no number of draws of {name} gives this network's law (theory 4.6); each_draw must be False"
             )
-    times = {key: value for key, value in count.items() if value is not None} if each_draw else {}
+    times = {name: number_ for name, number_ in count.items() if number_ is not None} if each_draw else {}
     divergence, gradient = kl(net, prior_sigma2, {**times, **dict.fromkeys(known, 0)})
     gradient = {key: -kl_weight * value for key, value in gradient.items()}
     loglik = 0.0

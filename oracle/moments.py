@@ -55,7 +55,7 @@ class Estimate:
     square : ndarray
         Expectation of its square.
     mean_error, square_error : ndarray
-        Bounds on the error of the two, other than rounding: 0 unless the member needs quadrature, see `moments`.
+        Estimates of the error of the two, other than rounding: 0 unless the member needs quadrature, see `moments`.
     """
 
     gradient: np.ndarray

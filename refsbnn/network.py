@@ -246,7 +246,7 @@ class Network:
         return records
 
     def draws(self) -> dict[str, int | None]:
-        """How often, at most, each pair of mu and rho is drawn for one example, by what stands before "mu" (theory 4.6).
+        """How often, at most, each mu and rho is drawn for one example, by what stands before "mu" (theory 4.6).
 
         None where no number of draws gives the law. The objective is a bound on the log evidence if all are 1, or if
         KL is charged for each draw and none is None.

@@ -1,8 +1,8 @@
 """Planted errors in layers, tapes, pieces of time, optimisers, training, data, evaluation, as in `tests/mutants.py`."""
 
-from tests.mutant import Mutant
+from tests.mutants import Mutant
 
-NETWORK = "tests/refsbnn/test_network.py::test_backward_is_the_derivative"
+GRADIENTS = "tests/refsbnn/test_network.py::test_backward_is_the_derivative"
 BACKENDS = "tests/refsbnn/test_backends.py"
 PIECES = f"{BACKENDS}::test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients[recurrent neurons-numpy]"
 OPTIM = "tests/refsbnn/test_optim.py"
@@ -10,7 +10,7 @@ LOOP = "tests/refsbnn/training/test_loop.py"
 DATA = "tests/refsbnn/data"
 EVALUATION = "tests/refsbnn/evaluation"
 
-MUTANTS = (
+NETWORKS = (
     # Layers
     Mutant(
         "the prior's variance times the fan-in for divided by it",
@@ -24,28 +24,28 @@ MUTANTS = (
         "refsbnn/layers/residual.py",
         "norm2 = x.norm2 + self.scale**2 * y.norm2",
         "norm2 = x.norm2 + self.scale * y.norm2",
-        f"{NETWORK}[point, residual]",
+        f"{GRADIENTS}[point, residual]",
     ),
     Mutant(
         "the recurrent weights' norm over their outputs",
         "refsbnn/layers/units.py",
         ".sum(axis=1)",
         ".sum(axis=0)",
-        f"{NETWORK}[recurrent]",
+        f"{GRADIENTS}[recurrent]",
     ),
     Mutant(
         "the zero-mean projection left out of the gradient",
         "refsbnn/layers/linear.py",
         "posterior.zero_mean_backward(dmu)",
         "(dmu)",
-        f"{NETWORK}[residual]",
+        f"{GRADIENTS}[residual]",
     ),
     Mutant(
         "a max pool's gradient by its size for its stride",
         "refsbnn/layers/shape.py",
         "tape.largest, tape.shape, self.size, self.stride), {}",
         "tape.largest, tape.shape, self.size, None), {}",
-        f"{NETWORK}[max pool]",
+        f"{GRADIENTS}[max pool]",
     ),
     # Tapes
     Mutant(
@@ -67,7 +67,7 @@ MUTANTS = (
         "refsbnn/layers/shape.py",
         "None if g is None else g.reshape(tape.shape), {}",
         "g, {}",
-        f"{NETWORK}[max pool]",
+        f"{GRADIENTS}[max pool]",
     ),
     # Pieces of time
     Mutant(

@@ -1,4 +1,4 @@
-"""The tests can fail: each planted error of `tests/mutants.py` and `tests/mutants_network.py` is caught by its test.
+"""The tests can fail: each planted error of the files `tests/mutants*.py` is caught by the test beside it.
 
 The tests named are green without the error, since they are part of this suite.
 """
@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests import mutants, mutants_network
-from tests.mutant import Mutant
+from tests.mutants import MUTANTS, Mutant
+from tests.mutants_engine import ENGINE
+from tests.mutants_network import NETWORKS
 
 ROOT = Path(__file__).parents[1]
-MUTANTS = (*mutants.MUTANTS, *mutants_network.MUTANTS)
 TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
+ALL = (*MUTANTS, *ENGINE, *NETWORKS)
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.error for mutant in MUTANTS])
+
+@pytest.mark.parametrize("mutant", ALL, ids=[mutant.error for mutant in ALL])
 def test_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     for package in ("refsbnn", "oracle", "validation", "tests"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))

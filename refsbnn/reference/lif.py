@@ -1,7 +1,7 @@
 """Layer of noisy leaky integrate-and-fire neurons: forward and hand-derived backward through time (theory 3.9 to 3.12).
 
-Given its own past spikes a membrane is Gaussian with mean M and variance V; the spike is a noisy binary unit on
-(M - theta, V). Arrays have time first.
+All noise that a membrane holds is drawn anew at each step, so that given its past spikes it is Gaussian with mean M and
+variance V; the spike is a noisy binary unit on (M - theta, V). Arrays have time first.
 """
 
 from typing import Any, NamedTuple

@@ -92,7 +92,7 @@ def test_a_posterior_without_variance_has_no_divergence() -> None:
     with pytest.raises(oracle.InputError, match=r"layers.0.sigma2 holds 0; the KL divergence needs numbers > 0"):
         oracle.kl(net)
     assert oracle.kl(net, times={"layers.0": 0})[0] == pytest.approx(0.5 * (1.44 + 0.5 - 1.0 - np.log(0.5)))
-    with pytest.raises(oracle.InputError, match="there is no layer 'stem'; accepted: layers.0, readout"):
+    with pytest.raises(oracle.InputError, match=r"there is no layer 'stem'; accepted: layers.0, readout"):
         oracle.kl(net, times={"stem": 2})
 
 

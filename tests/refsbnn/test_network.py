@@ -245,7 +245,7 @@ def test_kl_of_each_draw_is_that_of_one_times_the_draws():
 
 def test_kl_of_each_draw_needs_a_number_of_draws():
     network = Network([Dense(4), LIF(accumulate=False)], FRAMES)
-    with pytest.raises(InputError, match=r"no number of draws of 0\.dense\.mu gives this network's law"):
+    with pytest.raises(InputError, match=r"no number of draws of 0.dense.mu gives this network's law"):
         network.kl(network.initial(Streams(0)), each_draw=True)
 
 

@@ -25,5 +25,7 @@ NAMES: tuple[str, ...] = (
     "monte_carlo",
     "convolution",
     "divergence",
+    "bound",
+    "lif_noise",
 )
 """The claim modules in the order of the report."""

@@ -1,13 +1,15 @@
 """Low bias, vanishing gradients and the KL term are linked: all three follow the signal-to-noise ratio.
 
 Source: the paper's abstract, theory 4.5. With B = |mu_i|^2 / v_i of every unit:
-- in a plain network the first layer's gradient falls as B^((depth-1)/2) when B is small; in a residual network the
-  identity path carries it, and it does not fall;
+- in a plain network of {-1,+1} units the first layer's gradient falls as B^((depth-1)/2) when B is small; in a residual
+  network the identity path carries it, and it does not fall. With {0,1} units and posterior noise it does not fall
+  either: a spike moves the variance of the units above, unless they have no bias and r falls with B too;
 - for {-1,+1} units the KL term of a layer with sigma2 at the prior is exactly sum_i B_i v_i / (2 sigma2).
 The bias falls with B too, for {-1,+1} units: its orders are measured under "Bias of deep networks", where {0,1} units
-with posterior noise are shown to keep it. So a small KL and a small bias cost a plain network its gradient.
+with posterior noise are shown to keep it. So a small KL and a small bias cost a plain {-1,+1} network its gradient.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 import oracle
 from refsbnn import objective, posterior
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Row, equal, refutes
 
 TITLE = "Bias, gradient and KL"
 WIDTH = 3
@@ -29,11 +31,17 @@ def check(level: Level) -> list[Row]:
     """Orders of the gradient, and the KL term in units of B."""
     rows = []
     for depth in depths(level):
-        norms = [gradient_norms(level, depth, ratio)[0] for ratio in (2.0**-7, 2.0**-8)]
-        slope = np.log2(norms[0] / norms[1])
         why = "slope between ratios 2^-7 and 2^-8; its error is of the order of the ratio"
-        setting = f"plain, {depth} layers: order in sqrt(B) of the first gradient"
-        rows.append(equal(TITLE, setting, slope, depth - 1.0, 0.1, why))
+        for label, domain, biased, order in (
+            ("{-1,+1}", "bipolar", True, depth - 1.0),
+            ("{0,1} without biases", "binary", False, depth - 1.0),
+            ("{0,1}", "binary", True, 0.0),
+        ):
+            norms = [gradient_norms(level, depth, ratio, domain, biased)[0] for ratio in (2.0**-7, 2.0**-8)]
+            setting = f"plain, {label}, {depth} layers: order in sqrt(B) of the first gradient"
+            row = equal(TITLE, setting, np.log2(norms[0] / norms[1]), order, 0.1, why)
+            kept = domain == "binary" and biased and depth > 1
+            rows.append(refutes(row, "small B means vanishing gradients, in every plain network") if kept else row)
     norms = [residual_norms(level, ratio)[0] for ratio in (2.0**-7, 2.0**-8)]
     setting = f"residual, {blocks(level)} blocks: order in sqrt(B) of the stem's gradient"
     rows.append(equal(TITLE, setting, np.log2(norms[0] / norms[1]), 0.0, 0.1, "as above"))
@@ -86,9 +94,11 @@ def unit_layer(rng: np.random.Generator, inputs: int, ratio: float) -> oracle.La
     return oracle.Layer(mu, np.full((WIDTH, inputs), 2.0 / (3.0 * inputs)), bias, np.full(WIDTH, 1.0 / 3.0))
 
 
-def gradient_norms(level: Level, depth: int, ratio: float) -> list[float]:
-    """Norm of the exact gradient of each layer's mu, over all networks."""
-    nets = chain(level, depth, ratio)
+def gradient_norms(level: Level, depth: int, ratio: float, domain: str = "bipolar", biased: bool = True) -> list[float]:
+    """Norm of the exact gradient of each layer's mu, over all networks; not `biased`: with biases of mean 0."""
+    nets = chain(level, depth, ratio, domain)
+    if not biased:
+        nets = [replace(net, layers=[one._replace(bias_mu=0.0 * one.bias_mu) for one in net.layers]) for net in nets]
     found = [oracle.exact(net, [0.8, -0.6], LOSS).gradient for net in nets]
     return [float(np.sqrt(sum((g[f"layers.{i}.mu"] ** 2).sum() for g in found))) for i in range(depth)]
 
@@ -182,8 +192,8 @@ def by_layer(level: Level) -> Figure:
         log_y=True,
     )
     caption = (
-        "Norm of the exact gradient of each layer's mu for three ratios: in a plain network it falls towards the input "
-        "the faster the smaller the ratio; the stem of a residual network keeps it. Right, the KL term of one layer "
-        "of {-1,+1} units with sigma2 at the prior, which pulls the ratio down."
+        "Norm of the exact gradient of each layer's mu for three ratios: in a plain network of {-1,+1} units it falls "
+        "towards the input the faster the smaller the ratio; the stem of a residual network keeps it. Right, the KL "
+        "term of one layer of {-1,+1} units with sigma2 at the prior, which pulls the ratio down."
     )
     return Figure("Gradient by depth, and KL", caption, [plain, stream, divergence])

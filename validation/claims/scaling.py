@@ -1,8 +1,9 @@
-"""Scaling mu and sigma together leaves the law of the spikes unchanged: posterior noise does the normaliser's work.
+"""Scaling mu and sigma together leaves the law of the spikes unchanged, as it would a normalised layer's.
 
 Source: theory 3 and 1.1 (r = m/s). The law of the last layer's spikes, state by state, before and after each layer is
 scaled by a factor of its own; the gradient of mu then shrinks by that factor. With a noise floor that is not scaled
-along (noise of fixed size added to v), the law changes: the claim is about the posterior's own noise.
+along (noise of fixed size added to v), the law changes: the claim is about the posterior's own noise. It is about joint
+scaling only: nothing holds r at a fixed spread, which grows in training (theory 3.1 and the lines below it).
 """
 
 import dataclasses

@@ -2,8 +2,8 @@
 
 Source: theory 2.2 to 2.6. For one unit it is a theorem along mix(lam): with L = z^2 the bias is f (1-lam) (2 pi - 1),
 and with L = z the variance is f^2 lam^2 (1/2 - pi)^2 / (pi (1 - pi)). In deep networks it is a tendency, shown by the
-figure: over random networks the trapezoid has less bias and more variance than st, but single networks need not be
-monotone in lam.
+figure and by counts over random networks: the trapezoid mostly has less bias and more variance than st, but single
+networks need not, nor be monotone in lam.
 """
 
 from functools import cache
@@ -14,7 +14,7 @@ import oracle
 from refsbnn import noise
 from validation.evidence import networks, single
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Row, at_least, at_most, equal, refutes
 
 TITLE = "Trade-off along the family"
 WHY = "a few dozen roundings"
@@ -27,7 +27,7 @@ GRIDS = {
 
 
 def check(level: Level) -> list[Row]:
-    """Bias and variance along mix for one unit; the ends of mix are st and the trapezoid."""
+    """Bias and variance along mix for one unit; counts over random networks."""
     rows = []
     law, r = noise.GAUSSIAN, 0.8
     f, pi = float(law.pdf(r)), float(law.cdf(r))
@@ -40,12 +40,37 @@ def check(level: Level) -> list[Row]:
             equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY),
             equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY),
         ]
-    found = along(level)["mix(lam)"]
-    for end, member in ((0, oracle.st()), (-1, oracle.trapezoid())):
-        for what, value, other in zip(("bias", "deviation"), found[end], relative(level, member), strict=True):
-            setting = f"mix against {member.name}, deep networks: relative {what}"
-            rows.append(equal(TITLE, setting, value, other, 1e-12 * other, WHY))
+    count, least = (20, 10) if level.quick else (60, 42)
+    less, more, falls, rises = tally(level, count)
+    why = "measured: 53 to 58 and 53 to 60 of 60 over five sets; were it 87 in 100, fewer in one seed of 5,000"
+    rows.append(at_least(TITLE, f"{count} random networks: trapezoid less biased than st in", less, least, why))
+    rows.append(at_least(TITLE, f"{count} random networks: trapezoid of more deviation than st in", more, least, why))
+    why = "a tendency and no theorem: single networks need not be monotone"
+    for what, value in (("bias falls", falls), ("deviation rises", rises)):
+        setting = f"{count} random networks: {what} with every step of lam in"
+        rows.append(refutes(at_most(TITLE, setting, value, count - 1, why), "monotone in lam in every network"))
     return rows
+
+
+def tally(level: Level, count: int) -> tuple[int, int, int, int]:
+    """Of random networks [2, 3, 3]: less bias and more deviation at lam = 1 than at 0; bias, deviation monotone.
+
+    `python -c "from validation.claims.trade_off import *; print(tally(Level(), 60))"` prints the counts of 60.
+    """
+    rng = level.rng(f"{__name__}.tally")
+    counts = np.zeros(4, dtype=int)
+    for _ in range(count):
+        net, x = networks.layered(rng, [2, 3, 3]), rng.normal(size=2)
+        curve = []
+        for lam in GRIDS["mix(lam)"][1]:
+            found = oracle.moments(net, x, oracle.Categorical(0), oracle.mix(lam))
+            parts = [one for key, one in found.items() if key.startswith("layers") and key.endswith(".mu")]
+            curve.append([sum((one.bias**2).sum() for one in parts), sum(one.variance.sum() for one in parts)])
+        bias, deviation = np.array(curve).T
+        steps = (np.diff(bias) < 0.0).all(), (np.diff(deviation) > 0.0).all()
+        counts += [bias[-1] < bias[0], deviation[-1] > deviation[0], *steps]
+    less, more, falls, rises = (int(one) for one in counts)
+    return less, more, falls, rises
 
 
 def figures(level: Level) -> list[Figure]:
