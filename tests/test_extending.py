@@ -1,29 +1,76 @@
-"""docs/extending.md runs, and its table of a member's files is what names that member."""
+"""docs/extending.md runs, and its tables of files are what names a member, a layer, a data set and a claim."""
 
 import doctest
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-FOLDERS = ("refsbnn", "oracle", "validation", "tests", "docs")
-MOST = 8  # files that one has to touch for a member, tests and documents among them
+CODE = ("refsbnn", "oracle", "validation")
+
+
+def told(table: str) -> set[str]:
+    """The files in the first column of the table whose header begins so."""
+    rows = GUIDE.split(f"| {table} | what stands there |\n|---|---|\n")[1].split("\n\n")[0]
+    files = set(re.findall(r"^\| `([\w/.]+)` \|", rows, flags=re.MULTILINE))
+    assert len(files) == len(rows.splitlines())
+    assert all((ROOT / name).is_file() for name in files)
+    return files
+
+
+def naming(pattern: str, folders: tuple[str, ...], kinds: tuple[str, ...] = ("*.py",)) -> set[str]:
+    """The files of some folders in which the pattern stands."""
+    word = re.compile(pattern)
+    files = [path for top in folders for kind in kinds for path in (ROOT / top).rglob(kind)]
+    return {path.relative_to(ROOT).as_posix() for path in files if word.search(path.read_text(encoding="utf-8"))}
 
 
 def test_the_examples_run() -> None:
-    result = doctest.testfile(str(ROOT / "docs" / "extending.md"), module_relative=False, encoding="utf-8")
+    result = doctest.testfile(
+        str(ROOT / "docs" / "extending.md"),
+        module_relative=False,
+        encoding="utf-8",
+    )
     assert result.attempted
     assert not result.failed
 
 
 def test_a_member_stands_in_the_files_that_are_told_and_in_no_other() -> None:
     """`temp` by its name, as a call or as its class. The digest names nothing; this test and the guide speak of it."""
-    told = re.findall(r"^\| `([\w/.]+)` \|", GUIDE, flags=re.MULTILINE)
-    assert len(told) <= MOST
-    assert all((ROOT / name).is_file() for name in told)
-    word = re.compile(r"[\"'`]temp[(\"'`]|\bTemp\b|\btemp\(")
-    files = [path for top in FOLDERS for kind in ("*.py", "*.md") for path in (ROOT / top).rglob(kind)]
-    naming = {path.relative_to(ROOT).as_posix() for path in files if word.search(path.read_text(encoding="utf-8"))}
-    assert naming - {"docs/extending.md", "tests/test_extending.py"} == set(told) - {
-        "validation/conformance/vectors.sha256"
-    }
+    files = told("file")
+    assert len(files) <= 8
+    found = naming(r"[\"'`]temp[(\"'`]|\bTemp\b|\btemp\(", (*CODE, "tests", "docs"), ("*.py", "*.md"))
+    assert found - {"docs/extending.md", "tests/test_extending.py"} == files - {"validation/conformance/vectors.sha256"}
+
+
+def test_a_layer_stands_in_the_files_that_are_told_and_in_those_that_use_it() -> None:
+    """`average_pool` by its kind, its class or its functions.
+
+    The equations, the digest and the cases, which both poolings share, name it otherwise. What needs it and is not
+    needed by it: models, the networks of the comparisons with normalisation, and the map from the oracle's pools.
+    """
+    files = told("file of the layer")
+    assert len(files) <= 12
+    users = {"refsbnn/models.py", "validation/benchmarks/batchnorm_network.py", "validation/twin.py"}
+    found = naming(r"average_pool|AveragePool|\baverage_(for|back)ward\b", CODE)
+    assert (
+        found
+        == (files - {f"validation/conformance/{name}" for name in ("cases/linear.py", "vectors.sha256")})
+        - {"docs/theory.md"}
+        | users
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "pattern"),
+    [
+        ("file of the data set", r"\bpokerdvs\b|\bPOKERDVS\b"),
+        ("file of the claim", r"claims[./]scaling|claims import .*\bscaling|\"scaling\"|Joint scaling"),
+    ],
+)
+def test_a_data_set_and_a_claim_stand_in_two_files(table: str, pattern: str) -> None:
+    files = told(table)
+    assert len(files) <= 2
+    assert naming(pattern, CODE) == files

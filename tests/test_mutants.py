@@ -1,4 +1,4 @@
-"""The tests can fail: each planted error of `tests/mutants.py` is caught by the test named beside it.
+"""The tests can fail: each planted error of the files `tests/mutants*.py` is caught by the test beside it.
 
 The tests named are green without the error, since they are part of this suite.
 """
@@ -13,12 +13,12 @@ import pytest
 
 from tests.mutants import MUTANTS, Mutant
 from tests.mutants_engine import ENGINE
+from tests.mutants_network import NETWORKS
 
 ROOT = Path(__file__).parents[1]
 TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
-
-ALL = (*MUTANTS, *ENGINE)
+ALL = (*MUTANTS, *ENGINE, *NETWORKS)
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=[mutant.error for mutant in ALL])

@@ -49,6 +49,8 @@ def test_latency_code_fires_once_and_earlier_when_brighter():
     assert (np.diff(when) <= 0).all()
     assert when[0] == 5
     assert when[-1] == 0
+    # Within a sixth of the range the step is the same: 0.9 is in the first sixth from above, 0.7 in the second.
+    assert digits.encode(np.array([[0.9, 0.7]]), "latency", 6).argmax(axis=0).tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(

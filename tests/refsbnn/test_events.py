@@ -26,6 +26,14 @@ def test_events_of_an_array_are_that_array(seed, shape, density):
     assert (own.columns == events.columns).all()
 
 
+def test_some_steps_are_those_of_the_array():
+    dense = (np.random.default_rng(0).random((7, 2, 30)) < 0.3).astype(np.uint8)
+    for first, last in ((0, 3), (3, 6), (6, 9), (2, 2)):
+        part = Events.of(dense).steps(first, last)
+        np.testing.assert_array_equal(part, dense[first:last])
+        assert part.offsets[0] == 0
+
+
 @pytest.mark.parametrize(
     ("offsets", "columns", "shape", "message"),
     [

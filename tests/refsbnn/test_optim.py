@@ -73,6 +73,7 @@ def test_schedules():
     assert optim.rate("constant", 0.5, 7, 10) == 0.5
     assert optim.rate("cosine", 1.0, 5, 10) == pytest.approx(0.5)
     assert optim.rate("cosine", 1.0, 0, 10, warmup=4) == 0.25
+    assert optim.rate("cosine", 1.0, 7, 10, warmup=4) == pytest.approx(0.5)  # half of what is left after the warm-up
     assert [optim.rate("step", 8.0, s, 9, 2, drops=[3, 5], factor=0.25) for s in (0, 2, 3, 4, 5)] == [4, 8, 2, 2, 0.5]
     with pytest.raises(InputError, match="accepted: 'constant', 'cosine', 'step'"):
         optim.rate("linear", 1.0, 0, 10)

@@ -1,9 +1,10 @@
-"""Cutout: which pixels are blanked, and that nothing else of a batch changes."""
+"""Cutout: which pixels are blanked, and that nothing else of a batch changes; crops: where they lie."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from refsbnn.data.images import Images
 from refsbnn.data.options import Data
@@ -43,6 +44,19 @@ def test_draws_belong_to_the_example_and_the_step():
     among = part.batch(np.array([1, 6, 2]), draws([1, 6, 2], 9))[1]
     np.testing.assert_array_equal(alone, among)
     assert (alone != part.batch(np.array([6]), draws([6], 10))[0]).any()
+
+
+def test_a_crop_reaches_every_place():
+    """A lit pixel in the middle moves to each of 5 x 5 places with the same chance (false alarm 1e-6)."""
+    x = np.zeros((1, HEIGHT, WIDTH, 3), np.uint8)
+    x[0, 4, 6] = 1
+    rows = np.arange(4000)
+    moved = replace(IMAGES, x=x, mirror=False).batch(np.zeros(len(rows), np.int64), draws(rows))[..., 0]
+    counts = moved.sum(axis=0)
+    assert counts.sum() == len(rows)
+    places = counts[2:7, 4:9].ravel()
+    assert places.sum() == len(rows)
+    assert stats.chisquare(places).pvalue > 1e-6
 
 
 def test_only_training_images_are_cut(tmp_path):

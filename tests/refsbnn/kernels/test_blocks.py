@@ -12,7 +12,7 @@ CROSSED = {
     "kernels.bits.WORD": "kernels/test_conv2d.py",
     "kernels.check.CHUNK": "kernels/test_check.py",
     "kernels.conv2d_batch.SHARDS": "kernels/test_conv2d.py",
-    "kernels.lif_loops.SHARD": "kernels/test_lif.py",
+    "kernels.lif_adjoint.SHARD": "kernels/test_lif.py",
     "kernels.matrix.DEPTH": "kernels/test_dense.py",
     "kernels.matrix.ROWS": "kernels/test_dense.py",
     "kernels.matrix.SHARDS": "kernels/test_dense.py",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from refsbnn import estimators, noise
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
-from refsbnn.kernels import lif, lif_loops, simd, sparse
+from refsbnn.kernels import lif, lif_adjoint, simd, sparse
 from refsbnn.reference import lif as reference
 from refsbnn.streams import Purpose, Streams
 from tests.refsbnn.kernels.common import DTYPES, RELAXED, SEEDS, SETTINGS, SPIKING, around, clear_of, close, size
@@ -74,7 +74,7 @@ def test_agrees_with_the_reference(case):
 
 # batch, units: samples of a shard, neurons of a vector, sums in registers (of means beside variances, and alone); rows
 # of gradients at a time of the recurrent weights, four steps a sample.
-BLOCKS = [(n, 5) for n in around(lif_loops.SHARD)] + [(3, n) for n in around(simd.LANES)]
+BLOCKS = [(n, 5) for n in around(lif_adjoint.SHARD)] + [(3, n) for n in around(simd.LANES)]
 BLOCKS += [(2, n) for n in (*around(sparse.WIDE // 2), *around(sparse.WIDE))]
 BLOCKS += [(n, 7) for n in around(sparse.CHUNK // 4)]
 

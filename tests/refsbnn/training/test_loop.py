@@ -111,6 +111,21 @@ def test_units_are_looked_at_every_so_many_steps():
         assert rows[0][key] == rows[1][key]
 
 
+def test_each_epoch_takes_the_examples_once_in_an_order_of_its_own(monkeypatch):
+    task, orders = prepare(load("digits_binary", [*SMALL, "training.batch=115"])), []
+
+    def estimated(*args, **words):
+        orders.append(args[2])
+        return estimate(*args, **words)
+
+    monkeypatch.setattr(loop, "estimate", estimated)
+    train(task)
+    first, second = np.reshape(orders, (2, -1))
+    for order in (first, second):
+        assert sorted(order) == list(range(1150))
+    assert (first != second).any()
+
+
 def test_each_step_has_its_weight_and_rate(monkeypatch):
     """The KL weight rises over the first epoch and a half from 0; the rate falls by a half after one and two epochs."""
     options = ["training.epochs=3", "objective.warmup=1.5", "objective.temperature=0.5", "training.batch=256"]

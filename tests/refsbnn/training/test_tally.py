@@ -31,6 +31,13 @@ def test_signal_to_noise_is_its_definition():
         np.testing.assert_allclose(ratio, (g.mean(0) ** 2).sum() / g.var(0).sum(), rtol=1e-12)
 
 
+def test_a_number_is_averaged_over_the_steps_that_gave_it():
+    tally = Tally()
+    for i in range(6):
+        tally.add({"loglik": float(i)} | ({"rate.0": float(i)} if i % 3 == 0 else {}), {})
+    assert tally.means() == {"loglik": 2.5, "rate.0": 1.5}
+
+
 def test_a_gradient_that_never_changes_has_no_noise():
     tally = Tally()
     for _ in range(2):

@@ -153,3 +153,12 @@ def sample(m: Array, v: Array, eps: Array, g: Array) -> tuple[Array, Array]:
     """Logits, and the gradient of v."""
     logits = each(lambda a, b, e: a + sqrt(b) * e if b.value else a, m, v, eps)
     return logits, each(lambda b, e, d: d * e / (2 * sqrt(b)) if b.value else lift(0), v, eps, g)
+
+
+OPS = {
+    "residual_add": residual_add,
+    "residual_block": block,
+    "lif": lif,
+    "leaky_readout": leaky_readout,
+    "sampled_readout": sampled_readout,
+}

@@ -191,3 +191,15 @@ def sampled_conv2d(a: Arrays, o: Options) -> Answers:
     batch, rows, columns, inputs = seen.shape
     found = sampled(a, *(y.reshape(batch, rows * columns, inputs) for y in (seen, seen2)))
     return {k: y.reshape(batch, rows, columns, -1) for k, y in found.items()}
+
+
+OPS = {
+    "dense": dense,
+    "conv2d": conv2d,
+    "zero_mean": zero_mean,
+    "average_pool": average_pool,
+    "max_pool": max_pool,
+    "flatten": flatten,
+    "sampled_dense": sampled_dense,
+    "sampled_conv2d": sampled_conv2d,
+}

@@ -152,3 +152,18 @@ def disarm(a: Arrays, o: Options) -> Answers:
     larger = each(lambda r: F.pdf(r) / (F.cdf(r) if r.value < 0 else F.sf(r)), array(a["r"]))
     pair = array(a["z"].astype(float) - a["z_antithetic"].astype(float)) / 2
     return {"dr": -change * pair * larger}
+
+
+OPS = {
+    "categorical": categorical,
+    "bernoulli": bernoulli,
+    "gaussian": gaussian,
+    "kl": kl,
+    "kl_weight": kl_weight,
+    "bias_penalty": bias_penalty,
+    "adam": adam,
+    "sgd": sgd,
+    "reinforce": reinforce,
+    "arm": arm,
+    "disarm": disarm,
+}

@@ -49,3 +49,10 @@ def normals(a: Arrays, o: Options) -> Answers:
     # w + 1/2 has 25 bits: it rounds once where a float has 24.
     half = each(lambda w: function(lift(0), (Decimal(int(w)) + Decimal("0.5")) / 2**24, ZERO), words(a, o) // 256)
     return {"normal": each(NOISES["gaussian"].ppf, half)}
+
+
+OPS = {
+    "philox": blocks,
+    "uniforms": uniforms,
+    "normals": normals,
+}

@@ -302,3 +302,9 @@ def weight(a: Arrays, o: Options) -> Answers:
         at = At(o["noise"], lift(float(a["r"][i])), int(a["z"][i]), u, own)
         out[i] = MEMBERS[member.name].entry.weight(member.numbers, at)
     return {"w": out}
+
+
+OPS = {
+    "unit": unit,
+    "weight": weight,
+}

@@ -1,0 +1,224 @@
+"""Planted errors in layers, tapes, pieces of time, optimisers, training, data, evaluation, as in `tests/mutants.py`."""
+
+from tests.mutants import Mutant
+
+GRADIENTS = "tests/refsbnn/test_network.py::test_backward_is_the_derivative"
+BACKENDS = "tests/refsbnn/test_backends.py"
+PIECES = f"{BACKENDS}::test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients[recurrent neurons-numpy]"
+OPTIM = "tests/refsbnn/test_optim.py"
+LOOP = "tests/refsbnn/training/test_loop.py"
+DATA = "tests/refsbnn/data"
+EVALUATION = "tests/refsbnn/evaluation"
+
+NETWORKS = (
+    # Layers
+    Mutant(
+        "the prior's variance times the fan-in for divided by it",
+        "refsbnn/layers/linear.py",
+        "variance = self.prior / fan_in(",
+        "variance = self.prior * fan_in(",
+        "tests/refsbnn/layers/test_linear.py",
+    ),
+    Mutant(
+        "a block's squared norms with its scale for the square",
+        "refsbnn/layers/residual.py",
+        "norm2 = x.norm2 + self.scale**2 * y.norm2",
+        "norm2 = x.norm2 + self.scale * y.norm2",
+        f"{GRADIENTS}[point, residual]",
+    ),
+    Mutant(
+        "the recurrent weights' norm over their outputs",
+        "refsbnn/layers/units.py",
+        ".sum(axis=1)",
+        ".sum(axis=0)",
+        f"{GRADIENTS}[recurrent]",
+    ),
+    Mutant(
+        "the zero-mean projection left out of the gradient",
+        "refsbnn/layers/linear.py",
+        "posterior.zero_mean_backward(dmu)",
+        "(dmu)",
+        f"{GRADIENTS}[residual]",
+    ),
+    Mutant(
+        "a max pool's gradient by its size for its stride",
+        "refsbnn/layers/shape.py",
+        "tape.largest, tape.shape, self.size, self.stride), {}",
+        "tape.largest, tape.shape, self.size, None), {}",
+        f"{GRADIENTS}[max pool]",
+    ),
+    # Tapes
+    Mutant(
+        "run again from what left a segment, not from what entered",
+        "refsbnn/network.py",
+        "segments.append(Segment(entered, None,",
+        "segments.append(Segment(value, None,",
+        f"{BACKENDS}::test_recomputing_gives_the_same_bits_from_a_smaller_tape[binary and bipolar units-numpy]",
+    ),
+    Mutant(
+        "bits of a tape in the other order",
+        "refsbnn/kernels/keep.py",
+        "np.packbits(values)",
+        "np.packbits(values[::-1])",
+        "tests/refsbnn/kernels/test_keep.py",
+    ),
+    Mutant(
+        "flatten's gradient in the shape of its output",
+        "refsbnn/layers/shape.py",
+        "None if g is None else g.reshape(tape.shape), {}",
+        "g, {}",
+        f"{GRADIENTS}[max pool]",
+    ),
+    # Pieces of time
+    Mutant(
+        "the last, shorter piece counted as a whole one",
+        "refsbnn/layers/time.py",
+        "share = min(size, total - first) / total",
+        "share = size / total",
+        PIECES,
+    ),
+    Mutant(
+        "input gradients of the pieces in the order in which they are made",
+        "refsbnn/layers/time.py",
+        "dx.insert(0, value)",
+        "dx.append(value)",
+        PIECES,
+    ),
+    Mutant(
+        "the bias penalty whole in every piece",
+        "refsbnn/layers/time.py",
+        "part, penalty * share)",
+        "part, penalty)",
+        PIECES,
+    ),
+    Mutant(
+        "a piece of events keeps the offsets of the whole",
+        "refsbnn/events.py",
+        "return Events(offsets - offsets[0], columns,",
+        "return Events(offsets, columns,",
+        "tests/refsbnn/test_events.py::test_some_steps_are_those_of_the_array",
+    ),
+    # Optimisers
+    Mutant(
+        "Adam: the second moment corrected with the first one's decay",
+        "refsbnn/optim.py",
+        "1 - self.decay2**self.steps",
+        "1 - self.decay1**self.steps",
+        f"{OPTIM}::test_adam_is_its_recursion",
+    ),
+    Mutant(
+        "clipping by the square of the norm",
+        "refsbnn/optim.py",
+        "norm = float(np.sqrt(total))",
+        "norm = float(total)",
+        f"{OPTIM}::test_clipping_keeps_the_direction",
+    ),
+    Mutant(
+        "cosine: the warm-up counted twice",
+        "refsbnn/optim.py",
+        "/ max(steps - warmup, 1)",
+        "/ max(steps, 1)",
+        f"{OPTIM}::test_schedules",
+    ),
+    Mutant(
+        "SGD: every block with the gradient of the first",
+        "refsbnn/optim.py",
+        "v += g[at]",
+        "v += g[: at.stop - at.start]",
+        f"{OPTIM}::test_blocks_are_the_whole_array_in_its_own_type",
+    ),
+    # Training
+    Mutant(
+        "the same order in every epoch",
+        "refsbnn/training/loop.py",
+        "permutation(plan.examples, step=epoch)",
+        "permutation(plan.examples, step=0)",
+        f"{LOOP}::test_each_epoch_takes_the_examples_once_in_an_order_of_its_own",
+    ),
+    Mutant(
+        "the rate of the next step",
+        "refsbnn/training/loop.py",
+        "plan.rate(state.step))",
+        "plan.rate(state.step + 1))",
+        f"{LOOP}::test_each_step_has_its_weight_and_rate",
+    ),
+    Mutant(
+        "the gradient of a sum where an example has several samples",
+        "refsbnn/training/step.py",
+        "-dlogits / len(rows)",
+        "-dlogits / len(index)",
+        f"{LOOP}::test_several_samples_are_the_mean_over_their_draws",
+    ),
+    Mutant(
+        "samples of an example that share their noise",
+        "refsbnn/training/step.py",
+        "np.tile(np.arange(samples), len(index))",
+        "np.tile(np.zeros(samples, int), len(index))",
+        f"{LOOP}::test_several_samples_are_the_mean_over_their_draws",
+    ),
+    Mutant(
+        "the record's means over all steps, whether they gave a number or not",
+        "refsbnn/training/tally.py",
+        "total / self.counts[name]",
+        "total / self.count",
+        "tests/refsbnn/training/test_tally.py::test_a_number_is_averaged_over_the_steps_that_gave_it",
+    ),
+    # Data
+    Mutant(
+        "a crop that never reaches the last place",
+        "refsbnn/data/images.py",
+        "drawn[:, :2] * (2 * self.shift + 1)",
+        "drawn[:, :2] * (2 * self.shift)",
+        f"{DATA}/test_images.py::test_a_crop_reaches_every_place",
+    ),
+    Mutant(
+        "latency: a step late",
+        "refsbnn/data/digits.py",
+        "np.floor((1.0 - x) * steps)",
+        "np.ceil((1.0 - x) * steps)",
+        "tests/refsbnn/test_digits.py::test_latency_code_fires_once_and_earlier_when_brighter",
+    ),
+    Mutant(
+        "pixels mirrored after they moved",
+        "refsbnn/data/scatter.py",
+        "(width - 1 - x if mirrored[b] else x) + moved[b, 1]",
+        "(width - 1 - (x + moved[b, 1]) if mirrored[b] else x + moved[b, 1])",
+        f"{DATA}/test_spikes.py::test_what_is_off_leaves_the_others_draws_alone",
+    ),
+    Mutant(
+        "pixels that fill no block make one more",
+        "refsbnn/data/pixels.py",
+        "np.minimum(a.astype(np.int64) // downsample, n - 1)",
+        "a.astype(np.int64) // downsample",
+        f"{DATA}/test_cameras.py::test_coarse_pixels_are_all_used",
+    ),
+    # Evaluation
+    Mutant(
+        "Brier's score as a mean over classes",
+        "refsbnn/evaluation/scores.py",
+        ".sum(axis=1).mean()),",
+        ".mean()),",
+        f"{EVALUATION}/test_scores.py::test_scores_by_hand",
+    ),
+    Mutant(
+        "a confidence on an edge in the bin above",
+        "refsbnn/evaluation/scores.py",
+        'side="left")',
+        'side="right")',
+        f"{EVALUATION}/test_scores.py::test_a_confidence_on_an_edge_belongs_to_the_bin_below",
+    ),
+    Mutant(
+        "every sampled network the same",
+        "refsbnn/evaluation/predict.py",
+        "Purpose.PREDICT, sample, ",
+        "Purpose.PREDICT, 0, ",
+        f"{EVALUATION}/test_predict.py::test_the_average_of_softmaxes",
+    ),
+    Mutant(
+        "the last step's spikes counted into the recurrent weights",
+        "refsbnn/layers/units.py",
+        "acting(spikes[:-1], ",
+        "acting(spikes, ",
+        f"{EVALUATION}/test_operations.py::test_against_loops[spiking]",
+    ),
+)
