@@ -14,7 +14,7 @@ import oracle
 from refsbnn import noise
 from validation.evidence import networks, single
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "Trade-off along the family"
 WHY = "a few dozen roundings"
@@ -26,9 +26,8 @@ GRIDS = {
 }
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Bias and variance along mix for one unit; the ends of mix are st and the trapezoid."""
-    rows = []
     law, r = noise.GAUSSIAN, 0.8
     f, pi = float(law.pdf(r)), float(law.cdf(r))
     for lam in (0.0, 0.5, 1.0):
@@ -36,16 +35,13 @@ def check(level: Level) -> list[Row]:
         variance = single.estimate("gaussian", r, (0, 1), oracle.mix(lam)).variance
         setting = f"mix(lam={lam:g}), one unit, r = 0.8"
         expected = (f * lam * (0.5 - pi)) ** 2 / (pi * (1.0 - pi))
-        rows += [
-            equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY),
-            equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY),
-        ]
+        yield equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY)
+        yield equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY)
     found = along(level)["mix(lam)"]
     for end, member in ((0, oracle.st()), (-1, oracle.trapezoid())):
         for what, value, other in zip(("bias", "deviation"), found[end], relative(level, member), strict=True):
             setting = f"mix against {member.name}, deep networks: relative {what}"
-            rows.append(equal(TITLE, setting, value, other, 1e-12 * other, WHY))
-    return rows
+            yield equal(TITLE, setting, value, other, 1e-12 * other, WHY)
 
 
 def figures(level: Level) -> list[Figure]:
