@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refsbnn.data import pickles
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.images import Images, standard
+from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
-
-if TYPE_CHECKING:
-    from refsbnn.data.options import Data
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -27,11 +24,11 @@ TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
 class Cifar10(Record):
     """CIFAR-10, each channel standardised by the training images' mean and deviation."""
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """An image."""
         return Signal("values", (SIDE, SIDE, COLOURS))
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """CIFAR-10 in its parts; nothing of it is kept.
 
         Raises

@@ -8,19 +8,17 @@ import hashlib
 import io
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from refsbnn.data.dataset import Dataset
+from refsbnn.data.options import Data
 from refsbnn.data.record import Record
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Purpose, Streams
-
-if TYPE_CHECKING:
-    from refsbnn.data.options import Data
 
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
 DARKEST = 16.0  # the largest pixel value
@@ -113,13 +111,13 @@ class Coded:
 class Digits(Record):
     """The digits as training takes them, coded as `Coded` says."""
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """An image, or its pixels as spikes."""
         if options.coding == "none":
             return Signal("values", SHAPE)
         return Signal("values", (int(np.prod(SHAPE)),), "binary", options.steps)
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """The digits in their parts; there is no file but the embedded one."""
 
         def given(x: np.ndarray, labels: np.ndarray) -> Coded:

@@ -45,25 +45,14 @@ NMNIST = EventSet(
     keys=CAMERA,
     classes=10,
     counts=(60_000, 10_000),
-    archives=(
-        Archive(
-            f"{FILES}39c25547-014b-4137-a934-9d29fa53c7a0/file_downloaded",
-            "train.zip",
-            "20959b8e626244a1b502305a9e6e2031",
-            "NMNIST",
-            "NMNIST/Train",
-        ),
-        Archive(
-            f"{FILES}05a4d654-7e03-4c15-bdfa-9bb2bcbea494/file_downloaded",
-            "test.zip",
-            "69ca8762b2fe404d9b9bad1103e97832",
-            "NMNIST",
-            "NMNIST/Test",
-        ),
+    archives=tuple(
+        Archive(f"{FILES}{number}/file_downloaded", f"{part.lower()}.zip", md5, "NMNIST", f"NMNIST/{part}")
+        for number, part, md5 in (
+            ("39c25547-014b-4137-a934-9d29fa53c7a0", "Train", "20959b8e626244a1b502305a9e6e2031"),
+            ("05a4d654-7e03-4c15-bdfa-9bb2bcbea494", "Test", "69ca8762b2fe404d9b9bad1103e97832"),
+        )
     ),
     density=0.08,
     shape=(34, 34, 2),
-    train="NMNIST/Train",
-    test="NMNIST/Test",
     read=read,
 )

@@ -71,8 +71,6 @@ SHD = EventSet(
     archives=archives("shd", train="f3252aeb598ac776c1b526422d90eecb", test="1503a5064faa34311c398fb0a1ed0a6f"),
     density=0.1,
     shape=(CHANNELS,),
-    train=files("shd", "train"),
-    test=files("shd", "test"),
     read=read,
 )
 SSC = EventSet(
@@ -82,7 +80,5 @@ SSC = EventSet(
     counts=(75_466, 20_382),
     archives=archives("ssc", train="d102be95e7144fcc0553d1f45ba94170", test="a35ff1e9cffdd02a20eb850c17c37748"),
     shape=(CHANNELS,),
-    train=files("ssc", "train"),
-    test=files("ssc", "test"),
     read=read,
 )
