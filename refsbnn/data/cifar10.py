@@ -10,7 +10,7 @@ from refsbnn.data.dataset import Dataset
 from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.layers.signal import Signal
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
@@ -98,10 +98,8 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and labels of a batch of the "binary" version: a byte of label before each image."""
-    try:
+    with refusing(f"{path} cannot be read", OSError):
         content = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if len(content) % (SIZE + 1):
         raise InputError(f"{path} is damaged: {len(content)} bytes are not images of {SIZE + 1}")
     rows = content.reshape(-1, SIZE + 1)

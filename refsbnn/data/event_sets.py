@@ -17,7 +17,7 @@ from refsbnn.data.pixels import Seen
 from refsbnn.data.record import HELD, Record
 from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.layers.signal import Signal
 
 KEPT = "refsbnn"  # folder below the root for binned events
@@ -128,10 +128,8 @@ def state(source: Path) -> list[int]:
     """Number, bytes and newest change (ns) of a file or of the files in a folder: other files are binned anew."""
     each = []
     for path in [source] if source.is_file() else source.rglob("*"):
-        try:
+        with refusing(f"{path} cannot be read", OSError):  # a symbolic link to nothing, or to itself
             each.append(path.stat())
-        except OSError as error:  # a symbolic link to nothing, or to itself
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
     return [len(each), sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
 
 

@@ -9,7 +9,7 @@ from refsbnn.data.event_sets import CAMERA, EventSet
 from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
@@ -29,13 +29,11 @@ def read(folder: Path) -> Iterator[Seen]:
         raise InputError("N-MNIST needs tonic, which is not installed; accepted: pip install 'refsbnn[data]'") from None
     kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
     for path in paths:
-        try:
+        with refusing(f"{path} cannot be read", OSError):
             size = path.stat().st_size
             if not size or size % 5:
                 raise InputError(f"{path} is damaged: {size} bytes are not events of 5")
             seen = read_mnist_file(str(path), dtype=kind)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
         yield Seen(seen["t"] / 1000.0, seen["x"], seen["y"], seen["p"], int(path.parent.name), name=str(path))
 
 

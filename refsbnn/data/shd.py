@@ -9,7 +9,7 @@ import numpy as np
 from refsbnn.data.event_sets import SOUND, EventSet
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.sealed import check_size
 
 CHANNELS = 700
@@ -45,22 +45,18 @@ def read(path: Path) -> Iterator[Recording]:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
-    try:
-        with h5py.File(path, "r") as file:
-            times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
-            speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
-            for array in (times, units):
-                check_size(array, numbers=False)
-            shapes = [array.shape for array in (times, units, labels, speakers)]
-            if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
-                raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-            for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
-                name = f"{path}, recording {i},"
-                yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
-    except InputError:
-        raise
-    except Exception as error:  # HDF5's are of many kinds
-        raise InputError(f"{path} cannot be read: {error}") from None
+    # HDF5's exceptions are of many kinds.
+    with refusing(f"{path} cannot be read", Exception), h5py.File(path, "r") as file:
+        times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
+        speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+        for array in (times, units):
+            check_size(array, numbers=False)
+        shapes = [array.shape for array in (times, units, labels, speakers)]
+        if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
+            raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
+        for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
+            name = f"{path}, recording {i},"
+            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
 
 
 SHD = EventSet(
