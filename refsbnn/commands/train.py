@@ -96,17 +96,15 @@ def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> lo
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
     with ExitStack() as stack:
-        record = Metrics(out / METRICS, state.history)
-        board = Board(out / "tensorboard", len(state.history)) if config.training.tensorboard else None
-        if board is not None:
-            stack.enter_context(closing(board))
+        records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
+        if config.training.tensorboard:
+            records.append(stack.enter_context(closing(Board(out / "tensorboard", len(state.history)))))
         progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
-            record.add(row)
-            if board is not None:
-                board.add(row)
+            for record in records:
+                record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:

@@ -10,15 +10,14 @@ from refsbnn.figures.style import COLOURS, INK, axes
 ROWS, LAYERS = 48, 6  # units that a layer shows, and layers that a figure shows
 
 
-def picked(count: int) -> np.ndarray:
-    """Units spread evenly over a layer, at most ROWS of them."""
-    return np.unique(np.linspace(0, count - 1, min(count, ROWS)).round().astype(int))
+def picked(count: int, most: int = ROWS) -> np.ndarray:
+    """Places spread evenly over so many, at most `most` of them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def spread(layers: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Layers spread evenly from first to last, at most LAYERS of them."""
-    chosen = np.unique(np.linspace(0, len(layers) - 1, min(len(layers), LAYERS)).round().astype(int))
-    return [layers[i] for i in chosen]
+    return [layers[i] for i in picked(len(layers), LAYERS)]
 
 
 def raster(spikes: Sequence[tuple[str, np.ndarray]], titles: Sequence[str]) -> Any:
