@@ -71,7 +71,7 @@ def run(task: Task, state: State, out: Path, *, test: bool) -> int:
             result = trained(task, state, out, stop)
         scores = {"validation": result.validation}
         if test:
-            scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
+            scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
         return stop.code

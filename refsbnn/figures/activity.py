@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.figures.style import COLOURS, INK, axes
+from refsbnn.figures.style import COLOURS, INK, axes, whole_numbers
 
 ROWS, LAYERS = 48, 6  # units that a layer shows, and layers that a figure shows
 
@@ -63,16 +63,8 @@ def raster(spikes: Sequence[tuple[str, np.ndarray]], titles: Sequence[str]) -> A
         panels[layer, 0].set_ylabel(f"{name}\n{part} units")
     for example, title in enumerate(titles):
         panels[0, example].set_title(title, color=INK)
-        panels[-1, example].set_xlabel("time step")
-        whole_steps(panels[-1, example])
+        whole_numbers(panels[-1, example], "time step", 5)
     return figure
-
-
-def whole_steps(panel: Any) -> None:
-    """Ticks at whole time steps only."""
-    from matplotlib.ticker import MaxNLocator
-
-    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def class_map(rates: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> Any:
