@@ -125,9 +125,7 @@ def remove_if_stale(path: Path) -> None:
     place: only who holds a second such file looks again and removes.
     """
     guard = path.with_name(f"{NAME}.removing")
-    try:
-        os.close(os.open(guard, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    except FileExistsError:
+    if not created(guard, {}):
         if time.time() - guard.stat().st_mtime > MOMENT:
             guard.unlink(missing_ok=True)
         return
