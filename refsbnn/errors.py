@@ -1,6 +1,7 @@
 """What a user's mistake looks like: one line that names the thing, what was given and what is accepted."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,27 @@ import numpy as np
 
 class InputError(ValueError):
     """Input that cannot be used. The command line prints its one line and exits with code 2."""
+
+
+@contextmanager
+def refusing(what: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Make exceptions of these kinds an `InputError` of `what` and the reason; one that is already raised stays.
+
+    Without kinds it is an `InputError` that gets `what` before its line.
+
+    >>> with refusing("layer 0.dense"):
+    ...     check_integer("out", 0, 1)
+    Traceback (most recent call last):
+    refsbnn.errors.InputError: layer 0.dense: out is 0; expected an integer >= 1
+    """
+    try:
+        yield
+    except InputError as error:
+        if kinds:
+            raise
+        raise InputError(f"{what}: {error}") from None
+    except kinds as error:
+        raise InputError(f"{what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:

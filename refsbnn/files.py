@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 
 UNFINISHED = ".unfinished"  # how the name of a temporary file ends; it begins with a dot
 HOUR = 3600.0
@@ -35,7 +35,7 @@ def write_bytes(path: Path, *parts: bytes) -> None:
         The folder cannot be written to, or the disk is full. What lay at `path` before is still there.
     """
     temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"  # a name may be too long already
-    try:
+    with refusing(f"cannot write {path}", OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
@@ -48,8 +48,6 @@ def write_bytes(path: Path, *parts: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
         keep_name(path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def keep_name(folder: Path) -> None:
@@ -82,12 +80,10 @@ def writable(path: Path) -> None:
     InputError
         The path is a folder, or its folder cannot be made or written to.
     """
-    try:
+    with refusing(f"cannot write {path}", OSError):
         if path.is_dir():
             raise InputError(f"{path} is a directory; expected the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {path}: no permission to write to {path.parent}")
 
@@ -105,10 +101,8 @@ def write_json(path: Path, value: Any) -> None:
     InputError
         The file cannot be written, or a number is not finite, which JSON has no word for.
     """
-    try:
+    with refusing(f"cannot write {path}", ValueError):
         text = json.dumps(value, indent=2, allow_nan=False)
-    except ValueError as error:
-        raise InputError(f"cannot write {path}: {error}") from None
     write_text(path, text + "\n")
 
 

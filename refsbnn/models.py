@@ -69,11 +69,42 @@ class Model(ABC):
     name: ClassVar[str]
     over_time: ClassVar[bool] = False
     weights: DenseOptions = field(default_factory=dict)
-    units: Options = field(default_factory=dict)
+    units: SpikeOptions = field(default_factory=dict)
 
     @abstractmethod
     def layers(self, classes: int) -> list[Layer]:
         """The layers, from the input to class scores."""
+
+    def unit(self, options: Options) -> Layer:
+        """A layer of units."""
+        return Spike(**options)
+
+    def scores(self, classes: int) -> list[Layer]:
+        """The layers from the last units to class scores."""
+        return [Dense(classes, **self.weights), SampledReadout()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverTime(Model):
+    """A network of LIF neurons with a leaky readout.
+
+    Attributes
+    ----------
+    readout : dict
+        Options of its `LeakyReadout`.
+    """
+
+    over_time: ClassVar[bool] = True
+    units: LifOptions = field(default_factory=dict)
+    readout: ReadoutOptions = field(default_factory=dict)
+
+    def unit(self, options: Options) -> Layer:
+        """A layer of neurons."""
+        return LIF(**options)
+
+    def scores(self, classes: int) -> list[Layer]:
+        """The layers from the last neurons to class scores."""
+        return [Dense(classes, **self.weights), LeakyReadout(**self.readout), SampledReadout()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +113,6 @@ class Mlp(Model):
 
     name: ClassVar[str] = "mlp"
     hidden: list[int]
-    units: SpikeOptions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_sizes("hidden", self.hidden)
@@ -91,8 +121,8 @@ class Mlp(Model):
         """The layers, from the input to class scores."""
         layers: list[Layer] = [Flatten()]
         for size, own in zip(self.hidden, each_layer(self.units, len(self.hidden)), strict=True):
-            layers += [Dense(size, **self.weights), Spike(**own)]
-        return [*layers, Dense(classes, **self.weights), SampledReadout()]
+            layers += [Dense(size, **self.weights), self.unit(own)]
+        return [*layers, *self.scores(classes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +131,6 @@ class Convnet(Model):
 
     name: ClassVar[str] = "convnet"
     channels: list[int]
-    units: SpikeOptions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_sizes("channels", self.channels)
@@ -110,8 +139,8 @@ class Convnet(Model):
         """The layers, from the input to class scores."""
         layers: list[Layer] = []
         for filters, own in zip(self.channels, each_layer(self.units, len(self.channels)), strict=True):
-            layers += [Conv2d(filters, padding=1, **self.weights), Spike(**own), MaxPool(2)]
-        return [*layers, Flatten(), Dense(classes, **self.weights), SampledReadout()]
+            layers += [Conv2d(filters, padding=1, **self.weights), self.unit(own), MaxPool(2)]
+        return [*layers, Flatten(), *self.scores(classes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +177,6 @@ class Resnet(Model):
     convolutions: int = 1
     stem: int = 3
     stem_stride: int = 1
-    units: SpikeOptions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("width", "pool", "stem", "stem_stride"):
@@ -170,51 +198,21 @@ class Resnet(Model):
             for _ in range(self.depth):
                 pairs = [(Spike(**next(own)), Conv2d(filters, padding=1, **weights)) for _ in range(self.convolutions)]
                 layers.append(Residual(tuple(layer for pair in pairs for layer in pair), scale=self.scale))
-        readout: list[Layer] = [Dense(classes, **weights), SampledReadout()]
-        return [*layers, Spike(**next(own)), AveragePool(self.pool), Flatten(), *readout]
+        return [*layers, Spike(**next(own)), AveragePool(self.pool), Flatten(), *self.scores(classes)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spiking(Model):
+class Spiking(OverTime, Mlp):
     """Dense layers of `hidden` LIF neurons over time and a leaky readout."""
 
     name: ClassVar[str] = "spiking"
-    over_time: ClassVar[bool] = True
-    hidden: list[int]
-    units: LifOptions = field(default_factory=dict)
-    readout: ReadoutOptions = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_sizes("hidden", self.hidden)
-
-    def layers(self, classes: int) -> list[Layer]:
-        """The layers, from the input to class scores."""
-        layers: list[Layer] = [Flatten()]
-        for size, own in zip(self.hidden, each_layer(self.units, len(self.hidden)), strict=True):
-            layers += [Dense(size, **self.weights), LIF(**own)]
-        return [*layers, Dense(classes, **self.weights), LeakyReadout(**self.readout), SampledReadout()]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikingConvnet(Model):
+class SpikingConvnet(OverTime, Convnet):
     """3x3 convolutions of LIF neurons over time with `channels` filters, the image halved after each; leaky readout."""
 
     name: ClassVar[str] = "spiking_convnet"
-    over_time: ClassVar[bool] = True
-    channels: list[int]
-    units: LifOptions = field(default_factory=dict)
-    readout: ReadoutOptions = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_sizes("channels", self.channels)
-
-    def layers(self, classes: int) -> list[Layer]:
-        """The layers, from the input to class scores."""
-        layers: list[Layer] = []
-        for filters, own in zip(self.channels, each_layer(self.units, len(self.channels)), strict=True):
-            layers += [Conv2d(filters, padding=1, **self.weights), LIF(**own), MaxPool(2)]
-        readout: list[Layer] = [Dense(classes, **self.weights), LeakyReadout(**self.readout), SampledReadout()]
-        return [*layers, Flatten(), *readout]
 
 
 def check_sizes(name: str, sizes: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from refsbnn import __version__, files
 from refsbnn.arrays import Arrays
 from refsbnn.data.dataset import Dataset
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
@@ -177,22 +177,18 @@ class Run:
             No such folder, nothing trained in it, damaged files, another version of refsbnn.
         """
         stored = folder.read(Path(out), warn)
-        try:
+        with refusing(f"run {out}"):
             task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
             task.network.check(stored.parameters)
-        except InputError as error:
-            raise InputError(f"run {out}: {error}") from None
         given = stored.network is not None and bool(stored.network["data_given"])
         return cls(task, stored.parameters, stored.history, given)
 
 
 def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
     """The task of a saved run; without its data where they had been given as arrays."""
-    try:
+    with refusing("the network's description is damaged", KeyError, TypeError):
         signal = Signal(**described["input"] | {"shape": tuple(described["input"]["shape"])})
         layers, given = build(described["layers"]), described["data_given"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"the network's description is damaged: {error}") from None
     network = connected(config, layers, signal)
     if not given:
         return replace(prepare(config), network=network)

@@ -49,5 +49,5 @@ def main(argv: Sequence[str]) -> int:
         save(arguments.run / name, diagram, {mode.name: mode.scores.reliability for mode in report.modes})
         print(f"figure: {arguments.run / name}")
     else:
-        print(f"not drawn, for want of matplotlib: {name} (pip install 'refsbnn[plots]')")
+        print(style.not_drawn([name]))
     return 0

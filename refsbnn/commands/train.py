@@ -71,7 +71,7 @@ def run(task: Task, state: State, out: Path, *, test: bool) -> int:
             result = trained(task, state, out, stop)
         scores = {"validation": result.validation}
         if test:
-            scores["test"] = evaluate(task.network, result.parameters, task.data.test, task.streams, config.evaluation)
+            scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
         return stop.code
@@ -96,17 +96,15 @@ def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> lo
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
     with ExitStack() as stack:
-        record = Metrics(out / METRICS, state.history)
-        board = Board(out / "tensorboard", len(state.history)) if config.training.tensorboard else None
-        if board is not None:
-            stack.enter_context(closing(board))
+        records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
+        if config.training.tensorboard:
+            records.append(stack.enter_context(closing(Board(out / "tensorboard", len(state.history)))))
         progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
-            record.add(row)
-            if board is not None:
-                board.add(row)
+            for record in records:
+                record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refsbnn.data import pickles
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.images import Images, standard
+from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.layers.signal import Signal
-
-if TYPE_CHECKING:
-    from refsbnn.data.options import Data
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -27,11 +24,11 @@ TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
 class Cifar10(Record):
     """CIFAR-10, each channel standardised by the training images' mean and deviation."""
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """An image."""
         return Signal("values", (SIDE, SIDE, COLOURS))
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """CIFAR-10 in its parts; nothing of it is kept.
 
         Raises
@@ -101,10 +98,8 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and labels of a batch of the "binary" version: a byte of label before each image."""
-    try:
+    with refusing(f"{path} cannot be read", OSError):
         content = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if len(content) % (SIZE + 1):
         raise InputError(f"{path} is damaged: {len(content)} bytes are not images of {SIZE + 1}")
     rows = content.reshape(-1, SIZE + 1)

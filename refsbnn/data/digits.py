@@ -8,19 +8,16 @@ import hashlib
 import io
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from refsbnn.data.dataset import Dataset
+from refsbnn.data.options import Data
 from refsbnn.data.record import Record
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Purpose, Streams
-
-if TYPE_CHECKING:
-    from refsbnn.data.options import Data
 
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
 DARKEST = 16.0  # the largest pixel value
@@ -28,31 +25,16 @@ SHAPE = (8, 8, 1)
 TEST, VALIDATION = 360, 287  # images; the other 1,150 are for training
 
 
-class Split(NamedTuple):
-    """Inputs and labels of one part of a data set."""
-
-    x: np.ndarray
-    labels: np.ndarray
-
-
-class Splits(NamedTuple):
-    """Training, validation (held out from training data) and test parts."""
-
-    train: Split
-    validation: Split
-    test: Split
-
-
-def load() -> Splits:
-    """The digits, scaled to [0, 1].
+def load() -> "tuple[Coded, Coded, Coded]":
+    """The digits, scaled to [0, 1]: training, validation (held out from training data) and test parts.
 
     The images are put in the order of a fixed permutation (seed 0 of refsbnn.streams); the last 360 are the test part,
     the 287 before them the validation part. Writers are mixed over the parts: the file does not name them.
 
     Returns
     -------
-    Splits
-        x (n, 8, 8, 1) float64, labels (n,) int64.
+    tuple of Coded
+        x (n, 8, 8, 1) float64, labels (n,) int64, not coded.
 
     Raises
     ------
@@ -61,9 +43,8 @@ def load() -> Splits:
 
     Examples
     --------
-    >>> splits = load()
-    >>> splits.train.x.shape, splits.validation.x.shape, splits.test.x.shape
-    ((1150, 8, 8, 1), (287, 8, 8, 1), (360, 8, 8, 1))
+    >>> [part.x.shape for part in load()]
+    [(1150, 8, 8, 1), (287, 8, 8, 1), (360, 8, 8, 1)]
     """
     packed = resources.files("refsbnn.data").joinpath("digits.npz").read_bytes()
     if hashlib.sha256(packed).hexdigest() != SHA256:
@@ -73,9 +54,7 @@ def load() -> Splits:
         x = arrays["images"][order, :, :, None] / DARKEST
         labels = arrays["labels"][order].astype(np.int64)
     first, last = len(x) - TEST - VALIDATION, len(x) - TEST
-    return Splits(
-        Split(x[:first], labels[:first]), Split(x[first:last], labels[first:last]), Split(x[last:], labels[last:])
-    )
+    return Coded(x[:first], labels[:first]), Coded(x[first:last], labels[first:last]), Coded(x[last:], labels[last:])
 
 
 @dataclass(frozen=True)
@@ -113,13 +92,13 @@ class Coded:
 class Digits(Record):
     """The digits as training takes them, coded as `Coded` says."""
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """An image, or its pixels as spikes."""
         if options.coding == "none":
             return Signal("values", SHAPE)
         return Signal("values", (int(np.prod(SHAPE)),), "binary", options.steps)
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """The digits in their parts; there is no file but the embedded one."""
 
         def given(x: np.ndarray, labels: np.ndarray) -> Coded:
@@ -127,7 +106,7 @@ class Digits(Record):
                 raise InputError(f"x has shape {x.shape}; digits are (n, {', '.join(map(str, SHAPE))})")
             return Coded(x, labels, options.coding, options.steps)
 
-        train, validation, test = (given(*part) for part in load())
+        train, validation, test = (given(part.x, part.labels) for part in load())
         return Dataset(self.classes, self.signal(options), train, validation, test, given)
 
 

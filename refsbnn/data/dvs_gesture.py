@@ -50,7 +50,5 @@ DVS_GESTURE = EventSet(
     ),
     density=0.1,
     shape=(128, 128, 2),
-    train="DVSGesture/ibmGestureTrain",
-    test="DVSGesture/ibmGestureTest",
     read=read,
 )

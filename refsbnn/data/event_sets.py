@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -12,15 +12,13 @@ from tqdm import tqdm
 from refsbnn.arrays import Arrays
 from refsbnn.data import pixels, recordings
 from refsbnn.data.dataset import Dataset
+from refsbnn.data.options import Data
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import HELD, Record
 from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.layers.signal import Signal
-
-if TYPE_CHECKING:
-    from refsbnn.data.options import Data
 
 KEPT = "refsbnn"  # folder below the root for binned events
 # What the section [data] takes for events, of sound and of cameras.
@@ -37,29 +35,25 @@ class EventSet(Record):
     ----------
     shape : tuple of int
         (channels,), or (height, width, polarities) of a camera.
-    train, test : str
-        Places below the root.
     read : callable
         From a place to an iterator of `Recording` or, for cameras, of `Seen`.
     """
 
     shape: tuple[int, ...]
-    train: str
-    test: str
     read: Callable[[Path], Iterator[Recording | Seen]]
 
-    def seen(self, options: "Data") -> tuple[int, ...]:
+    def seen(self, options: Data) -> tuple[int, ...]:
         """Shape of the events as the options want them."""
         if len(self.shape) == 1:
             return self.shape
         height, width, channels = self.shape
         return pixels.coarse((height, width, channels), options.downsample, options.merge)
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """Spikes of channels or pixels."""
         return Signal("values", self.seen(options), "binary", options.steps)
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """An event data set in its parts.
 
         Raises
@@ -67,7 +61,7 @@ class EventSet(Record):
         InputError
             Missing or damaged files, groups that the set does not have.
         """
-        train, test = (prepared(options, self, place, fresh) for place in (self.train, self.test))
+        train, test = (prepared(options, self, archive.gives, fresh) for archive in self.archives)
         kept, held = held_out(options, train)
         signal = self.signal(options)
         augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
@@ -79,14 +73,14 @@ class EventSet(Record):
         parts = Spikes(train, kept, signal, augment), Spikes(train, held, signal), Spikes(test, every, signal)
         return Dataset(self.classes, signal, *parts, given)
 
-    def recordings(self, source: Path, options: "Data") -> Iterator[Recording]:
+    def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
         """The recordings of a part, with the units that the options want."""
         for one in self.read(source):
             if not 0 <= one.label < self.classes:
                 raise InputError(f"{one.name} has the label {one.label}; expected 0 to {self.classes - 1}")
             yield one if isinstance(one, Recording) else self.turned(one, options)
 
-    def turned(self, one: Seen, options: "Data") -> Recording:
+    def turned(self, one: Seen, options: Data) -> Recording:
         """A camera's recording: filtered, on coarser pixels, polarities merged."""
         height, width, channels = self.shape
         shape = (height, width, channels)
@@ -100,7 +94,7 @@ class EventSet(Record):
         return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 
-def prepared(options: "Data", kind: EventSet, place: str, fresh: bool) -> Recordings:
+def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordings:
     """The binned recordings of a part, from the file that an earlier run left, else from the official ones."""
     source = options.folder / place
     keys = ("steps", "bin_ms", "downsample", "merge", "denoise_ms")
@@ -134,14 +128,12 @@ def state(source: Path) -> list[int]:
     """Number, bytes and newest change (ns) of a file or of the files in a folder: other files are binned anew."""
     each = []
     for path in [source] if source.is_file() else source.rglob("*"):
-        try:
+        with refusing(f"{path} cannot be read", OSError):  # a symbolic link to nothing, or to itself
             each.append(path.stat())
-        except OSError as error:  # a symbolic link to nothing, or to itself
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
     return [len(each), sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
 
 
-def held_out(options: "Data", train: Recordings) -> tuple[np.ndarray, np.ndarray]:
+def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the training recordings for training and for validation."""
     if options.groups:
         known = np.unique(train.groups)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.files import read_array
 
 
@@ -22,11 +22,8 @@ def found(folder: Path, classes: Iterable[str], pattern: str, address: str) -> l
 
 def columns(path: Path) -> np.ndarray:
     """The four columns of a file of `numpy.save`, int64: (4, events)."""
-    try:
-        with path.open("rb") as file:
-            table = read_array(file, path.stat().st_size)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+    with refusing(f"{path} cannot be read", OSError, ValueError), path.open("rb") as file:
+        table = read_array(file, path.stat().st_size)
     if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iuf":
         raise InputError(f"{path} is {table.dtype} {table.shape}; expected numbers, (events, 4)")
     if not np.isfinite(table).all():

@@ -9,7 +9,7 @@ from refsbnn.data.event_sets import CAMERA, EventSet
 from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
@@ -29,13 +29,11 @@ def read(folder: Path) -> Iterator[Seen]:
         raise InputError("N-MNIST needs tonic, which is not installed; accepted: pip install 'refsbnn[data]'") from None
     kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
     for path in paths:
-        try:
+        with refusing(f"{path} cannot be read", OSError):
             size = path.stat().st_size
             if not size or size % 5:
                 raise InputError(f"{path} is damaged: {size} bytes are not events of 5")
             seen = read_mnist_file(str(path), dtype=kind)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
         yield Seen(seen["t"] / 1000.0, seen["x"], seen["y"], seen["p"], int(path.parent.name), name=str(path))
 
 
@@ -45,25 +43,14 @@ NMNIST = EventSet(
     keys=CAMERA,
     classes=10,
     counts=(60_000, 10_000),
-    archives=(
-        Archive(
-            f"{FILES}39c25547-014b-4137-a934-9d29fa53c7a0/file_downloaded",
-            "train.zip",
-            "20959b8e626244a1b502305a9e6e2031",
-            "NMNIST",
-            "NMNIST/Train",
-        ),
-        Archive(
-            f"{FILES}05a4d654-7e03-4c15-bdfa-9bb2bcbea494/file_downloaded",
-            "test.zip",
-            "69ca8762b2fe404d9b9bad1103e97832",
-            "NMNIST",
-            "NMNIST/Test",
-        ),
+    archives=tuple(
+        Archive(f"{FILES}{number}/file_downloaded", f"{part.lower()}.zip", md5, "NMNIST", f"NMNIST/{part}")
+        for number, part, md5 in (
+            ("39c25547-014b-4137-a934-9d29fa53c7a0", "Train", "20959b8e626244a1b502305a9e6e2031"),
+            ("05a4d654-7e03-4c15-bdfa-9bb2bcbea494", "Test", "69ca8762b2fe404d9b9bad1103e97832"),
+        )
     ),
     density=0.08,
     shape=(34, 34, 2),
-    train="NMNIST/Train",
-    test="NMNIST/Test",
     read=read,
 )

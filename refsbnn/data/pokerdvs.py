@@ -39,7 +39,5 @@ POKERDVS = EventSet(
         )
     ),
     shape=(35, 35, 2),
-    train="POKERDVS/pips_train",
-    test="POKERDVS/pips_test",
     read=read,
 )

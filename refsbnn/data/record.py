@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from refsbnn.data.dataset import Dataset
+from refsbnn.data.options import Data
 from refsbnn.layers.signal import Signal
-
-if TYPE_CHECKING:  # which asks the records what a data set takes
-    from refsbnn.data.options import Data
 
 HELD = ("root", "held_out")
 
@@ -56,7 +53,7 @@ class Record:
     counts : (int, int)
         Examples of the official training and test parts.
     archives : tuple of Archive
-        Where its files come from; none if they are in the package.
+        Where its files come from; none if they are in the package. Of events, the training part's and the test part's.
     density : float, optional
         Of events: the share of (step, unit) pairs that hold one, for inputs that stand for them where time is measured.
     """
@@ -68,11 +65,11 @@ class Record:
     archives: tuple[Archive, ...] = ()
     density: float | None = None
 
-    def signal(self, options: "Data") -> Signal:
+    def signal(self, options: Data) -> Signal:
         """What its batches are; no file is read."""
         raise NotImplementedError
 
-    def load(self, options: "Data", *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
         """The data set in its parts.
 
         Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from refsbnn.data.event_sets import SOUND, EventSet
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.sealed import check_size
 
 CHANNELS = 700
@@ -45,22 +45,18 @@ def read(path: Path) -> Iterator[Recording]:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
-    try:
-        with h5py.File(path, "r") as file:
-            times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
-            speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
-            for array in (times, units):
-                check_size(array, numbers=False)
-            shapes = [array.shape for array in (times, units, labels, speakers)]
-            if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
-                raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-            for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
-                name = f"{path}, recording {i},"
-                yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
-    except InputError:
-        raise
-    except Exception as error:  # HDF5's are of many kinds
-        raise InputError(f"{path} cannot be read: {error}") from None
+    # HDF5's exceptions are of many kinds.
+    with refusing(f"{path} cannot be read", Exception), h5py.File(path, "r") as file:
+        times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
+        speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+        for array in (times, units):
+            check_size(array, numbers=False)
+        shapes = [array.shape for array in (times, units, labels, speakers)]
+        if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
+            raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
+        for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
+            name = f"{path}, recording {i},"
+            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
 
 
 SHD = EventSet(
@@ -71,8 +67,6 @@ SHD = EventSet(
     archives=archives("shd", train="f3252aeb598ac776c1b526422d90eecb", test="1503a5064faa34311c398fb0a1ed0a6f"),
     density=0.1,
     shape=(CHANNELS,),
-    train=files("shd", "train"),
-    test=files("shd", "test"),
     read=read,
 )
 SSC = EventSet(
@@ -82,7 +76,5 @@ SSC = EventSet(
     counts=(75_466, 20_382),
     archives=archives("ssc", train="d102be95e7144fcc0553d1f45ba94170", test="a35ff1e9cffdd02a20eb850c17c37748"),
     shape=(CHANNELS,),
-    train=files("ssc", "train"),
-    test=files("ssc", "test"),
     read=read,
 )

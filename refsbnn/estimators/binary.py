@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_array, check_number
-from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, clipped_ratio, is_spike
+from refsbnn.errors import InputError, check_array
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Given, clipped_ratio, is_spike
 from refsbnn.noise import Noise
 
 Masses = tuple[np.ndarray, np.ndarray]
@@ -40,16 +40,12 @@ class Affine(BinaryTarget):
         a, b0, b1 = self._parts(r, noise)
         return a * noise.sf(r) + b0, a * noise.cdf(r) + b1
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return a f + b1 f/F for a spike, a f + b0 f/(1 - F) for none."""
         a, b0, b1 = self._parts(r, noise)
         return a * noise.pdf(r) + np.where(is_spike(h), b1 * noise.pdf_over_cdf(r), b0 * noise.pdf_over_sf(r))
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return a + b1/pi for a spike, a + b0/(1 - pi) for none."""
         a, b0, b1 = self._parts(r, noise)
         return a + np.where(is_spike(h), clipped_ratio(b1, noise.cdf(r)), clipped_ratio(b0, noise.sf(r)))
@@ -89,8 +85,7 @@ class Iwst(Affine):
 
     def __post_init__(self) -> None:
         if not callable(self.p):
-            check_number("iwst: p", self.p, lambda p: 0.0 <= p <= 1.0, "a number from 0 to 1, or a function of pi")
-            object.__setattr__(self, "p", float(self.p))
+            self.check_number("p", lambda p: 0.0 <= p <= 1.0, "a number from 0 to 1, or a function of pi")
 
     def affine(self) -> tuple[float, float, float] | None:
         return None if callable(self.p) else (0.0, 1.0 - self.p, self.p)
@@ -112,8 +107,7 @@ class Mix(Affine):
     lam: float = 0.5
 
     def __post_init__(self) -> None:
-        check_number("mix: lam", self.lam, lambda lam: 0.0 <= lam <= 1.0, "a number from 0 to 1")
-        object.__setattr__(self, "lam", float(self.lam))
+        self.check_number("lam", lambda lam: 0.0 <= lam <= 1.0, "a number from 0 to 1")
 
     def affine(self) -> tuple[float, float, float]:
         return 1.0 - self.lam, 0.5 * self.lam, 0.5 * self.lam
@@ -197,8 +191,7 @@ class Temp(BinaryTarget):
     c: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("temp: c", self.c, lambda c: c >= 0.0, "a number >= 0")
-        object.__setattr__(self, "c", float(self.c))
+        self.check_number("c", lambda c: c >= 0.0, "a number >= 0")
 
     @property
     def form(self) -> Form:
@@ -212,14 +205,10 @@ class Temp(BinaryTarget):
         q, pi = noise.sf(r), noise.cdf(r)
         return q * self._weight(q, pi), pi * self._weight(pi, q)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return self.weight(h, r, noise) * noise.pdf(r)
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         s = np.where(is_spike(h), r, np.negative(r))
         return self._weight(noise.cdf(s), noise.sf(s))
 
@@ -249,10 +238,8 @@ class GappedSt(BinaryTarget):
     tau: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("gapped-st: gap", self.gap, lambda gap: gap >= 0.0, "a number >= 0")
-        check_number("gapped-st: tau", self.tau, lambda tau: tau > 0.0, "a number > 0")
-        object.__setattr__(self, "gap", float(self.gap))
-        object.__setattr__(self, "tau", float(self.tau))
+        self.check_number("gap", lambda gap: gap >= 0.0, "a number >= 0")
+        self.check_number("tau", lambda tau: tau > 0.0, "a number > 0")
 
     @property
     def form(self) -> Form:
@@ -272,9 +259,7 @@ class GappedSt(BinaryTarget):
         exponent = exponent - 2.0 * np.log1p(np.exp(-a)) - np.log(self.tau)
         return np.exp(np.minimum(exponent, np.log(LARGEST)))
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         s = np.where(is_spike(h), r, np.negative(r))
         y = np.exp(-np.maximum(noise.log_cdf(s) - noise.log_sf(s), self.gap) / self.tau)
         return y / np.square(1.0 + y) / self.tau * (noise.pdf_over_cdf(s) + noise.pdf_over_sf(s))

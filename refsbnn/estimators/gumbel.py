@@ -10,18 +10,28 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from refsbnn.errors import InputError, check_number
+from refsbnn.errors import InputError
 from refsbnn.estimators import logistic_agr
-from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Member, check_given, is_spike
+from refsbnn.estimators.member import LARGEST, BinaryTarget, Form, Given, Member, check_given, is_spike
 from refsbnn.noise import SQRT_HALF, Gaussian, Logistic, Noise
 
 
-def _check_tau(spelling: str, tau: float) -> float:
-    return check_number(f"{spelling}: tau", tau, lambda tau: tau > 0.0, "a number > 0 (`trapezoid` is the limit 0)")
+@dataclass(frozen=True)
+class Gumbel(Member):
+    """A member of the Gumbel family, at a temperature."""
+
+    tau: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.check_number("tau", lambda tau: tau > 0.0, "a number > 0 (`trapezoid` is the limit 0)")
+
+    def slope_at(self, r: np.ndarray, noise: Noise, u: np.ndarray) -> np.ndarray:
+        """relax'(a/tau)/tau with the a = r - F^-1(u) that made the forward value."""
+        return noise.pdf((r - noise.ppf(u)) / self.tau) / self.tau
 
 
 @dataclass(frozen=True)
-class Agr(BinaryTarget):
+class Agr(Gumbel, BinaryTarget):
     """`agr(tau=...)`, analytical Gumbel-Rao: w f = E[relax'(a/tau)/tau given z] (theory 2.7, 2.8).
 
     With Gaussian noise, c2 = 1 + tau^2 and b = tau / sqrt(c2):
@@ -35,10 +45,6 @@ class Agr(BinaryTarget):
 
     spelling: ClassVar[str] = "agr"
     examples: ClassVar[tuple[str, ...]] = ("agr(tau=0.5)", "agr(tau=1)")
-    tau: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", _check_tau("agr", self.tau))
 
     @property
     def form(self) -> Form:
@@ -56,9 +62,7 @@ class Agr(BinaryTarget):
         _check_logistic("agr", noise)
         return logistic_agr.mass(r, self.tau)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return E[relax'(a/tau)/tau given z], without the overflow of p1 and the underflow of f."""
         s = np.where(is_spike(h), r, np.negative(r))
         if not isinstance(noise, Gaussian):
@@ -76,7 +80,7 @@ class Agr(BinaryTarget):
 
 
 @dataclass(frozen=True)
-class Gr(Member):
+class Gr(Gumbel):
     """`gr(tau=...,K=...)`, Gumbel-Rao by K draws: w f = mean over k of relax'(a_k/tau)/tau, a_k given z (theory 2.10).
 
     Its mean given z is `agr`; its variance around that mean falls as 1/K. With an extra uniform e the draw is
@@ -85,12 +89,11 @@ class Gr(Member):
 
     spelling: ClassVar[str] = "gr"
     examples: ClassVar[tuple[str, ...]] = ("gr(tau=0.5,K=4)",)
-    tau: float = 1.0
     K: int = 4
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", _check_tau("gr", self.tau))
-        check_number("gr: K", self.K, lambda K: K >= 1 and K % 1 == 0, "an integer >= 1")
+        super().__post_init__()
+        self.check_number("K", lambda K: K >= 1 and K % 1 == 0, "an integer >= 1")
         object.__setattr__(self, "K", int(self.K))
 
     @property
@@ -100,9 +103,7 @@ class Gr(Member):
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         return Agr(self.tau).masses(r, noise)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         shape = np.broadcast_shapes(np.shape(h), np.shape(r))
         extra = check_given(self.name, "`extra`, its own uniforms", extra)
         if extra.shape != (self.K, *shape):
@@ -114,7 +115,7 @@ class Gr(Member):
 
 
 @dataclass(frozen=True)
-class StGs(Member):
+class StGs(Gumbel):
     """`st-gs(tau=...)`, straight-through Gumbel-softmax: w f = relax'(a/tau)/tau with the a that made z (theory 2.9).
 
     `masses` are the mean masses, those of `agr`.
@@ -122,23 +123,16 @@ class StGs(Member):
 
     spelling: ClassVar[str] = "st-gs"
     examples: ClassVar[tuple[str, ...]] = ("st-gs(tau=0.5)",)
-    tau: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", _check_tau("st-gs", self.tau))
 
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         return Agr(self.tau).masses(r, noise)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
-        u = check_given(self.name, "`u`, the uniform that made the spike", u)
-        return noise.pdf((r - noise.ppf(u)) / self.tau) / self.tau
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
+        return self.slope_at(r, noise, check_given(self.name, "`u`, the uniform that made the spike", u))
 
 
 @dataclass(frozen=True)
-class Gs(Member):
+class Gs(Gumbel):
     """`gs(tau=...)`, the relaxation (Concrete): h = relax(a/tau), w f = dh/dr = relax'(a/tau)/tau (theory 2.11).
 
     The same as w = f(tau relax^-1(h) - r) / (f(r) q(h)) with the density q(h) = f(a - r) tau / relax'(a/tau): the
@@ -149,10 +143,6 @@ class Gs(Member):
     spelling: ClassVar[str] = "gs"
     examples: ClassVar[tuple[str, ...]] = ("gs(tau=0.5)",)
     proposal: ClassVar[str] = "relaxed"
-    tau: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", _check_tau("gs", self.tau))
 
     @property
     def temperature(self) -> float:
@@ -161,12 +151,9 @@ class Gs(Member):
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return noise.cdf((r - noise.ppf(u)) / self.tau)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         # From u and not from h, which rounds to 0 or 1 long before the slope vanishes.
-        u = check_given(self.name, "`u`, the uniform that made the forward value", u)
-        return noise.pdf((r - noise.ppf(u)) / self.tau) / self.tau
+        return self.slope_at(r, noise, check_given(self.name, "`u`, the uniform that made the forward value", u))
 
 
 def _check_logistic(spelling: str, noise: Noise) -> None:

@@ -1,16 +1,18 @@
 """What a member of the IW-ST family is: a proposal to sample from and the slope its backward pass uses (theory 2.1)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, check_number
 from refsbnn.noise import Noise
 
 LARGEST = float(np.finfo(np.float64).max)
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+Given = np.ndarray | None  # uniforms, which most slopes do not look at
 
 
 class Form(NamedTuple):
@@ -79,19 +81,19 @@ class Member(ABC):
         """How many extra uniforms per unit `slope` and `weight` need."""
         return 0
 
+    def check_number(self, name: str, accepts: Callable[[float], bool], expected: str) -> None:
+        """Keep a parameter as a float; raise InputError unless it is a finite number that is accepted."""
+        object.__setattr__(self, name, check_number(f"{self.spelling}: {name}", getattr(self, name), accepts, expected))
+
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         """Return the forward value h in [0, 1]; here the spike z = 1[u < F(r)] (theory 1.1) as float64."""
         return (u < noise.cdf(r)).astype(np.float64)
 
     @abstractmethod
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return w f(r), what the backward pass multiplies dL/dh with to get dL/dr."""
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return the importance weight w = dp/dq at h."""
         with np.errstate(divide="ignore"):
             log_weight = np.log(self.slope(h, r, noise, u, extra)) - noise.log_pdf(r)
@@ -115,16 +117,12 @@ class BinaryTarget(Member):
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
         """Return the target's masses (p0, p1) on {0, 1}."""
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return p1 f/F for a spike, p0 f/(1 - F) for none."""
         p0, p1 = self.masses(r, noise)
         return np.where(is_spike(h), p1 * noise.pdf_over_cdf(r), p0 * noise.pdf_over_sf(r))
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         """Return p1/pi for a spike, p0/(1 - pi) for none; 0 where mass and probability are both 0."""
         p0, p1 = self.masses(r, noise)
         return np.where(is_spike(h), clipped_ratio(p1, noise.cdf(r)), clipped_ratio(p0, noise.sf(r)))
@@ -153,7 +151,7 @@ def spell(value: Any) -> str:
     return repr(value)
 
 
-def check_given(name: str, what: str, value: np.ndarray | None) -> np.ndarray:
+def check_given(name: str, what: str, value: Given) -> np.ndarray:
     """Return an optional argument that this member cannot do without."""
     if value is None:
         raise InputError(f"{name} needs {what}; none was given")

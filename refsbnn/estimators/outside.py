@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from refsbnn.errors import check_choice, check_number
-from refsbnn.estimators.member import BinaryTarget, Form, Member, clipped_ratio, spell
+from refsbnn.estimators.member import BinaryTarget, Form, Given, Member, clipped_ratio, spell
 from refsbnn.noise import Noise
 
 SURROGATES = ("fast-sigmoid", "arctan", "triangular")
@@ -27,14 +27,10 @@ class IdentitySt(BinaryTarget):
         f = noise.pdf(r)
         return clipped_ratio(noise.sf(r), f), clipped_ratio(noise.cdf(r), f)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return np.ones(np.broadcast_shapes(np.shape(h), np.shape(r)))
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return clipped_ratio(self.slope(h, r, noise), noise.pdf(r))
 
 
@@ -74,9 +70,7 @@ class Surrogate(Member):
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return np.array(np.greater(r, 0.0), dtype=np.float64)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         x = self.scale * np.abs(r)
         # Written as squares of quotients, which underflow where the squares of sums would overflow.
         if self.kind == "fast-sigmoid":

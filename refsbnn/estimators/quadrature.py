@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from refsbnn.errors import InputError, check_array
-from refsbnn.estimators.member import Member
+from refsbnn.estimators.member import Given, Member
 from refsbnn.noise import Noise
 
 
@@ -27,14 +27,10 @@ class Uniform(Member):
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
         return np.array(np.broadcast_to(u, np.broadcast_shapes(np.shape(r), np.shape(u))), dtype=np.float64)
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return np.broadcast_to(noise.pdf(r), np.broadcast_shapes(np.shape(h), np.shape(r)))
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return np.ones(np.broadcast_shapes(np.shape(h), np.shape(r)))
 
 
@@ -54,14 +50,10 @@ class Rule(Member):
         index = np.searchsorted(np.cumsum(probabilities)[:-1], u, side="right")
         return np.array(np.broadcast_to(nodes[index], np.broadcast_shapes(np.shape(r), np.shape(u))))
 
-    def slope(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def slope(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         return self.weight(h, r, noise) * noise.pdf(r)
 
-    def weight(
-        self, h: np.ndarray, r: np.ndarray, noise: Noise, u: np.ndarray | None = None, extra: np.ndarray | None = None
-    ) -> np.ndarray:
+    def weight(self, h: np.ndarray, r: np.ndarray, noise: Noise, u: Given = None, extra: Given = None) -> np.ndarray:
         nodes, weights, probabilities = self.rule()
         nearest = np.searchsorted(0.5 * (nodes[1:] + nodes[:-1]), h)
         ratio = weights / probabilities

@@ -5,20 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.figures.style import COLOURS, INK, axes
+from refsbnn.figures.style import COLOURS, INK, axes, whole_numbers
 
 ROWS, LAYERS = 48, 6  # units that a layer shows, and layers that a figure shows
 
 
-def picked(count: int) -> np.ndarray:
-    """Units spread evenly over a layer, at most ROWS of them."""
-    return np.unique(np.linspace(0, count - 1, min(count, ROWS)).round().astype(int))
+def picked(count: int, most: int = ROWS) -> np.ndarray:
+    """Places spread evenly over so many, at most `most` of them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def spread(layers: Sequence[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
     """Layers spread evenly from first to last, at most LAYERS of them."""
-    chosen = np.unique(np.linspace(0, len(layers) - 1, min(len(layers), LAYERS)).round().astype(int))
-    return [layers[i] for i in chosen]
+    return [layers[i] for i in picked(len(layers), LAYERS)]
 
 
 def raster(spikes: Sequence[tuple[str, np.ndarray]], titles: Sequence[str]) -> Any:
@@ -64,16 +63,8 @@ def raster(spikes: Sequence[tuple[str, np.ndarray]], titles: Sequence[str]) -> A
         panels[layer, 0].set_ylabel(f"{name}\n{part} units")
     for example, title in enumerate(titles):
         panels[0, example].set_title(title, color=INK)
-        panels[-1, example].set_xlabel("time step")
-        whole_steps(panels[-1, example])
+        whole_numbers(panels[-1, example], "time step", 5)
     return figure
-
-
-def whole_steps(panel: Any) -> None:
-    """Ticks at whole time steps only."""
-    from matplotlib.ticker import MaxNLocator
-
-    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def class_map(rates: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> Any:

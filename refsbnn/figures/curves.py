@@ -25,29 +25,22 @@ def curves(history: History) -> Any:
     -------
     matplotlib Figure
     """
-    epochs, train, held_out = column(history, "epoch"), COLOURS[0], COLOURS[1]
+    epochs, mark = column(history, "epoch"), "o" if len(history) == 1 else ""
     figure, panels = axes(2, 2, 7.6, 5.0, sharex=True)
-    mark = "o" if len(history) == 1 else ""
-    panel = panels[0, 0]
-    panel.set_title("Negative log-likelihood")
-    panel.set_ylabel("nats per example")
-    panel.plot(epochs, column(history, "loglik", -1.0), color=train, marker=mark, label="training")
-    panel.plot(epochs, column(history, "validation_nll"), color=held_out, marker=mark, label="validation")
-    from_zero(panel)
-    panel = panels[0, 1]
-    panel.set_title("Accuracy, one sampled network")
-    panel.set_ylabel("right, %")
-    panel.plot(epochs, column(history, "train_accuracy", 100.0), color=train, marker=mark, label="training")
-    panel.plot(epochs, column(history, "validation_accuracy", 100.0), color=held_out, marker=mark, label="validation")
-    panel.set_ylim(max(0.0, 1.05 * panel.dataLim.y0 - 5.0), 101.0)
-    panel = panels[1, 0]
-    panel.set_title("KL divergence from the prior")
-    panel.set_ylabel("nats per example")
-    panel.plot(epochs, column(history, "kl_per_example"), color=train, marker=mark)
-    panel = panels[1, 1]
-    panel.set_title("Bias penalty B")
-    panel.set_ylabel("B")
-    panel.plot(epochs, column(history, "penalty"), color=train, marker=mark)
+    shown = (
+        ("Negative log-likelihood", "nats per example", 1.0, ("loglik", "validation_nll")),
+        ("Accuracy, one sampled network", "right, %", 100.0, ("train_accuracy", "validation_accuracy")),
+        ("KL divergence from the prior", "nats per example", 1.0, ("kl_per_example",)),
+        ("Bias penalty B", "B", 1.0, ("penalty",)),
+    )
+    for panel, (title, unit, scale, names) in zip(panels.flat, shown, strict=True):
+        panel.set_title(title)
+        panel.set_ylabel(unit)
+        for name, colour, label in zip(names, COLOURS, ("training", "validation"), strict=False):
+            values = column(history, name, -scale if name == "loglik" else scale)
+            panel.plot(epochs, values, color=colour, marker=mark, label=label)
+    from_zero(panels[0, 0])
+    panels[0, 1].set_ylim(max(0.0, 1.05 * panels[0, 1].dataLim.y0 - 5.0), 101.0)
     for panel in panels[1]:
         from_zero(panel)
         whole_epochs(panel, len(history))

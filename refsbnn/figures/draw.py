@@ -50,7 +50,7 @@ def draw(folder: Path, task: Task, parameters: Parameters, history: History, sco
     spikes = "activity.png" if network.input.steps is None else "raster.png"
     names = ["curves.png", "layers.png", spikes, "reliability.png"]
     if not style.available():
-        return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
+        return style.not_drawn(names)
     save(folder / "curves.png", curves, history)
     units = [name for name, stage in chain.leaves(network.stages) if stage.layer.units]
     save(folder / "layers.png", layers, history, units)

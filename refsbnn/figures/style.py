@@ -1,6 +1,6 @@
 """The look that all figures share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -43,6 +43,11 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
+def not_drawn(names: Sequence[str]) -> str:
+    """What to say of figures where it is not."""
+    return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
+
+
 @contextmanager
 def sheet() -> Iterator[None]:
     """Inside, figures have the common look; outside, the user's settings are untouched."""
@@ -60,10 +65,15 @@ def axes(rows: int, columns: int, width: float, height: float, **options: Any) -
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def whole_epochs(axis: Any, epochs: int) -> None:
-    """Label an axis of epochs, with ticks at whole ones only."""
+def whole_numbers(axis: Any, label: str, ticks: int = 6) -> None:
+    """Name the horizontal axis and mark it at whole numbers alone."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_xlabel(label)
+    axis.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
+
+
+def whole_epochs(axis: Any, epochs: int) -> None:
+    """Label an axis of epochs, with ticks at whole ones only."""
+    whole_numbers(axis, "epoch")
     axis.set_xlim(*((1, epochs) if epochs > 1 else (0.5, 1.5)))  # a single epoch's dots stand in the middle

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, Stage
 from refsbnn.layers.signal import Signal
 from refsbnn.streams import Streams
@@ -22,11 +22,9 @@ def connect(layers: Sequence[Layer], signal: Signal, index: int = 0, first: bool
         if not isinstance(layer, Layer):
             raise InputError(f"layer {number} is a {type(layer).__name__}; expected one of refsbnn.layers")
         name, place = f"{number}.{layer.kind}", Place(signal, index, first)
-        try:
+        with refusing(f"layer {name}"):
             signal = layer.connect(signal)
             stages.append(Stage(name, layer, place, signal, layer.inside(place)))
-        except InputError as error:
-            raise InputError(f"layer {name}: {error}") from None
         index += stages[-1].addresses
         first = first and layer.rearranges
     return tuple(stages)

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from refsbnn import layers as package
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.layers.layer import Layer
 
 _PUBLIC = (getattr(package, name) for name in package.__all__)
@@ -53,8 +53,6 @@ def build(descriptions: Sequence[dict[str, Any]]) -> list[Layer]:
         check_choice(f"layer {number}: kind", kind, KINDS)
         if "branch" in options:
             options["branch"] = tuple(build(options["branch"]))
-        try:
+        with refusing(f"layer {number}, {kind}", TypeError):
             out.append(KINDS[kind](**options))
-        except TypeError as error:
-            raise InputError(f"layer {number}, {kind}: {error}") from None
     return out

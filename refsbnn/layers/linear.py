@@ -94,6 +94,10 @@ class Linear(Layer[LinearTape]):
         """How many outputs share the weights of a unit."""
         return 1
 
+    def operations(self, stage: Stage) -> int:
+        signal = stage.place.input
+        return self.positions(signal) * int(np.prod(self.weight_shape(signal))) * (signal.steps or 1)
+
     def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
         each = None if readers is None else readers * self.positions(stage.place.input)
         return 1, dict.fromkeys(self.priors(stage), each)
@@ -146,10 +150,6 @@ class Dense(Linear):
     def operator(self, run: Pass, signal: Signal) -> tuple[Any, dict[str, Any]]:
         return run.backend.dense, {"domain": signal.domain, "variance": self.variance}
 
-    def operations(self, stage: Stage) -> int:
-        signal = stage.place.input
-        return self.out * signal.shape[0] * (signal.steps or 1)
-
     def counted(self, stage: Stage, tape: LinearTape) -> int:
         return acting(tape.given(), stage.place.input.domain) * self.out
 
@@ -196,10 +196,6 @@ class Conv2d(Linear):
     def operator(self, run: Pass, signal: Signal) -> tuple[Any, dict[str, Any]]:
         options = {"stride": self.stride, "padding": self.padding}
         return run.backend.conv2d, {"domain": signal.domain, "variance": self.variance, **options}
-
-    def operations(self, stage: Stage) -> int:
-        signal = stage.place.input
-        return self.positions(signal) * int(np.prod(self.weight_shape(signal))) * (signal.steps or 1)
 
     def counted(self, stage: Stage, tape: LinearTape) -> int:
         signal, x = stage.place.input, np.asarray(tape.x)

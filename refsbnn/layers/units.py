@@ -21,11 +21,10 @@ from refsbnn.streams import Streams
 def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarray) -> Monitor:
     """The record of one layer of units with pre-activation moments m, v and spikes z in {0, 1}."""
     if v is None:
-        return Monitor(
-            float(z.mean()), float(m.mean()), float(m.std()), objective.bias_penalty(norm2, np.ones_like(norm2))[0]
-        )
-    noisy = v > 0.0
-    r = m[noisy] / np.sqrt(v[noisy])
+        r, v = m, np.ones_like(norm2)
+    else:
+        noisy = v > 0.0
+        r = m[noisy] / np.sqrt(v[noisy])
     mean, spread = (float(r.mean()), float(r.std())) if r.size else (0.0, 0.0)
     return Monitor(float(z.mean()), mean, spread, objective.bias_penalty(norm2, v)[0])
 

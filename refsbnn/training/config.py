@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 from refsbnn import configurations
 from refsbnn.data.options import Data
-from refsbnn.errors import InputError, check_choice, check_integer, check_number
+from refsbnn.errors import InputError, check_choice, check_integer, check_number, refusing
 from refsbnn.layers import LIF, Dense, LeakyReadout, Spike
 from refsbnn.models import MODELS, Mlp, Model
 from refsbnn.network import BACKENDS
@@ -198,22 +198,17 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
     if name in shipped():
         text = (resources.files(configurations) / f"{name}.toml").read_text(encoding="utf-8")
     elif path.is_file():
-        try:
+        with refusing(f"configuration {name} cannot be read", OSError, UnicodeDecodeError):
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"configuration {name} cannot be read: {error}") from None
     else:
         raise InputError(f"configuration {name!r} is no file; shipped: {', '.join(shipped())}")
-    try:
+    # Numbers of thousands of digits are a ValueError, brackets in brackets a RecursionError.
+    with refusing(f"configuration {name} is not valid TOML", ValueError, RecursionError):
         tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in brackets
-        raise InputError(f"configuration {name} is not valid TOML: {error}") from None
     for override in overrides:
         apply(tree, override)
-    try:
+    with refusing(f"configuration {name}"):
         return read(tree)
-    except InputError as error:
-        raise InputError(f"configuration {name}: {error}") from None
 
 
 def shipped() -> list[str]:

@@ -2,24 +2,15 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from refsbnn.data.dataset import Split
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.scores import Scores, score
-from refsbnn.network import Network
-from refsbnn.streams import Streams
-from refsbnn.training.config import Evaluation
+from refsbnn.training.task import Parameters, Task
 
 
 def evaluate(
-    network: Network,
-    parameters: dict[str, np.ndarray],
-    split: Split,
-    streams: Streams,
-    evaluation: Evaluation,
-    report: Callable[[int], None] = lambda examples: None,
+    task: Task, parameters: Parameters, split: Split, samples: int, report: Callable[[int], None] = lambda passes: None
 ) -> Scores:
-    """Scores of the predictive distribution on one part of the data; `report` as in `predict`."""
-    found = predict(network, parameters, split, len(split.labels), streams, evaluation.samples, report=report)
-    return score(found, split.labels)
+    """Scores of the predictive distribution on one part of the data; `samples` and `report` as in `predict`."""
+    p = predict(task.network, parameters, split, len(split.labels), task.streams, samples, report=report)
+    return score(p, split.labels)

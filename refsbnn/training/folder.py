@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refsbnn import __version__
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.files import read_array
 from refsbnn.training import checkpoint
 from refsbnn.training.config import Config
@@ -53,10 +53,8 @@ def read(out: Path, warn: Callable[[str], None] = lambda line: None) -> Stored:
         raise InputError(f"run {out} holds neither {RESULT} nor a checkpoint; expected the folder of a training run")
     path, content = checkpoint.newest(out, warn)
     facts = content.facts
-    try:
+    with refusing(str(path)):
         check_facts(facts)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     config = config_of(path, facts["versions"]["refsbnn"], facts["config"])
     group = "best/" if facts.get("best") else "parameters/"
     parameters = {key.removeprefix(group): value for key, value in content.arrays.items() if key.startswith(group)}
@@ -70,18 +68,14 @@ def config_of(path: Path, version: Any, tree: Any) -> Config:
         raise InputError(f"{path} was written by {written}; this is refsbnn {__version__}")
     if not isinstance(tree, dict):
         raise InputError(f"{path} holds no configuration")
-    try:
+    with refusing(f"the configuration in {path}"):
         return read_config(tree)
-    except InputError as error:
-        raise InputError(f"the configuration in {path}: {error}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object."""
-    try:
+    with refusing(f"{path} is damaged or cannot be read", OSError, UnicodeDecodeError, json.JSONDecodeError):
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is damaged or cannot be read: {error}") from None
     if not isinstance(value, dict):
         raise InputError(f"{path} is damaged: it holds no object")
     return value

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 
 NAME = ".lock"
 MOMENT = 60.0  # seconds after which a lock without content is of a process that died while it made it
@@ -29,15 +29,13 @@ def held(folder: Path) -> Iterator[None]:
         Another process has it: the line names its host and its number. Or the folder cannot be written to.
     """
     path = folder / NAME
-    try:
+    with refusing(f"cannot write {path}", OSError):
         folder.mkdir(parents=True, exist_ok=True)
         mine = owner(os.getpid()) | {"since": time.strftime("%Y-%m-%d %H:%M:%S")}
         if not created(path, mine):
             remove_if_stale(path)
             if not created(path, mine):
                 raise InputError(refusal(folder))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     try:
         yield
     finally:
@@ -127,9 +125,7 @@ def remove_if_stale(path: Path) -> None:
     place: only who holds a second such file looks again and removes.
     """
     guard = path.with_name(f"{NAME}.removing")
-    try:
-        os.close(os.open(guard, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    except FileExistsError:
+    if not created(guard, {}):
         if time.time() - guard.stat().st_mtime > MOMENT:
             guard.unlink(missing_ok=True)
         return

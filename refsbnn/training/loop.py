@@ -163,7 +163,7 @@ def train(
     return Result(
         parameters,
         state.history,
-        evaluate(task.network, parameters, task.data.validation, task.streams, config.evaluation, unless_stopped),
+        evaluate(task, parameters, task.data.validation, config.evaluation.samples, unless_stopped),
         plan.objective(state.step),
         plan.examples,
         state.seconds,

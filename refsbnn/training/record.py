@@ -11,8 +11,7 @@ def record(task: Task, state: State, weight: float) -> Row:
     A number is the mean over the epoch's steps, but for penalty, rates and spreads, whose mean is over every
     `training.monitor`-th, `kl_weight`, that of the last, and the validation scores, of the parameters after it.
     """
-    one = type(task.config.evaluation)(samples=1)
-    scores = evaluate(task.network, state.parameters, task.data.validation, task.streams, one)
+    scores = evaluate(task, state.parameters, task.data.validation, samples=1)
     means, ratios = state.tally.means(), state.tally.ratios()
     row = {
         "epoch": len(state.history) + 1,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from refsbnn.training import checkpoint
 from refsbnn.training import config as configuration
 from refsbnn.training.config import Config
@@ -58,16 +58,12 @@ def resumed(out: Path, task: Task, warn: Callable[[str], None]) -> State:
     check_run(out)
     path, content = checkpoint.newest(out, warn)
     facts = content.facts
-    try:
+    with refusing(str(path)):
         check_facts(facts)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     check_same(path, facts["config"], task.config, len(facts["history"]))
-    try:
+    with refusing(str(path)):
         state = unpacked(content, initial(task))
         check_place(state, Plan.of(task).per_epoch)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     for name, version in versions().items():
         if facts["versions"].get(name) != version:
             then = facts["versions"].get(name)
@@ -101,10 +97,8 @@ def check_same(path: Path, before: dict[str, Any], config: Config, epochs: int) 
 
     More epochs than before are the same run continued where the learning rate does not depend on their number.
     """
-    try:
+    with refusing(f"checkpoint {path} is of another run"):
         before = configuration.read(before).as_dict()  # what an older version left to its defaults is said now
-    except InputError as error:
-        raise InputError(f"checkpoint {path} is of another run: {error}") from None
     there, here = dict(flat(before)), dict(flat(config.as_dict()))
     for key in [*here, *(key for key in there if key not in here)]:
         if key.startswith(FREE) or there.get(key) == here.get(key):

@@ -136,8 +136,10 @@ def unpacked(content: Content, fresh: State) -> State:
     facts = content.facts
     check_facts(facts)
 
-    def group(name: str) -> Parameters:
-        own = {key: content.arrays[f"{name}/{key}"] for key in fresh.parameters if f"{name}/{key}" in content.arrays}
+    def complete(name: str, keys: Iterable[str] = fresh.parameters) -> Parameters:
+        prefix = f"{name}/"
+        held = {key.removeprefix(prefix): array for key, array in content.arrays.items() if key.startswith(prefix)}
+        own = {key: held[key] for key in fresh.parameters if key in held}
         for key, array in own.items():
             like = fresh.parameters[key]
             if (array.shape, array.dtype) != (like.shape, like.dtype):
@@ -147,12 +149,7 @@ def unpacked(content: Content, fresh: State) -> State:
                 )
             if not np.isfinite(array).all():
                 raise InputError(f"the checkpoint's {name}/{key} has numbers that are not finite")
-        return own
-
-    def complete(name: str, keys: Iterable[str] = fresh.parameters) -> Parameters:
-        own = group(name)
-        held = {key.removeprefix(f"{name}/") for key in content.arrays if key.startswith(f"{name}/")}
-        if odd := sorted(held ^ set(keys)):
+        if odd := sorted(held.keys() ^ set(keys)):
             raise InputError(f"the checkpoint is of another network: its {name} differ in {odd[0]!r}")
         return own
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from refsbnn.data.loader import ahead
 from refsbnn.errors import InputError
 from refsbnn.training import config as configuration
 from refsbnn.training import lock
-from refsbnn.training.config import Config, Evaluation
+from refsbnn.training.config import Config
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, RESULT
 from refsbnn.training.loop import Plan, choose, finished
@@ -52,8 +53,8 @@ class Predictor:
 
 def scores(task: Task, peer: Any, part: str, samples: int = 1) -> Scores:
     """Scores on a part of the data; `samples` codings of it as spikes are averaged over."""
-    split = getattr(task.data, part)
-    return evaluate(Predictor(task, peer), {}, split, task.streams, Evaluation(samples))  # type: ignore[arg-type]
+    predicting = replace(task, network=Predictor(task, peer))  # type: ignore[arg-type]
+    return evaluate(predicting, {}, getattr(task.data, part), samples)
 
 
 def optimiser_of(config: Config, peer: Any) -> Any:

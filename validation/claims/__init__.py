@@ -1,7 +1,7 @@
 """The claims of the paper and of docs/theory.md, one file each: the statement, the check, the numbers.
 
-A claim module holds a title, a docstring with the statement and where it comes from, and
-``check(level) -> list[Row]``. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
+A claim module holds a title, a docstring with the statement and where it comes from, and ``check(level)``, which yields
+rows. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
 """
 
 NAMES: tuple[str, ...] = (

@@ -15,16 +15,15 @@ import oracle
 from refsbnn import baselines, noise
 from refsbnn.reference import dense
 from validation.evidence import networks
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 
 TITLE = "Unbiased baselines"
 WHY = "rounding of a sum over cells, relative to the largest gradient"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Largest error of the mean over layers, by estimator and depth."""
     rng = level.rng(__name__)
-    rows = []
     for depth, name in product((1, 2) if level.quick else (1, 2, 3, 4), ("gaussian", "logistic")):
         net = networks.layered(rng, [2, 2, *[1] * (depth - 1)][: depth + 1], noise=name)
         x = rng.normal(size=2)
@@ -33,8 +32,7 @@ def check(level: Level) -> list[Row]:
         for estimator in (baselines.reinforce, baselines.arm, baselines.disarm):
             mean = exact_mean(net, x, estimator)
             worst = max(np.abs(mean[key] - truth[key]).max() for key in mean) / scale
-            rows.append(at_most(TITLE, f"{estimator.__name__}, {name}, depth {depth}: bias", worst, 1e-12, WHY))
-    return rows
+            yield at_most(TITLE, f"{estimator.__name__}, {name}, depth {depth}: bias", worst, 1e-12, WHY)
 
 
 def as_callables(net: oracle.Layered) -> tuple[list, baselines.Loss]:

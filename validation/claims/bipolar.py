@@ -9,16 +9,15 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 
 TITLE = "{-1,+1} units"
 WHY = "rounding: c eps with c of a few hundred operations, relative to the root mean square of the estimate"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Gradient and means of both networks."""
     rng = level.rng(__name__)
-    rows = []
     for noise in ("gaussian", "logistic"):
         net = networks.layered(rng, [2, 3, 3], noise=noise, domain="bipolar")
         x, loss = rng.normal(size=2), oracle.Categorical(1, eps=rng.normal(size=2))
@@ -36,8 +35,7 @@ def check(level: Level) -> list[Row]:
                     first = f"layers.0.{name}"
                     worst = max(worst, gap(ours[first], getattr(theirs[first], what), what))
                 setting = f"{spec}, {noise}: {what}, largest difference of the two networks"
-                rows.append(at_most(TITLE, setting, worst, 1e-13, WHY))
-    return rows
+                yield at_most(TITLE, setting, worst, 1e-13, WHY)
 
 
 FIELDS = ("mu", "sigma2", "bias_mu", "bias_sigma2")

@@ -11,7 +11,7 @@ import oracle
 from validation import twin
 from validation.evidence import networks
 from validation.evidence.agreement import TOLERANCE, WHY, deviation, distance
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 from validation.twin import Convolution, Twin
 
 TITLE = "Convolution"
@@ -22,23 +22,21 @@ MEMBER = "trapezoid"
 LOSS = oracle.Categorical(1, eps=[0.3, -0.4])
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Enumerated and sampled means, with and without stride, padding and pooling."""
     rng = level.rng(__name__)
-    rows = []
     options = [(1, 0, ""), (2, 1, "average"), (1, 0, "max"), (2, 1, "")]
     options = options[1:3] if level.quick else options
     for stride, padding, pool in options:
         one, x = make(rng, stride, padding, pool)
         setting = f"stride {stride}, padding {padding}" + (f", {pool} pooling" if pool else "")
         worst = deviation(one, x, LOSS)
-        rows.append(at_most(TITLE, f"{setting}, all states: largest deviation", worst, TOLERANCE["float64"], WHY))
+        yield at_most(TITLE, f"{setting}, all states: largest deviation", worst, TOLERANCE["float64"], WHY)
         samples = 20_000 if level.quick else 100_000
         entries = sum(value.size for value in one.parameters.values()) * len(options)
         ratio = distance(one, x, LOSS, samples, FALSE_ALARM / entries, rng)
         why = "largest distance over its Bernstein bound; false alarm 1e-9 a run"
-        rows.append(at_most(TITLE, f"{setting}, {samples} samples: distance over bound", ratio, 1.0, why))
-    return rows
+        yield at_most(TITLE, f"{setting}, {samples} samples: distance over bound", ratio, 1.0, why)
 
 
 def make(rng: np.random.Generator, stride: int, padding: int, pool: str) -> tuple[Twin, np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
-from validation.evidence.record import Level, Row, equal, refutes
+from validation.evidence.record import Level, Row, Rows, equal, refutes
 
 TITLE = "Bias of deep networks"
 NETWORKS = 12
@@ -57,10 +57,9 @@ CASES: tuple[tuple[str, Scaled, str, int, dict[str, int]], ...] = (
 MEMBERS = {"st": oracle.st(), "trapezoid": oracle.trapezoid(), "agr(tau=1)": oracle.agr(1.0)}
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Measured orders by depth."""
     rng = level.rng(__name__)
-    rows = []
     for depth in (2,) if level.quick else (2, 3):
         nets = [networks.layered(rng, [2] + [3] * depth) for _ in range(NETWORKS)]
         for label, scaled, domain, last, orders in CASES:
@@ -71,8 +70,8 @@ def check(level: Level) -> list[Row]:
                 setting = f"{spec}, {depth} layers, {label}: order of the relative bias"
                 row = equal(TITLE, setting, 2.0 * slopes[-1] - slopes[-2], order, TOLERANCE, WHY)
                 wrong = label == "{0,1}, sigma2 fixed"
-                rows.append(refutes(row, f"{SOURCE}; here it tends to {curve[-1]:.3g}") if wrong else row)
-    return rows + [limit(member, spec) for spec, member in MEMBERS.items() if spec != "agr(tau=1)"]
+                yield refutes(row, f"{SOURCE}; here it tends to {curve[-1]:.3g}") if wrong else row
+    yield from (limit(member, spec) for spec, member in MEMBERS.items() if spec != "agr(tau=1)")
 
 
 def limit(member: oracle.Discrete, spec: str) -> Row:

@@ -7,44 +7,39 @@ closed form cancels) and away from it; its gradients against central differences
 import numpy as np
 
 from refsbnn import posterior
-from validation.evidence.record import Level, Row, at_least, equal
+from validation.evidence.record import Level, Rows, at_least, equal
 
 TITLE = "KL of the posterior"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Values and gradients."""
     rng = level.rng(__name__)
     prior = 0.3
     at = posterior.kl(np.zeros(3), np.full(3, prior), prior)
-    rows = [
-        equal(TITLE, "at the prior: value", at.value, 0.0, 0.0, "exact: every term is 0"),
-        equal(TITLE, "at the prior: largest gradient", np.abs([at.mu, at.sigma2]).max(), 0.0, 0.0, "exact"),
-    ]
+    yield equal(TITLE, "at the prior: value", at.value, 0.0, 0.0, "exact: every term is 0")
+    yield equal(TITLE, "at the prior: largest gradient", np.abs([at.mu, at.sigma2]).max(), 0.0, 0.0, "exact")
     for share in (1e-4, 1e-6, 1e-9):
         sigma2 = prior * (1.0 + share)
         d = (sigma2 - prior) / prior  # what the rounded variance stands for
         value = posterior.kl(np.zeros(1), np.array([sigma2]), prior).value
         expected = d * d / 4.0 - d**3 / 6.0 + d**4 / 8.0
         why = "first three terms of the series; a few roundings"
-        rows.append(equal(TITLE, f"sigma2 = prior (1 + {share:.0e}): value", value, expected, 1e-11 * expected, why))
+        yield equal(TITLE, f"sigma2 = prior (1 + {share:.0e}): value", value, expected, 1e-11 * expected, why)
     means, variances = rng.normal(size=1000), np.exp(rng.uniform(-3.0, 3.0, size=1000)) * prior
     smallest = min(posterior.kl(means[i], variances[i], prior).value for i in range(1000))
-    rows.append(at_least(TITLE, "smallest of 1000 random posteriors off the prior", smallest, 1e-300, "positive"))
+    yield at_least(TITLE, "smallest of 1000 random posteriors off the prior", smallest, 1e-300, "positive")
     for _ in range(1 if level.quick else 4):
         m, s2 = float(rng.normal()), float(np.exp(rng.normal()))
         found, setting = posterior.kl(np.array(m), np.array(s2), prior), f"mu = {m:.3f}, sigma2 = {s2:.3f}"
         why = "Gauss-Hermite rule of 40 nodes is exact for the quadratic log-ratio; rounding"
-        rows.append(equal(TITLE, f"{setting}: value", found.value, integral(m, s2, prior), 1e-12, why))
+        yield equal(TITLE, f"{setting}: value", found.value, integral(m, s2, prior), 1e-12, why)
         h = 1e-4
         dm = (integral(m + h, s2, prior) - integral(m - h, s2, prior)) / (2.0 * h)
         ds = (integral(m, s2 + h * s2, prior) - integral(m, s2 - h * s2, prior)) / (2.0 * h * s2)
         why = "central difference: h^2 and rounding over h"
-        rows.append(equal(TITLE, f"{setting}: gradient of mu", float(found.mu), dm, 1e-9 * (1.0 + abs(dm)), why))
-        rows.append(
-            equal(TITLE, f"{setting}: gradient of sigma2", float(found.sigma2), ds, 1e-7 * (1.0 + 1.0 / s2), why)
-        )
-    return rows
+        yield equal(TITLE, f"{setting}: gradient of mu", float(found.mu), dm, 1e-9 * (1.0 + abs(dm)), why)
+        yield equal(TITLE, f"{setting}: gradient of sigma2", float(found.sigma2), ds, 1e-7 * (1.0 + 1.0 / s2), why)
 
 
 def integral(mu: float, sigma2: float, prior: float) -> float:

@@ -15,17 +15,16 @@ from oracle import dynamics
 from validation import twin
 from validation.evidence import networks
 from validation.evidence.agreement import TOLERANCE, WHY, deviation
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 
 TITLE = "Networks over all states"
 RANDOM = "st-gs(tau=0.5)"
 MEMBERS = ("st", "mix(lam=0.5)", "agr(tau=0.5)", RANDOM)
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Largest deviation over all parameters, by network, member and way of running."""
     rng = level.rng(__name__)
-    rows = []
     for label, (net, x) in nets(rng).items():
         losses: list[Any] = [oracle.Categorical(1, eps=rng.normal(size=2)), oracle.Bernoulli([1.0, 0.0])]
         losses += [oracle.Gaussian(rng.normal(size=2), 0.7), oracle.Bernoulli([0.0, 0.7], eps=rng.normal(size=2))]
@@ -45,8 +44,7 @@ def check(level: Level) -> list[Row]:
             worst = deviation(one, x, loss, squares=not level.quick or (member in MEMBERS[2:] and not way))
             how = "".join(f", {value if isinstance(value, str) else f'{key} {value}'}" for key, value in way.items())
             setting = f"{label}, {member}, {type(loss).__name__}{how}: largest deviation"
-            rows.append(at_most(TITLE, setting, worst, TOLERANCE[number], WHY))
-    return rows
+            yield at_most(TITLE, setting, worst, TOLERANCE[number], WHY)
 
 
 def calmer(net: oracle.Network) -> oracle.Network:

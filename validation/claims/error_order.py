@@ -10,15 +10,14 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "Order of one unit's error"
 WHY = "the next terms of the expansion: 1/24 delta for the trapezoid, (pi/2 - 1/6) delta for st"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Leading coefficients and measured orders."""
-    rows = []
     for name in single.NOISES:
         law, r = noise.get(name), 0.7
         f, pi = float(law.pdf(r)), float(law.cdf(r))
@@ -32,11 +31,8 @@ def check(level: Level) -> list[Row]:
             slope = np.log2(biases[-2] / biases[-1])
             setting = f"{spec}, {name}, r = 0.7"
             value, share = biases[-1] / delta**order, f"bias / (f delta^{order}) at delta = 2^{np.log2(delta):.0f}"
-            rows += [
-                equal(TITLE, f"{setting}: {share}", value, coefficient, delta / 2.0, WHY),
-                equal(TITLE, f"{setting}: slope of log|bias| over log delta", slope, order, 2.0 * delta, WHY),
-            ]
-    return rows
+            yield equal(TITLE, f"{setting}: {share}", value, coefficient, delta / 2.0, WHY)
+            yield equal(TITLE, f"{setting}: slope of log|bias| over log delta", slope, order, 2.0 * delta, WHY)
 
 
 def bias(name: str, r: float, delta: float, member: oracle.Discrete) -> float:

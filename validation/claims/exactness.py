@@ -8,14 +8,14 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 
 TITLE = "Exact gradients"
 WHY = "rounding: c eps with c of a few thousand states and operations, relative to the terms"
 STEP = 2.0**-10
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Largest disagreement by network."""
     rng = level.rng(__name__)
     nets: dict[str, tuple[oracle.Network, np.ndarray]] = {
@@ -28,18 +28,17 @@ def check(level: Level) -> list[Row]:
             rng.normal(size=(3, 2)),
         ),
     }
-    rows = []
     for label, (net, x) in nets.items():
         loss = oracle.Categorical(1, eps=rng.normal(size=2))
         unit, score = (oracle.exact(net, x, loss, way=way).gradient for way in ("difference", "score"))
         scale = max(np.abs(value).max() for value in unit.values())
         worst = max(np.abs(unit[key] - score[key]).max() for key in unit) / scale
-        rows.append(at_most(TITLE, f"{label}: unit differences - score sum", worst, 1e-12, WHY))
+        yield at_most(TITLE, f"{label}: unit differences - score sum", worst, 1e-12, WHY)
         worst = abs(directional(net, x, loss, rng, unit)) / scale
         why = (
             f"central difference of order 6 with step {STEP:g}: truncation step^6 = 1e-18, rounding eps / step = 2e-13"
         )
-        rows.append(at_most(TITLE, f"{label}: gradient - finite difference, along a random line", worst, 1e-11, why))
+        yield at_most(TITLE, f"{label}: gradient - finite difference, along a random line", worst, 1e-11, why)
         if isinstance(net, oracle.Layered):
             for member in (oracle.agr(0.5), oracle.st_gs(0.5)):
                 one, other = (oracle.moments(net, x, loss, member, method=method) for method in ("transfer", "tree"))
@@ -52,8 +51,7 @@ def check(level: Level) -> list[Row]:
                         for key in one
                     )
                     setting = f"{label}, {member.name}: {what}, transfer - brute force"
-                    rows.append(at_most(TITLE, setting, worst, 1e-12, WHY))
-    return rows
+                    yield at_most(TITLE, setting, worst, 1e-12, WHY)
 
 
 def directional(

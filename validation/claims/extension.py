@@ -13,21 +13,21 @@ import numpy as np
 import oracle
 from refsbnn import estimators, noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal, refutes
+from validation.evidence.record import Level, Rows, equal, refutes
 
 TITLE = "Extension of the variance"
 SOURCE = "the linear extension is exact to first order in sigma2 for every member"
-LINEAR = oracle.Custom(lambda logits: (logits[:, 0], np.ones_like(logits)))
+LINEAR = single.loss((0, 1))
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Relative biases under both extensions, orders in sigma2, and the first order beside a mean."""
-    return [*through_the_readout(), *orders(), *beside_a_mean()]
+    yield from (*through_the_readout(), *orders(), *beside_a_mean())
 
 
-def through_the_readout() -> list[Row]:
+def through_the_readout() -> Rows:
     """One spike that enters a Gaussian likelihood by its variance alone: L = sigma2 z / 2, at any sigma2."""
-    law, r, rows = noise.GAUSSIAN, 0.7, []
+    law, r = noise.GAUSSIAN, 0.7
     for spec in ("st", "iwst(p=0.3)", "trapezoid", "agr(tau=1)"):
         p0, p1 = (float(p) for p in estimators.get(spec).masses(np.array(r), law))
         for variance, expected in (("linear", p0 + p1 - 1.0), ("quadratic", 2.0 * p1 - 1.0)):
@@ -37,8 +37,7 @@ def through_the_readout() -> list[Row]:
             setting = f"{spec}, {variance}, spike acts by variance alone: relative bias"
             row = equal(TITLE, setting, (found.bias / found.gradient)[0, 0], expected, 1e-12, "a few roundings")
             wrong = variance == "linear" and spec.startswith("agr")
-            rows.append(refutes(row, f"{SOURCE}; agr has mass {p0 + p1:.4f}, not 1") if wrong else row)
-    return rows
+            yield refutes(row, f"{SOURCE}; agr has mass {p0 + p1:.4f}, not 1") if wrong else row
 
 
 def chain(mu: float, sigma2: float, variance: str, member: oracle.Discrete) -> oracle.Estimate:
@@ -48,9 +47,8 @@ def chain(mu: float, sigma2: float, variance: str, member: oracle.Discrete) -> o
     return oracle.moments(net, [1.0], LINEAR, member)[single.KEY]
 
 
-def orders() -> list[Row]:
+def orders() -> Rows:
     """Order in sigma2 of the relative bias without a mean: 0 unless exact to first order; mean 1/2 gains one more."""
-    rows = []
     for spec, variance, order in (
         ("st", "linear", 1),
         ("trapezoid", "linear", 2),
@@ -63,17 +61,16 @@ def orders() -> list[Row]:
         relative = [abs(float((one.bias / one.gradient)[0, 0])) for one in found]
         setting = f"{spec}, {variance}, chain of two, mu = 0: order of the relative bias in sigma2"
         why = "slope between sigma2 = 2^-9 and 2^-10; its error is of order sigma2"
-        rows.append(equal(TITLE, setting, np.log2(relative[0] / relative[1]), order, 0.01, why))
-    return rows
+        yield equal(TITLE, setting, np.log2(relative[0] / relative[1]), order, 0.01, why)
 
 
-def beside_a_mean() -> list[Row]:
+def beside_a_mean() -> Rows:
     """d bias / d sigma2 at 0 with mu = 1/2, against its formula.
 
     V(z) = F((1 + mu z) / sqrt(1 + sigma2 z)) has dV/dsigma2 = h(z) = -z m f(m) / 2 with m = 1 + mu z, so the bias
     changes by f(r) [p1 h'(1) + p0 h'(0) - h(1) + h(0)], and h' = -(m f + z mu f (1 - m^2)) / 2.
     """
-    law, mu, rows = noise.GAUSSIAN, 0.5, []
+    law, mu = noise.GAUSSIAN, 0.5
     f = float(law.pdf(0.7))
 
     def h(z: float) -> float:
@@ -91,5 +88,4 @@ def beside_a_mean() -> list[Row]:
         derivative = 2.0 * (bias[2] - bias[0]) / 1e-3 - (bias[1] - bias[0]) / 2e-3
         setting = f"{spec}, linear, chain of two, mu = 1/2: d bias / d sigma2 at 0"
         row = equal(TITLE, setting, derivative, expected, 1e-5, "one-sided difference, extrapolated: error of step^2")
-        rows.append(refutes(row, f"{SOURCE}; it is not 0 beside a mean"))
-    return rows
+        yield refutes(row, f"{SOURCE}; it is not 0 beside a mean")

@@ -9,37 +9,25 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "Least variance at p1 = pi"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """The minimiser over a grid of p1, its variance, and growth of the trapezoid's weight in the tails."""
-    rows = []
     for name in single.NOISES:
         law, r = noise.get(name), 0.6
         pi = float(law.cdf(r))
         offsets = np.linspace(-0.2, 0.2, 9)
         variances = [float(single.estimate(name, r, (0, 1), oracle.iwst(pi + d)).variance) for d in offsets]
-        rows.append(
-            equal(
-                TITLE,
-                f"{name}, r = 0.6: p1 - pi of least variance, L = z",
-                offsets[int(np.argmin(variances))],
-                0.0,
-                1e-12,
-                "a point of the grid of 9 values of p1",
-            )
-        )
-        rows.append(
-            equal(TITLE, f"{name}, r = 0.6: variance of st, L = z", min(variances), 0.0, 1e-15, "rounding of 1")
-        )
+        least, why = offsets[int(np.argmin(variances))], "a point of the grid of 9 values of p1"
+        yield equal(TITLE, f"{name}, r = 0.6: p1 - pi of least variance, L = z", least, 0.0, 1e-12, why)
+        yield equal(TITLE, f"{name}, r = 0.6: variance of st, L = z", min(variances), 0.0, 1e-15, "rounding of 1")
         for tail in (-2.0, -4.0) if level.quick else (-2.0, -4.0, -6.0, -8.0, 8.0):
             one, other = law.cdf(tail), law.sf(tail)
             found = single.estimate(name, tail, (0, 1), oracle.trapezoid())
             weight = float(found.square / law.pdf(tail) ** 2)
             expected = float(0.25 / (one * other))
             setting = f"{name}, r = {tail:g}: E[w^2] of the trapezoid"
-            rows.append(equal(TITLE, setting, weight, expected, 1e-12 * expected, "relative rounding of the tails"))
-    return rows
+            yield equal(TITLE, setting, weight, expected, 1e-12 * expected, "relative rounding of the tails")

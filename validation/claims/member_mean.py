@@ -9,16 +9,15 @@ from numpy.polynomial import Polynomial
 
 from refsbnn import estimators, noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "Mean of a member"
 WHY = "a few dozen roundings of the terms' size; the oracle's quadrature is good to 1e-13"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """One row per member and noise at a random r."""
     rng = level.rng(__name__)
-    rows = []
     for name in single.NOISES:
         law = noise.get(name)
         for spec, member in single.MEMBERS.items():
@@ -28,5 +27,4 @@ def check(level: Level) -> list[Row]:
             terms = law.pdf(r) * p1 * slope(1.0), law.pdf(r) * p0 * slope(0.0)
             mean = single.estimate(name, r, coefficients, member).mean
             tolerance = 1e-12 * sum(abs(term) for term in terms)
-            rows.append(equal(TITLE, f"{spec}, {name}, r = {r:.3f}", mean, sum(terms), tolerance, WHY))
-    return rows
+            yield equal(TITLE, f"{spec}, {name}, r = {r:.3f}", mean, sum(terms), tolerance, WHY)

@@ -12,7 +12,7 @@ import oracle
 from validation import twin
 from validation.evidence import networks
 from validation.evidence.agreement import distance
-from validation.evidence.record import Level, Row, at_most
+from validation.evidence.record import Level, Rows, at_most
 
 TITLE = "Networks, sampled"
 FALSE_ALARM = 5e-10  # and as much for convolutions
@@ -24,7 +24,7 @@ WHY = (
 LOSS = oracle.Categorical(1, eps=[0.3, -0.4])
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Largest ratio of distance to bound, by network and member."""
     rng = level.rng(__name__)
     samples = 20_000 if level.quick else 200_000
@@ -39,9 +39,7 @@ def check(level: Level) -> list[Row]:
         "LIF recurrent": (networks.lif(rng, [2, 2], recurrent=True, theta=0.5), rng.normal(size=(2, 2))),
     }
     entries = sum(value.size for net, _ in nets.values() for value in oracle.parameters(net).values()) * len(MEMBERS)
-    rows = []
     for label, (net, x) in nets.items():
         for member in MEMBERS:
             ratio = distance(twin.of(net, x, LOSS, member), x, LOSS, samples, FALSE_ALARM / entries, rng)
-            rows.append(at_most(TITLE, f"{label}, {member}, {samples} samples: distance over bound", ratio, 1.0, WHY))
-    return rows
+            yield at_most(TITLE, f"{label}, {member}, {samples} samples: distance over bound", ratio, 1.0, WHY)

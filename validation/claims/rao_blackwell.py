@@ -13,16 +13,15 @@ from scipy import integrate
 import oracle
 from refsbnn import estimators, noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, at_least, equal
+from validation.evidence.record import Level, Rows, at_least, equal
 
 TITLE = "agr is st-gs, Rao-Blackwellised"
 WHY = "quadrature good to 1e-13, and the variance is a difference of second moments"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Conditional means of the slopes, then variances and the 1/K law for random losses."""
     rng = level.rng(__name__)
-    rows = []
     for name in single.NOISES:
         for tau in (0.1, 1.0) if level.quick else (0.03, 0.1, 0.5, 1.0, 3.0):
             r, coefficients = rng.uniform(-2.0, 2.0), rng.normal(size=5)
@@ -35,12 +34,9 @@ def check(level: Level) -> list[Row]:
             scale = 1e-12 * float(raw.square)
             between = agr.variance + (raw.variance - agr.variance) / 4.0
             slope = float(estimators.Agr(tau).slope(np.array(1.0), np.array(r), noise.get(name)))
-            rows += [
-                equal(TITLE, f"E[slope of st-gs | z = 1], {setting}", averaged(name, r, tau), slope, 1e-10, INTEGRAL),
-                at_least(TITLE, f"Var(st-gs) - Var(agr), {setting}", raw.variance - agr.variance, 0.0, WHY, scale),
-                equal(TITLE, f"Var(gr(K=4)), {setting}", four.variance, between, scale, WHY),
-            ]
-    return rows
+            yield equal(TITLE, f"E[slope of st-gs | z = 1], {setting}", averaged(name, r, tau), slope, 1e-10, INTEGRAL)
+            yield at_least(TITLE, f"Var(st-gs) - Var(agr), {setting}", raw.variance - agr.variance, 0.0, WHY, scale)
+            yield equal(TITLE, f"Var(gr(K=4)), {setting}", four.variance, between, scale, WHY)
 
 
 INTEGRAL = "adaptive quadrature over u to 1e-11; u = F(r - a) loses digits where 1 - u is small"

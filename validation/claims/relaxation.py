@@ -9,16 +9,15 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "gs at small temperature"
 LARGEST_OF_TWO = {"gaussian": 1.0 / np.sqrt(np.pi), "logistic": 1.0}
 SLOPE_SQUARED = {"gaussian": 0.5 / np.sqrt(np.pi), "logistic": 1.0 / 6.0}
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """bias / tau and tau times the second moment."""
-    rows = []
     for name in single.NOISES:
         law, r = noise.get(name), 0.9
         f, slope = float(law.pdf(r)), float(law.pdf_derivative(np.array(r)))
@@ -31,8 +30,5 @@ def check(level: Level) -> list[Row]:
                 "next term of the expansion; its coefficient is below 2",
             )
             limit = f * SLOPE_SQUARED[name]
-            rows += [
-                equal(TITLE, f"{setting}: bias / tau, L = z^2", bias, -slope * LARGEST_OF_TWO[name], 2.0 * tau, why),
-                equal(TITLE, f"{setting}: second moment times tau, L = z", square, limit, 2.0 * tau**2 + 1e-13, why),
-            ]
-    return rows
+            yield equal(TITLE, f"{setting}: bias / tau, L = z^2", bias, -slope * LARGEST_OF_TWO[name], 2.0 * tau, why)
+            yield equal(TITLE, f"{setting}: second moment times tau, L = z", square, limit, 2.0 * tau**2 + 1e-13, why)

@@ -12,15 +12,14 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
-from validation.evidence.record import Level, Row, at_least, at_most
+from validation.evidence.record import Level, Rows, at_least, at_most
 
 TITLE = "Joint scaling of mu and sigma"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Largest change of a state's probability, and of the rescaled gradient."""
     rng = level.rng(__name__)
-    rows = []
     for noise in ("gaussian", "logistic"):
         for domain in ("binary", "bipolar"):
             net = networks.layered(rng, [3, 3, 3], noise=noise, domain=domain)
@@ -30,20 +29,19 @@ def check(level: Level) -> list[Row]:
             x = rng.normal(size=3)
             setting = f"{noise}, {domain}, factors {factors[0]:.3g} and {factors[1]:.3g}"
             change = np.abs(probabilities(net, x) - probabilities(same, x)).max()
-            rows.append(at_most(TITLE, f"{setting}: change of a state's probability", change, 1e-14, "rounding"))
+            yield at_most(TITLE, f"{setting}: change of a state's probability", change, 1e-14, "rounding")
             before, after = (oracle.exact(n, x, oracle.Categorical(0)).gradient for n in (net, same))
             worst = max(
                 np.abs(after[f"layers.{i}.mu"] * c - before[f"layers.{i}.mu"]).max() for i, c in enumerate(factors)
             )
             setting = f"{setting}: change of the gradient of mu times its factor"
-            rows.append(at_most(TITLE, setting, float(worst), 1e-14, "rounding"))
+            yield at_most(TITLE, setting, float(worst), 1e-14, "rounding")
     net = networks.layered(rng, [3, 3, 3])
     floored = [scale(layer, 3.0)._replace(bias_sigma2=layer.bias_sigma2) for layer in net.layers]
     x = rng.normal(size=3)
     change = np.abs(probabilities(net, x) - probabilities(oracle.Layered(floored, net.readout), x)).max()
     setting = "factor 3, noise floor kept: change of a state's probability"
-    rows.append(at_least(TITLE, setting, change, 1e-6, "not the law any more: any visible change"))
-    return rows
+    yield at_least(TITLE, setting, change, 1e-6, "not the law any more: any visible change")
 
 
 def scale(layer: oracle.Layer, c: float) -> oracle.Layer:

@@ -10,16 +10,16 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "agr at small temperature"
 # a1 and a2: of the normal distribution, and of the logistic one (ln 2 and pi^2/6).
 MOMENTS = {"gaussian": (1.0 / np.sqrt(2.0 * np.pi), 0.5), "logistic": (np.log(2.0), np.pi**2 / 6.0)}
+WHY = "next term of the expansion: below tau^2 (1/6) 5.5 max|f'''|/f < 2 tau^2; rounding of p1 over tau"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """(p1 - 1/2) / tau against its expansion: L = z^2/2 has L'(0) = 0 and L'(1) = 1, so the mean is f p1."""
-    rows = []
     for name in single.NOISES:
         law, r = noise.get(name), 0.9
         f, slope = float(law.pdf(r)), float(law.pdf_derivative(np.array(r)))
@@ -30,14 +30,5 @@ def check(level: Level) -> list[Row]:
             tau = 2.0**-power
             p1 = float(single.estimate(name, r, (0.0, 0.0, 0.5), oracle.agr(tau)).mean) / f
             expected = -first * slope / f + tau * second * curvature / 2.0
-            rows.append(
-                equal(
-                    TITLE,
-                    f"{name}, r = 0.9: (p1 - 1/2) / tau at tau = 2^-{power}",
-                    (p1 - 0.5) / tau,
-                    expected,
-                    2.0 * tau**2 + 1e-13 / tau,
-                    "next term of the expansion: below tau^2 (1/6) 5.5 max|f'''|/f < 2 tau^2; rounding of p1 over tau",
-                )
-            )
-    return rows
+            setting, tolerance = f"{name}, r = 0.9: (p1 - 1/2) / tau at tau = 2^-{power}", 2.0 * tau**2 + 1e-13 / tau
+            yield equal(TITLE, setting, (p1 - 0.5) / tau, expected, tolerance, WHY)

@@ -14,7 +14,7 @@ import oracle
 from refsbnn import noise
 from validation.evidence import networks, single
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Row, at_least, at_most, equal, refutes
+from validation.evidence.record import Level, Rows, at_least, at_most, equal, refutes
 
 TITLE = "Trade-off along the family"
 WHY = "a few dozen roundings"
@@ -26,9 +26,8 @@ GRIDS = {
 }
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Bias and variance along mix for one unit; counts over random networks."""
-    rows = []
     law, r = noise.GAUSSIAN, 0.8
     f, pi = float(law.pdf(r)), float(law.cdf(r))
     for lam in (0.0, 0.5, 1.0):
@@ -36,20 +35,17 @@ def check(level: Level) -> list[Row]:
         variance = single.estimate("gaussian", r, (0, 1), oracle.mix(lam)).variance
         setting = f"mix(lam={lam:g}), one unit, r = 0.8"
         expected = (f * lam * (0.5 - pi)) ** 2 / (pi * (1.0 - pi))
-        rows += [
-            equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY),
-            equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY),
-        ]
+        yield equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY)
+        yield equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY)
     count, least = (20, 10) if level.quick else (60, 42)
     less, more, falls, rises = tally(level, count)
     why = "measured: 53 to 58 and 53 to 60 of 60 over five sets; were it 87 in 100, fewer in one seed of 5,000"
-    rows.append(at_least(TITLE, f"{count} random networks: trapezoid less biased than st in", less, least, why))
-    rows.append(at_least(TITLE, f"{count} random networks: trapezoid of more deviation than st in", more, least, why))
+    yield at_least(TITLE, f"{count} random networks: trapezoid less biased than st in", less, least, why)
+    yield at_least(TITLE, f"{count} random networks: trapezoid of more deviation than st in", more, least, why)
     why = "a tendency and no theorem: single networks need not be monotone"
     for what, value in (("bias falls", falls), ("deviation rises", rises)):
         setting = f"{count} random networks: {what} with every step of lam in"
-        rows.append(refutes(at_most(TITLE, setting, value, count - 1, why), "monotone in lam in every network"))
-    return rows
+        yield refutes(at_most(TITLE, setting, value, count - 1, why), "monotone in lam in every network")
 
 
 def tally(level: Level, count: int) -> tuple[int, int, int, int]:

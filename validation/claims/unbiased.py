@@ -8,15 +8,14 @@ import numpy as np
 
 from refsbnn import estimators, noise
 from validation.evidence import single
-from validation.evidence.record import Level, Row, equal
+from validation.evidence.record import Level, Rows, equal
 
 TITLE = "Unbiased for affine and quadratic losses"
 WHY = "a few dozen roundings; the oracle's quadrature is good to 1e-13"
 
 
-def check(level: Level) -> list[Row]:
+def check(level: Level) -> Rows:
     """Two rows per member: bias for L = z and for L = z^2."""
-    rows = []
     for name in single.NOISES[: 1 if level.quick else 2]:
         law, r = noise.get(name), 0.8
         for spec, member in single.MEMBERS.items():
@@ -25,5 +24,4 @@ def check(level: Level) -> list[Row]:
                 bias = single.estimate(name, r, coefficients, member).bias
                 setting = f"{spec}, {name}, r = 0.8, L = {loss}"
                 tolerance = 1e-12 * float(p0 + p1)
-                rows.append(equal(TITLE, setting, bias, law.pdf(r) * excess, tolerance, f"bias; {WHY}"))
-    return rows
+                yield equal(TITLE, setting, bias, law.pdf(r) * excess, tolerance, f"bias; {WHY}")

@@ -1,6 +1,7 @@
 """One row of the audit: an exact number, what theory expects there, and the verdict."""
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any, Literal
@@ -61,6 +62,9 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """The row as plain JSON values; JSON has no NaN and no infinity, so those become null."""
         return {key: None if value in (inf, -inf) or value != value else value for key, value in asdict(self).items()}
+
+
+Rows = Iterator[Row]  # what a claim's check yields
 
 
 def equal(claim: str, setting: str, exact: Number, expected: Number, tolerance: float, why: str) -> Row:

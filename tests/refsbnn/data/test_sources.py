@@ -297,7 +297,7 @@ def test_links_that_lead_nowhere(to, tmp_path):
     with pytest.raises(InputError, match=rf"{link} cannot be read: "):
         event_sets.state(tmp_path)
     for name in ("nmnist", "pokerdvs", "dvs_gesture"):
-        place = tmp_path / name / SETS[name].train
+        place = tmp_path / name / SETS[name].archives[0].gives
         place.parent.mkdir(parents=True)
         place.symlink_to(tmp_path)
         with pytest.raises(InputError, match=f"{name}.* (cannot be read|holds no files)"):
