@@ -25,36 +25,38 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch (ex
 POINT = {"posterior": "point"}
 SLOPE = {"member": "fast-sigmoid(scale=3)"}
 IMAGE, TRAIN = Signal("values", (8, 8, 2)), Signal("values", (8, 8, 2), "binary", 5)
-NETWORKS = {
-    "mlp": (models.mlp([12, 9], 4, units={**SLOPE, "domain": "bipolar"}, weights=POINT), IMAGE),
-    "convnet": (models.convnet([5, 6], 4, units=SLOPE, weights={**POINT, "zero_mean": True}), IMAGE),
+LEAKY = {**SLOPE, "theta": 0.4}
+MODELS: dict[str, tuple[models.Model, Signal]] = {
+    "mlp": (models.Mlp(hidden=[12, 9], units={**SLOPE, "domain": "bipolar"}, weights=POINT), IMAGE),
+    "convnet": (models.Convnet(channels=[5, 6], units=SLOPE, weights={**POINT, "zero_mean": True}), IMAGE),
     "resnet": (
-        models.resnet(
-            1, 4, 4, pool=2, scale=0.7, stages=2, convolutions=2, units={**SLOPE, "domain": "bipolar"}, weights=POINT
+        models.Resnet(
+            depth=1,
+            width=4,
+            pool=2,
+            scale=0.7,
+            stages=2,
+            convolutions=2,
+            units={**SLOPE, "domain": "bipolar"},
+            weights=POINT,
         ),
         IMAGE,
     ),
     "spiking": (
-        models.spiking(
-            [12, 9], 4, readout={"reduce": "max"}, units={**SLOPE, "recurrent": True, "theta": 0.4}, weights=POINT
-        ),
+        models.Spiking(hidden=[12, 9], readout={"reduce": "max"}, units={**LEAKY, "recurrent": True}, weights=POINT),
         TRAIN,
     ),
     "soft reset": (
-        models.spiking(
-            [12], 4, readout={"reduce": "last"}, units={**SLOPE, "reset": "soft", "theta": 0.4}, weights=POINT
-        ),
+        models.Spiking(hidden=[12], readout={"reduce": "last"}, units={**LEAKY, "reset": "soft"}, weights=POINT),
         TRAIN,
     ),
     "reset without gradient": (
-        models.spiking([12], 4, readout={}, units={**SLOPE, "reset_gradient": False, "theta": 0.4}, weights=POINT),
+        models.Spiking(hidden=[12], units={**LEAKY, "reset_gradient": False}, weights=POINT),
         TRAIN,
     ),
-    "spiking_convnet": (
-        models.spiking_convnet([5, 6], 4, readout={}, units={**SLOPE, "theta": 0.3}, weights=POINT),
-        TRAIN,
-    ),
+    "spiking_convnet": (models.SpikingConvnet(channels=[5, 6], units={**SLOPE, "theta": 0.3}, weights=POINT), TRAIN),
 }
+NETWORKS = {name: (model.layers(4), signal) for name, (model, signal) in MODELS.items()}
 
 
 def batch_of(signal: Signal, rng: np.random.Generator, size: int = 3) -> np.ndarray:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from validation.conformance.adapters import Capabilities, Unsupported
+from refsbnn.adapter import Capabilities, Unsupported
 from validation.conformance.adapters.reference import Reference
 
 
