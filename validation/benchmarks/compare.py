@@ -21,6 +21,7 @@ from pathlib import Path
 
 from refsbnn import files, interrupt
 from refsbnn.console import DONE, Parser, complain
+from refsbnn.data.options import Data
 from refsbnn.errors import InputError
 from refsbnn.training import checkpoint
 from refsbnn.training import config as configuration
@@ -160,13 +161,14 @@ def race(plan: Race, contestants: Sequence[str]) -> None:
 
 
 def record(source: Path, target: Path, root: str) -> None:
-    """Copy the summary, and of each run its result, record and log, with DATA in place of the data's root."""
+    """Copy the summary, and of each run its result, record and log, with DATA in place of a root that was named."""
+    forms = ("data.root={}", '"root": "{}"') if root != Data().root else ()
     for folder in [source, *(path.parent for path in source.rglob(RESULT))]:
         for name in (SUMMARY, RESULT, METRICS, LOG):
             if (folder / name).exists():
                 (target / folder.relative_to(source)).mkdir(parents=True, exist_ok=True)
                 text = (folder / name).read_text(encoding="utf-8").replace(str(source), source.name)
-                for form in ("data.root={}", '"root": "{}"'):
+                for form in forms:
                     text = text.replace(form.format(root), form.format("DATA"))
                 files.write_text(target / folder.relative_to(source) / name, text)
 

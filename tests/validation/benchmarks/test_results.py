@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from refsbnn.training.folder import RESULT, config_of, read_json
 from validation.benchmarks.table import SUMMARY, table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,3 +20,9 @@ def test_no_log_names_a_place_on_somebodys_machine() -> None:
     for path in (ROOT / "validation" / "benchmarks" / "results").rglob("*"):
         if path.suffix in (".log", ".json"):
             assert "/root/" not in path.read_text(encoding="utf-8"), path
+
+
+def test_every_recorded_run_holds_a_configuration_that_is_read() -> None:
+    for path in sorted((ROOT / "validation" / "benchmarks" / "results").rglob(RESULT)):
+        facts = read_json(path)
+        config_of(path, facts["refsbnn"], facts["config"])
