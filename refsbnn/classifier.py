@@ -32,8 +32,8 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden : sequence of int
-        Units of each hidden layer.
+    hidden : int or sequence of int
+        Units of the hidden layer, or of each.
     member : str
         Estimator of the gradient, as `refsbnn.estimators.get` reads it.
     domain : {"binary", "bipolar"}
@@ -73,7 +73,7 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (64,),
+        hidden: int | Sequence[int] = (64,),
         *,
         member: str = "agr(tau=0.5)",
         domain: str = "bipolar",
@@ -150,7 +150,7 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
                 "seed": self.seed_,
                 "model": {
                     "name": "mlp",
-                    "hidden": [int(size) for size in self.hidden],
+                    "hidden": np.atleast_1d(self.hidden).tolist(),
                     "units": {"member": self.member, "domain": self.domain},
                 },
                 "objective": {"temperature": self.temperature},

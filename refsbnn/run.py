@@ -268,7 +268,13 @@ def fit(
             configuration.apply(tree, override)
         config = configuration.read(tree)
     if data is not None:
-        task = given_task(config, data if isinstance(data, Arrays) else Arrays(*data), layers)
+        if not isinstance(data, Arrays):
+            if not isinstance(data, tuple | list) or len(data) != 2:
+                raise InputError(
+                    f"data is a {type(data).__name__}; expected (x, labels) or Arrays(x, labels, time=...)"
+                )
+            data = Arrays(*data)
+        task = given_task(config, data, layers)
     else:
         task = prepare(config)
         if layers is not None:

@@ -205,4 +205,5 @@ def expect(layer: Layer[Any], signal: Signal, kind: str, ndim: int | None = None
     if not fits:
         axes = {1: " of shape (features,)", 3: " of shape (height, width, channels)"}.get(ndim or 0, "")
         when = {None: "", True: " over time", False: " without time"}[time]
-        raise InputError(f"{layer.kind} takes {kind}{axes}{when}; it is given {signal}")
+        hint = "; give data with steps as Arrays(x, labels, time=True)" if time and signal.steps is None else ""
+        raise InputError(f"{layer.kind} takes {kind}{axes}{when}; it is given {signal}{hint}")

@@ -83,11 +83,17 @@ def test_it_goes_where_classifiers_go(iris) -> None:
     np.testing.assert_array_equal(copy.predict_proba(x), search.predict_proba(x))
 
 
+def test_one_hidden_layer_is_a_number_or_a_list(iris) -> None:
+    one, list_of_one = (SBNNClassifier(hidden=hidden, epochs=1).fit(*iris) for hidden in (8, [8]))
+    assert np.array_equal(one.predict_proba(iris[0]), list_of_one.predict_proba(iris[0]))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"epochs": 0}, "training.epochs is 0"),
         ({"hidden": ()}, r"model.hidden is \[\]"),
+        ({"hidden": 2.5}, r"model.hidden is \[2.5\]; expected a list of integers"),
         ({"member": "stt"}, "estimator is 'stt'"),
         ({"domain": "ternary"}, "domain is 'ternary'; accepted: 'binary', 'bipolar'"),
         ({"samples": -1}, "samples is -1"),
