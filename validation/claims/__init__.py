@@ -6,6 +6,7 @@ A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with w
 
 PAPER: tuple[str, ...] = (
     "exactness",
+    "unification",
     "trade_off",
     "bound",
     "link",
