@@ -5,10 +5,14 @@ A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with w
 """
 
 PAPER: tuple[str, ...] = (
+    "surrogates",
     "exactness",
+    "end_to_end",
     "unification",
     "trade_off",
     "bound",
+    "weight_sampling",
+    "noise_bias",
     "link",
 )
 """The paper's claims, in the order of its abstract."""
