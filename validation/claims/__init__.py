@@ -19,6 +19,7 @@ PAPER: tuple[str, ...] = (
 
 OURS: tuple[str, ...] = (
     "member_mean",
+    "outside",
     "unbiased",
     "error_order",
     "least_variance",

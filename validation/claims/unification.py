@@ -29,8 +29,8 @@ CLAIM = Claim(
     "straight-through and relaxation-based estimators.",
     owner="paper",
     source="abstract, sentence 3",
-    statement="Straight-through, ReinMax, DARN, ZGR, Gapped and Decoupled ST, ReinMax-Rao, Gumbel-Rao, ST Gumbel-softmax, "
-    "the relaxation itself and quadrature rules are each dpi/dr w L' with a weight w = dp/dq that does "
+    statement="Straight-through, ReinMax, DARN, ZGR, Gapped and Decoupled ST, ReinMax-Rao, Gumbel-Rao, ST "
+    "Gumbel-softmax, the relaxation itself and quadrature rules are each dpi/dr w L' with a weight w = dp/dq that does "
     "not depend on L.",
     assumptions=("binary units", "logistic noise where the authors write a softmax"),
     finding="holds",

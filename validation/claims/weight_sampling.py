@@ -1,8 +1,8 @@
 """Noise drawn at the units has the law of weights drawn from the posterior, for one example of a dense network.
 
 Source: the paper's abstract, theory 3.1, 3.15; Kingma, Salimans and Welling (2015) for the batch. The reference layers
-of refsbnn run with drawn weights (`reference.weights`), one draw for each cell of weight space in which every spike is the
-same; the probability of a cell is that of its signs, by products or by a bivariate orthant.
+of refsbnn run with drawn weights (`reference.weights`), one draw for each cell of weight space in which every spike is
+the same; the probability of a cell is that of its signs, by products or by a bivariate orthant.
 
 - One example, dense: cells have the probabilities of independent units, so mean and variance of every gradient are the
   oracle's, which knows local reparameterisation only.
