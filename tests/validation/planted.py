@@ -1,6 +1,6 @@
 """A planted error for each claim: a formula that the claim holds, wrong, which must turn the claim to "failed".
 
-`tests/validation/test_ledger.py` plants them. A claim's entry is a line: where the function stands, and what it becomes.
+`tests/validation/test_ledger.py` plants them. A claim's entry is a line: where the function stands, what becomes of it.
 """
 
 import importlib
@@ -80,6 +80,7 @@ ERRORS: dict[str, Error] = {
     "deep_bias": scaled("oracle.moments:Estimate.bias"),
     "scaling": Error("oracle.terms:linear", a_floor),
     "lif_noise": scaled("oracle.lif:membrane"),
+    "shared_in_time": scaled("validation.claims.shared_in_time:conditional"),
     "divergence": scaled("refsbnn.posterior:kl"),
     "charged_once": scaled("oracle.elbo:kl", 10.0),
     "convolution": scaled("refsbnn.reference.unit:fire_backward"),

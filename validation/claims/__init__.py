@@ -29,6 +29,7 @@ OURS: tuple[str, ...] = (
     "deep_bias",
     "scaling",
     "lif_noise",
+    "shared_in_time",
     "divergence",
     "charged_once",
     "convolution",
