@@ -30,7 +30,7 @@ ENGINE = (
         "validation/evidence/claim.py",
         'any(row.verdict == "failed" for row in rows)',
         'all(row.verdict == "failed" for row in rows)',
-        "tests/validation/test_ledger.py::test_the_verdict_is_the_finding_unless_a_row_failed_or_the_headline_is_missing",
+        "tests/validation/test_audit.py::test_the_verdict_is_the_finding_unless_a_row_failed_or_the_headline_is_missing",
     ),
     Mutant(
         "chunk: a piece's state handed out uncopied",

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from validation import audit, claims
-from validation.evidence.claim import Claim, Formula
+from validation.evidence.claim import Claim, Formula, judge
 from validation.evidence.curves import Figure, Panel, Series
 from validation.evidence.record import Level, Row, at_least, at_most, equal, refutes
 
@@ -68,6 +68,14 @@ def test_verdicts() -> None:
     assert at_least("c", "s", 1.0, 1.1, "").verdict == "failed"
     assert refutes(GOOD, "it is two").verdict == "refuted"
     assert refutes(BAD, "it is two").verdict == "failed"
+
+
+def test_the_verdict_is_the_finding_unless_a_row_failed_or_the_headline_is_missing() -> None:
+    assert judge(CLAIM, [GOOD]) == ("holds", GOOD)
+    assert judge(CLAIM, [GOOD, BAD]) == ("failed", GOOD)
+    assert judge(CLAIM, [refutes(GOOD, "no")]).word == "holds"
+    assert judge(CLAIM, [replace(GOOD, setting="another")]) == ("failed", None)
+    assert judge(replace(CLAIM, finding="not decidable here"), [replace(GOOD, setting="another")]).word != "failed"
 
 
 @pytest.mark.parametrize(

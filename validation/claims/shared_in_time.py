@@ -38,8 +38,6 @@ X = np.array([[1.0, 0.4, 1.0], [0.3, 1.2, 1.0]])  # two steps; the last input is
 MU, SIGMA2 = np.array([0.5, -0.2, 0.1]), np.array([0.3, 0.4, 0.2])
 ENDS = ((-np.inf, THETA), (THETA, np.inf))  # of the first drive, without and with a spike
 MEAN, K = X @ MU, (X * SIGMA2) @ X.T  # of the drives
-    [float, int], tuple[float, float]
-]  # first drive and spike -> mean and deviation of the second membrane
 WHY = "two quadratures to 1e-12"
 
 
