@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from validation.evidence.curves import Figure
 from validation.evidence.record import Row
 
 Owner = Literal["paper", "ours", "others"]
@@ -65,6 +66,16 @@ class Claim:
     headline: str
     equations: tuple[Formula, ...]
     code: tuple[str, ...]
+
+
+class Entry(NamedTuple):
+    """A claim with what its check gave: what the report is made of."""
+
+    name: str  # of the module: `refsbnn audit --claim NAME`
+    claim: Claim
+    rows: Sequence[Row]
+    figures: Sequence[Figure]
+    note: str  # the docstring of the module
 
 
 class Verdict(NamedTuple):
