@@ -18,9 +18,40 @@ from scipy import integrate, special, stats
 import oracle
 from validation.claims.lif_noise import counts_shared
 from validation.evidence import networks
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.record import Level, Row, at_least, at_most, equal, refutes
 
-TITLE = "Bound on the log evidence"
+CLAIM = Claim(
+    title="Bound on the log evidence",
+    sentence="we introduce Spiking Bayesian Neural Networks (SBNNs), a variational inference framework",
+    owner="paper",
+    source="abstract, sentence 5",
+    statement="The objective is a lower bound on the log evidence where every weight is drawn once an example, where "
+    "KL is charged for each draw, and where one draw of the weights is shared in time.",
+    assumptions=(
+        "E[log p] outside the log",
+        "Gaussian noise, or logistic noise with zero-mean priors and no known threshold",
+        "the KL weight is 1/N",
+    ),
+    finding="holds with conditions",
+    reason="for neurons, streams and convolutions KL is charged for each draw, or the weights are shared",
+    claimed="objective <= log evidence",
+    headline="dense, gaussian, binary, two examples: largest objective minus log evidence",
+    equations=(
+        Formula("4.1", r"N E_q[\log p(y \mid z)] - \mathrm{KL}(q \,\|\, \text{prior}) - \lambda N B"),
+        Formula(
+            "4.6",
+            r"D = 1 \text{ (dense)}, \quad D = T \text{ (}\beta = 0\text{)}, \quad D = \frac{T (T + 1)}{2} \text{ "
+            r"(LIF, accumulated)}",
+        ),
+        Formula("4.7", r"N E_q[\log p] - \sum_w D_w \mathrm{KL}_w"),
+        Formula("3.19", r"z_t = 1[A_t > \theta], \quad A_t = \beta A_{t-1} (1 - z_{t-1}) + a_t"),
+    ),
+    code=(
+        "refsbnn/objective.py",
+        "oracle/elbo.py",
+    ),
+)
 SOURCE = "theory 4.1 without its last term is the evidence lower bound of every network"
 WHY = "exact sums; a difference that is not rounding"
 NOISE = 2.0  # variance of the observations
@@ -68,7 +99,7 @@ def dense(level: Level) -> list[Row]:
                 raise AssertionError("a dense network's objective is a bound")
             worst = max(worst, found.value - pair_evidence(domain, x, y))
         setting = f"dense, {noise}, {domain}, two examples: largest objective minus log evidence"
-        rows.append(at_most(TITLE, setting, worst, 0.0, "a bound"))
+        rows.append(at_most(CLAIM.title, setting, worst, 0.0, "a bound"))
     return rows
 
 
@@ -104,12 +135,14 @@ def scale_mixture() -> Row:
     """Logistic noise is Gaussian noise of a random scale k, twice a Kolmogorov variable; E[1/k^2] < 1."""
     found = integrate.quad(lambda k: stats.kstwobign.pdf(k) / (4.0 * k * k), 0.05, 10.0, epsabs=1e-12, limit=200)[0]
     expected = 7.0 * special.zeta(3.0) / (2.0 * np.pi**2)
-    return equal(TITLE, "logistic noise as a mixture of scales k: E[1/k^2]", found, expected, 1e-7, "quadrature")
+    return equal(CLAIM.title, "logistic noise as a mixture of scales k: E[1/k^2]", found, expected, 1e-7, "quadrature")
 
 
 def above(setting: str, value: float, evidence: float) -> Row:
     """A row that says by how much an objective exceeds a log evidence."""
-    return refutes(at_least(TITLE, f"{setting}: objective minus log evidence", value - evidence, 1e-3, WHY), SOURCE)
+    return refutes(
+        at_least(CLAIM.title, f"{setting}: objective minus log evidence", value - evidence, 1e-3, WHY), SOURCE
+    )
 
 
 def neurons() -> list[Row]:
@@ -123,7 +156,9 @@ def neurons() -> list[Row]:
     return [
         above("LIF, KL once, weights shared in time", value, shared),
         above("LIF, KL once, weights of their own at each step", value, own),
-        at_most(TITLE, "LIF, KL of each draw: objective minus log evidence of own weights", each - own, 0.0, "a bound"),
+        at_most(
+            CLAIM.title, "LIF, KL of each draw: objective minus log evidence of own weights", each - own, 0.0, "a bound"
+        ),
     ]
 
 
@@ -145,7 +180,7 @@ def convolution() -> list[Row]:
     return [
         above("convolution, KL once, weights shared by the places", once, shared),
         above("convolution, KL once, weights of their own at each place", once, own),
-        at_most(TITLE, setting, each - own, 0.0, "a bound"),
+        at_most(CLAIM.title, setting, each - own, 0.0, "a bound"),
     ]
 
 
@@ -187,7 +222,7 @@ def stream() -> list[Row]:
     once, each = (oracle.elbo(net, xs, losses, each_draw=draw, **options).value for draw in (False, True))
     rows += [
         above("residual, KL once, weights of their own at each unit, two examples", once, own),
-        at_most(TITLE, "residual, KL of each draw: the same difference", each - own, 0.0, "a bound"),
+        at_most(CLAIM.title, "residual, KL of each draw: the same difference", each - own, 0.0, "a bound"),
     ]
     # The stem's mean stays in the last unit, its noise does not: r = .1 / .01 for a divergence of .005.
     instant = residual((0.1, 0.0), (1.0, 1e-4), accumulate=False)
@@ -231,7 +266,7 @@ def each_draw(level: Level) -> list[Row]:
             found = oracle.elbo(near_prior(net), [x], [oracle.Gaussian([y], NOISE)], each_draw=True)
             worst = max(worst, found.value - evidence)
         setting = f"{label}, KL of each draw: largest objective minus log evidence of own weights"
-        rows.append(at_most(TITLE, setting, worst, 0.0, "a bound"))
+        rows.append(at_most(CLAIM.title, setting, worst, 0.0, "a bound"))
     return rows
 
 
@@ -248,7 +283,7 @@ def shared() -> list[Row]:
             for sigma2 in np.exp(np.linspace(-8.0, 1.0, 28))
         )
         setting = f"weight shared in time, count {y:g}: best objective minus log evidence of shared weights"
-        rows.append(at_most(TITLE, setting, best - evidence, 0.0, "a bound"))
+        rows.append(at_most(CLAIM.title, setting, best - evidence, 0.0, "a bound"))
     return rows
 
 

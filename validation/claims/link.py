@@ -16,10 +16,35 @@ import numpy as np
 
 import oracle
 from refsbnn import objective, posterior
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.curves import Figure, Panel, Series
 from validation.evidence.record import Level, Row, equal, refutes
 
-TITLE = "Bias, gradient and KL"
+CLAIM = Claim(
+    title="Bias, gradient and KL",
+    sentence="By linking low-bias conditions, vanishing gradients, and the KL term",
+    owner="paper",
+    source="abstract, sentence 7",
+    statement="In a plain network of {-1,+1} units the first gradient falls as B^((depth-1)/2), a residual stem keeps "
+    "it, and the KL term of a layer with sigma2 at the prior is sum B_i v_i / (2 sigma2).",
+    assumptions=(
+        "the same signal-to-noise ratio in all layers above the first",
+        "a loss linear in the readout",
+    ),
+    finding="holds with conditions",
+    reason="{-1,+1} units, or no posterior noise; {0,1} units with it keep gradient and bias at small B",
+    claimed="low bias, small gradients and small KL come together",
+    headline="plain, {-1,+1}, 2 layers: order in sqrt(B) of the first gradient",
+    equations=(
+        Formula("4.5", r"B = \text{mean of } \frac{\|\mu_i\|^2}{v_i}"),
+        Formula("3.8", r"H_{l+1} = H_l + a_l m_l, \quad U_{l+1} = U_l + a_l^2 v_l"),
+    ),
+    code=(
+        "refsbnn/objective.py",
+        "refsbnn/posterior.py",
+        "oracle/transfer.py",
+    ),
+)
 WIDTH = 3
 RATIOS = tuple(2.0**k for k in range(-5, 3))  # sqrt(B): signal-to-noise ratio of a unit
 MEMBERS = {"st": oracle.st(), "trapezoid": oracle.trapezoid(), "agr(tau=0.5)": oracle.agr(0.5)}
@@ -39,19 +64,19 @@ def check(level: Level) -> list[Row]:
         ):
             norms = [gradient_norms(level, depth, ratio, domain, biased)[0] for ratio in (2.0**-7, 2.0**-8)]
             setting = f"plain, {label}, {depth} layers: order in sqrt(B) of the first gradient"
-            row = equal(TITLE, setting, np.log2(norms[0] / norms[1]), order, 0.1, why)
+            row = equal(CLAIM.title, setting, np.log2(norms[0] / norms[1]), order, 0.1, why)
             kept = domain == "binary" and biased and depth > 1
             rows.append(refutes(row, "small B means vanishing gradients, in every plain network") if kept else row)
     norms = [residual_norms(level, ratio)[0] for ratio in (2.0**-7, 2.0**-8)]
     setting = f"residual, {blocks(level)} blocks: order in sqrt(B) of the stem's gradient"
-    rows.append(equal(TITLE, setting, np.log2(norms[0] / norms[1]), 0.0, 0.1, "as above"))
+    rows.append(equal(CLAIM.title, setting, np.log2(norms[0] / norms[1]), 0.0, 0.1, "as above"))
     layer = chain(level, 2, 0.6)[0].layers[1]
     norm2 = (layer.mu**2).sum(axis=1)
     penalty, _, _ = objective.bias_penalty(norm2, np.ones((1, WIDTH)))
     value = posterior.kl(layer.mu, layer.sigma2, layer.sigma2).value
     expected = WIDTH * penalty / (2.0 * layer.sigma2[0, 0])
     setting = "{-1,+1}, sigma2 at the prior: KL of a layer"
-    rows.append(equal(TITLE, setting, value, expected, 1e-14, "rounding"))
+    rows.append(equal(CLAIM.title, setting, value, expected, 1e-14, "rounding"))
     return rows
 
 
