@@ -33,7 +33,7 @@ WORDS = {
 }
 ROWS = {
     "confirmed": "The number is the one docs/theory.md predicts.",
-    "refuted": "So it is, and it contradicts the sentence of its section, whoever says it.",
+    "refuted": "So it is, and it contradicts the words above it: the sentence, or a short form of it without its conditions.",
     "failed": "The number is not the predicted one.",
 }
 
@@ -73,7 +73,7 @@ def page(entries: Sequence[Entry], facts: Mapping[str, str]) -> str:
         _words(),
         *(section(entry, facts) for group in groups.values() for entry in group),
         f'</main><footer><p>This run: {told}.</p><p>All of it again: <code>pip install ".[plots]"</code> in the '
-        f"repository, then <code>{escape(command('', facts))}</code>.</p></footer></body></html>\n",
+        f"repository, then <code>{escape(command(facts))}</code>.</p></footer></body></html>\n",
     ]
     return "\n".join(parts)
 
@@ -84,7 +84,7 @@ def _tally(paper: Sequence[Entry], rows: Sequence[Row]) -> str:
     words = " ".join(f"<span><b>{counted[word]}</b> {badge(word)}</span>" for word in MARKS if counted[word])
     failed = count(rows)["failed"]
     state = f"<b>{failed} of {len(rows)} numbers failed.</b>" if failed else f"All {len(rows)} numbers are as predicted."
-    return (f"Of the paper's {len(paper)} sentences: {words} " if paper else "") + f"<span>{state}</span>"
+    return (f"The paper's sentences: {words} " if paper else "") + f"<span>{state}</span>"
 
 
 def _ledger(owner: str, entries: Sequence[Entry]) -> str:
@@ -105,7 +105,7 @@ def _line(entry: Entry) -> str:
     return (
         f'<tr class="{MARKS[word][0]}"><td>{badge(word)}</td><th scope="row"><a href="#{anchor(entry.name)}">'
         f'{quoted(claim.sentence)}</a> <span class="reason">{inline(claim.reason)}</span></th>'
-        f'<td data-label="claimed">{escape(claim.claimed)}</td><td data-label="found">{found}</td>'
+        f'<td data-label="claimed">{escape(signs(claim.claimed))}</td><td data-label="found">{found}</td>'
         f'<td data-label="predicted">{escape(predicted)}</td></tr>'
     )
 

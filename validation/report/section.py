@@ -48,7 +48,7 @@ def section(entry: Entry, facts: Mapping[str, str]) -> str:
         f"<h3>What is checked</h3><p>{inline(claim.statement)}</p>",
         f"<h3>Assumptions</h3><ul>{assumptions}</ul>" if assumptions else "",
         f"</div><div>{_headline(claim, verdict)}<h3>The same number on your machine</h3>",
-        f"<pre><code>{escape(command(entry.name, facts))}</code></pre>",
+        f"<pre><code>{escape(command(facts, entry.name))}</code></pre>",
         _files("Check", [f"validation/claims/{entry.name}.py"]) + _files("Code", claim.code) + "</div></div>",
         *(_figure(figure, f"{identity}-figure-{index}") for index, figure in enumerate(entry.figures)),
         _equations(claim.equations),
@@ -68,15 +68,16 @@ def anchor(name: str) -> str:
     return f"claim-{name.replace('_', '-')}"
 
 
-def command(name: str, facts: Mapping[str, str]) -> str:
-    """What to type for one claim's numbers, at the level and seed of this run.
+def command(facts: Mapping[str, str], name: str = "") -> str:
+    """What to type for all numbers, or those of one claim, at the level and seed of this run.
 
-    >>> command("deep_bias", {"level": "quick", "seed": "3"})
+    >>> command({"level": "quick", "seed": "3"}, "deep_bias")
     'refsbnn audit --claim deep_bias --quick --seed 3'
     """
+    claim = f" --claim {name}" if name else ""
     quick = " --quick" if facts["level"] == "quick" else ""
     seed = f" --seed {facts['seed']}" if facts["seed"] != "0" else ""
-    return f"refsbnn audit --claim {name}{quick}{seed}"
+    return f"refsbnn audit{claim}{quick}{seed}"
 
 
 def badge(word: str) -> str:
@@ -102,9 +103,9 @@ def short(value: float) -> str:
 def _headline(claim: Claim, verdict: Verdict) -> str:
     """Claimed, found and predicted, with the setting of the row that stands for the claim."""
     row = verdict.row
-    found = (("found", number(row.exact)), ("predicted", signs(expectation(row)))) if row else ()
+    found = (("found", number(row.exact)), ("predicted", expectation(row))) if row else ()
     cells = "".join(
-        f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in (("claimed", claim.claimed), *found)
+        f"<div><dt>{name}</dt><dd>{escape(signs(value))}</dd></div>" for name, value in (("claimed", claim.claimed), *found)
     )
     where = f'<p class="setting">{escape(row.setting)}</p>' if row else ""
     return f'<div class="headline"><dl>{cells}</dl>{where}</div>'
@@ -129,11 +130,11 @@ def _equations(equations: tuple[Formula, ...]) -> str:
     if not equations:
         return ""
     shown = "".join(
-        f'<div class="equation"><div class="scroll" tabindex="0" role="group" aria-label="Equation {escape(one.number)}">'
-        f"{mathematics(one)}</div>{_theory(one.number)}</div>"
+        f'<div class="equation">{_theory(one.number)}<div class="scroll" tabindex="0" role="group" '
+        f'aria-label="Equation {escape(one.number)}">{mathematics(one)}</div></div>'
         for one in equations
     )
-    return f"<h3>Equations</h3>{shown}"
+    return f'<h3>Equations</h3><div class="equations">{shown}</div>'
 
 
 def _theory(equation: str) -> str:
@@ -161,7 +162,9 @@ def _bodies(entry: Entry) -> Iterator[str]:
         groups.setdefault(row.why, []).append(row)
     for why, rows in groups.items():
         lines = "\n".join(_row(row) for row in rows)
-        yield f'<tbody><tr class="why"><th colspan="4" scope="rowgroup">{inline(why)}</th></tr>{lines}</tbody>'
+        first = rows[0].verdict
+        told = inline(why) if first == "refuted" else f"Tolerance: {inline(why)}"
+        yield f'<tbody><tr class="why {first}"><th colspan="4" scope="rowgroup">{told}</th></tr>{lines}</tbody>'
 
 
 def _row(row: Row) -> str:

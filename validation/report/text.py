@@ -34,9 +34,9 @@ def signs(text: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    r"""Blocks between empty lines: as a list where a line begins with "- ", as written where indented, else as a paragraph.
+    r"""Blocks between empty lines: lines that begin with "- " as a list, as written where indented, else a paragraph.
 
-    >>> paragraphs("Two:\n\n- a\n- b")
+    >>> paragraphs("Two:\n- a\n- b")
     '<p>Two:</p><ul><li>a</li><li>b</li></ul>'
     """
     return "".join(_block(block) for block in re.split(r"\n[ \t]*\n", text.strip("\n")) if block.strip())
@@ -45,10 +45,9 @@ def paragraphs(text: str) -> str:
 def _block(block: str) -> str:
     if block.startswith("    "):
         return f'<pre tabindex="0">{escape(block)}</pre>'
-    if block.startswith("- "):
-        points = re.split(r"^- ", block, flags=re.MULTILINE)[1:]
-        return "<ul>" + "".join(f"<li>{inline(point.strip())}</li>" for point in points) + "</ul>"
-    return f"<p>{inline(block.strip())}</p>"
+    text, *points = re.split(r"^- ", block, flags=re.MULTILINE)
+    listed = "".join(f"<li>{inline(point.strip())}</li>" for point in points)
+    return (f"<p>{inline(text.strip())}</p>" if text.strip() else "") + (f"<ul>{listed}</ul>" if listed else "")
 
 
 def mathematics(formula: Formula) -> str:
