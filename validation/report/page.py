@@ -6,8 +6,8 @@ from importlib.resources import files
 
 from validation.evidence.claim import Entry, judge
 from validation.evidence.record import Row
-from validation.report.section import MARKS, anchor, badge, command, quoted, section, short
-from validation.report.table import count
+from validation.report.section import MARKS, anchor, badge, command, quoted, section
+from validation.report.table import count, expectation
 from validation.report.text import escape, inline, signs
 
 GROUPS = {
@@ -101,7 +101,7 @@ def _ledger(owner: str, entries: Sequence[Entry]) -> str:
 def _line(entry: Entry) -> str:
     claim = entry.claim
     word, row = judge(claim, entry.rows)
-    found, predicted = (short(row.exact), f"{signs(row.relation)} {short(row.expected)}") if row else ("", "")
+    found, predicted = (f"{row.exact:.3g}", signs(expectation(row, short=True))) if row else ("", "")
     return (
         f'<tr class="{MARKS[word][0]}"><td>{badge(word)}</td><th scope="row"><a href="#{anchor(entry.name)}">'
         f'{quoted(claim.sentence)}</a> <span class="reason">{inline(claim.reason)}</span></th>'

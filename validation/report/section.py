@@ -91,15 +91,6 @@ def quoted(sentence: str) -> str:
     return f"“{inline(sentence)}”"
 
 
-def short(value: float) -> str:
-    """A number of the ledger; all its digits stand in the claim's section.
-
-    >>> short(0.123456), short(60.0)
-    ('0.1235', '60')
-    """
-    return f"{value:.4g}"
-
-
 def _headline(claim: Claim, verdict: Verdict) -> str:
     """Claimed, found and predicted, with the setting of the row that stands for the claim."""
     row = verdict.row
