@@ -121,12 +121,12 @@ def _draw(axis: Any, panel: Panel) -> None:
 
 
 def _label_logarithm(axis: Any, limits: tuple[float, float]) -> None:
-    """Label decades; where fewer than three are shown, 1, 2 and 5 of each. Never the minor ticks."""
+    """Label decades, without exponents, which would be small; where fewer than three are shown, 1, 2 and 5 of each."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     if limits[1] < 1000 * limits[0]:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -150,6 +150,7 @@ def _adopt(text: str, identity: str, panel: Panel) -> str:
     text = text.replace(_INK, "currentColor").replace(_GRID, "var(--grid)")
     for index, colour in enumerate(_SERIES):
         text = text.replace(colour, f"var(--series-{index})")
+    text = re.sub(r"font-family: [^;]*; ", "", text)  # the page's
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", re.sub(r'(<svg [^>]*?)height="[^"]*"', r"\1", text))
     told = f'role="img" aria-labelledby="{identity}-title" aria-describedby="{identity}-desc"'

@@ -1,4 +1,4 @@
-"""The audit as one self-contained HTML page: no script, no request, readable in light and dark, on a phone, on paper."""
+"""The audit as one self-contained HTML page: no script, no request, in light and dark, on a phone and on paper."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,15 +27,18 @@ GROUPS = {
 WORDS = {
     "holds": "The exact numbers bear the sentence out, as it stands.",
     "holds with conditions": "They do where the conditions beside it are met, and not everywhere.",
-    "does not hold": "They contradict the sentence. This is a finding about the sentence, not an error of the program.",
-    "not decidable here": "Exact numbers cannot settle it: it needs the full text, or training at a scale not done here.",
-    "failed": "A number is not the predicted one: the program or docs/theory.md is wrong, and the sentence is undecided.",
+    "does not hold": "They contradict the sentence. That is a finding about the sentence, and no error of the program.",
+    "not decidable here": "Exact numbers do not settle it: it needs the full text of its source, or larger networks.",
+    "failed": "A number is not the predicted one: the program or docs/theory.md is wrong, the sentence undecided.",
 }
+"""What each verdict on a sentence means."""
+
 ROWS = {
     "confirmed": "The number is the one docs/theory.md predicts.",
-    "refuted": "So it is, and it contradicts the words above it: the sentence, or a short form of it without its conditions.",
+    "refuted": "So it is, and it contradicts the words above it: the sentence, or a short form without its conditions.",
     "failed": "The number is not the predicted one.",
 }
+"""What each result of a row means."""
 
 
 def page(entries: Sequence[Entry], facts: Mapping[str, str]) -> str:
@@ -64,8 +67,8 @@ def page(entries: Sequence[Entry], facts: Mapping[str, str]) -> str:
         f'<meta name="color-scheme" content="light dark"><style>{style}</style></head><body>',
         '<a class="skip" href="#ledger">Skip to the ledger</a>',
         "<header><h1>Which sentences of arXiv:2505.17962 hold?</h1>",
-        "<p>Claims about Spiking Bayesian Neural Networks and their gradient estimators, held to exact numbers of small "
-        "networks by <code>refsbnn audit</code>. <b>Only the abstract of arXiv:2505.17962 was at hand.</b></p>",
+        "<p>Claims about Spiking Bayesian Neural Networks and their gradient estimators, held to exact numbers of "
+        "small networks by <code>refsbnn audit</code>. <b>Only the abstract of arXiv:2505.17962 was at hand.</b></p>",
         f'<p class="tally">{_tally(groups["paper"], rows)}</p></header>',
         '<main><section id="ledger" aria-label="Ledger">',
         *(_ledger(owner, group) for owner, group in groups.items() if group),
@@ -83,7 +86,9 @@ def _tally(paper: Sequence[Entry], rows: Sequence[Row]) -> str:
     counted = Counter(judge(entry.claim, entry.rows).word for entry in paper)
     words = " ".join(f"<span><b>{counted[word]}</b> {badge(word)}</span>" for word in MARKS if counted[word])
     failed = count(rows)["failed"]
-    state = f"<b>{failed} of {len(rows)} numbers failed.</b>" if failed else f"All {len(rows)} numbers are as predicted."
+    state = (
+        f"<b>{failed} of {len(rows)} numbers failed.</b>" if failed else f"All {len(rows)} numbers are as predicted."
+    )
     return (f"The paper's sentences: {words} " if paper else "") + f"<span>{state}</span>"
 
 

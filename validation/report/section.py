@@ -96,7 +96,8 @@ def _headline(claim: Claim, verdict: Verdict) -> str:
     row = verdict.row
     found = (("found", number(row.exact)), ("predicted", expectation(row))) if row else ()
     cells = "".join(
-        f"<div><dt>{name}</dt><dd>{escape(signs(value))}</dd></div>" for name, value in (("claimed", claim.claimed), *found)
+        f"<div><dt>{name}</dt><dd>{escape(signs(value))}</dd></div>"
+        for name, value in (("claimed", claim.claimed), *found)
     )
     where = f'<p class="setting">{escape(row.setting)}</p>' if row else ""
     return f'<div class="headline"><dl>{cells}</dl>{where}</div>'

@@ -36,7 +36,7 @@ ENTRY = Entry("trade_off", CLAIM, ROWS, [FIGURE], "A note.")
 
 
 def crowd(rows: int, figures: int) -> list[Entry]:
-    """Every claim's record, with stand-ins for its rows, and for the figures of some: a long page that costs no audit."""
+    """Every claim's record with stand-ins for its rows, and figures for some: a long page that costs no audit."""
     entries = []
     for index, name in enumerate(claims.NAMES):
         module = importlib.import_module(f"validation.claims.{name}")
@@ -83,7 +83,9 @@ def faults(text: str) -> list[str]:
     page = Document(text)
     ids = page.values("id")
     told = [f"id twice: {one}" for one in sorted(set(ids)) if ids.count(one) > 1]
-    named = [one for key in ("aria-labelledby", "aria-describedby") for value in page.values(key) for one in value.split()]
+    named = [
+        one for key in ("aria-labelledby", "aria-describedby") for value in page.values(key) for one in value.split()
+    ]
     links = [*page.values("href"), *page.values("xlink:href")]
     named += [link[1:] for link in links if link.startswith("#")]
     told += [f"nowhere: {one}" for one in named if one not in ids]
@@ -94,7 +96,9 @@ def faults(text: str) -> list[str]:
         elif path and anchor and anchor not in anchors((ROOT / "audit" / path).resolve()):
             told.append(f"no such heading: {link}")
     told += [f"request: {one}" for one in page.values("src") + page.values("srcset")]
-    told += [f"not self-contained: <{tag}>" for tag, _ in page.tags if tag in ("script", "link", "iframe", "object", "img")]
+    told += [
+        f"not self-contained: <{tag}>" for tag, _ in page.tags if tag in ("script", "link", "iframe", "object", "img")
+    ]
     bare = text.replace("http://www.w3.org/", "")  # names of languages, which nothing asks for
     return told + [f"address: {mark}" for mark in ("http:", "https:", "@import", "url(//") if mark in bare]
 

@@ -1,4 +1,4 @@
-"""The page: every link leads somewhere, every string is escaped, nothing is asked of a network, every word is where it belongs."""
+"""The page: links lead somewhere, strings are escaped, no network is asked, words stand where they belong."""
 
 import importlib
 import re
@@ -72,7 +72,11 @@ def test_the_papers_claims_come_first_and_each_has_one_line() -> None:
     places = [ledger.index(f"“{words}”") for words in ("a sentence", "our words", "their words")]
     assert places == sorted(places)
     assert ledger.count('<th scope="row">') == 3
-    assert re.findall(r'<section class="claim" id="([\w-]+)"', html) == ["claim-trade-off", "claim-ours-one", "claim-theirs"]
+    assert re.findall(r'<section class="claim" id="([\w-]+)"', html) == [
+        "claim-trade-off",
+        "claim-ours-one",
+        "claim-theirs",
+    ]
     for name, owner in (("trade-off", "The paper"), ("ours-one", "This project"), ("theirs", "Others")):
         assert f"<b>{owner}</b>" in section(html, name)
     assert "The paper's sentences: <span><b>1</b>" in html
