@@ -6,9 +6,9 @@ from importlib.resources import files
 
 from validation.evidence.claim import Entry, judge
 from validation.evidence.record import Row
-from validation.report.section import MARKS, anchor, badge, command, quoted, section
+from validation.report.section import MARKS, anchor, badge, because, command, quoted, section
 from validation.report.table import count, expectation
-from validation.report.text import escape, inline, signs
+from validation.report.text import escape, signs
 
 GROUPS = {
     "paper": (
@@ -105,11 +105,11 @@ def _ledger(owner: str, entries: Sequence[Entry]) -> str:
 
 def _line(entry: Entry) -> str:
     claim = entry.claim
-    word, row = judge(claim, entry.rows)
+    word, row = verdict = judge(claim, entry.rows)
     found, predicted = (f"{row.exact:.3g}", signs(expectation(row, short=True))) if row else ("", "")
     return (
         f'<tr class="{MARKS[word][0]}"><td>{badge(word)}</td><th scope="row"><a href="#{anchor(entry.name)}">'
-        f'{quoted(claim.sentence)}</a> <span class="reason">{inline(claim.reason)}</span></th>'
+        f'{quoted(claim.sentence)}</a> <span class="reason">{because(claim, verdict)}</span></th>'
         f'<td data-label="claimed">{escape(signs(claim.claimed))}</td><td data-label="found">{found}</td>'
         f'<td data-label="predicted">{escape(predicted)}</td></tr>'
     )

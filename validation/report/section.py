@@ -44,7 +44,7 @@ def section(entry: Entry, facts: Mapping[str, str]) -> str:
         f'<p class="whose"><b>{OWNERS[claim.owner]}</b> ({inline(claim.source)})</p>',
         f'<h2 id="{identity}-title">{escape(claim.title)}</h2>{badge(verdict.word)}</header><div class="facts"><div>',
         f"<blockquote>{quoted(claim.sentence)}</blockquote>",
-        f'<p class="reason">{inline(claim.reason)}</p>' if claim.reason else "",
+        f'<p class="reason">{because(claim, verdict)}</p>',
         f"<h3>What is checked</h3><p>{inline(claim.statement)}</p>",
         f"<h3>Assumptions</h3><ul>{assumptions}</ul>" if assumptions else "",
         f"</div><div>{_headline(claim, verdict)}<h3>The same number on your machine</h3>",
@@ -84,6 +84,13 @@ def badge(word: str) -> str:
     """A verdict on a sentence, with its mark."""
     style, mark = MARKS[word]
     return f'<span class="badge {style}"><span aria-hidden="true">{mark}</span> {word}</span>'
+
+
+def because(claim: Claim, verdict: Verdict) -> str:
+    """Why the verdict is what it is."""
+    if verdict.word == claim.finding:
+        return inline(claim.reason)
+    return f"on record: {claim.finding}; here a number is not the predicted one"
 
 
 def quoted(sentence: str) -> str:
@@ -136,7 +143,7 @@ def _theory(equation: str) -> str:
 
 
 def _rows(entry: Entry, opened: bool) -> str:
-    """All rows, those with one reason under it; closed unless one failed."""
+    """All rows, those of one reason under it; closed unless one failed."""
     if not entry.rows:
         return ""
     told = ", ".join(f"{number} {verdict}" for verdict, number in count(entry.rows).items() if number)
@@ -153,15 +160,18 @@ def _bodies(entry: Entry) -> Iterator[str]:
     for row in entry.rows:
         groups.setdefault(row.why, []).append(row)
     for why, rows in groups.items():
-        lines = "\n".join(_row(row) for row in rows)
         first = rows[0].verdict
         told = inline(why) if first == "refuted" else f"Tolerance: {inline(why)}"
-        yield f'<tbody><tr class="why {first}"><th colspan="4" scope="rowgroup">{told}</th></tr>{lines}</tbody>'
+        if len(rows) == 1:
+            yield f"<tbody>{_row(rows[0], f' <i>{told}</i>')}</tbody>"
+        else:
+            lines = "\n".join(map(_row, rows))
+            yield f'<tbody><tr class="why {first}"><th colspan="4" scope="rowgroup">{told}</th></tr>{lines}</tbody>'
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, told: str = "") -> str:
     return (
-        f'<tr class="{row.verdict}"><th scope="row">{escape(row.setting)}</th>'
+        f'<tr class="{row.verdict}"><th scope="row">{escape(row.setting)}{told}</th>'
         f'<td data-label="exact value">{number(row.exact)}</td>'
         f'<td data-label="predicted">{escape(signs(expectation(row)))}</td><td class="result">{row.verdict}</td></tr>'
     )
