@@ -5,16 +5,21 @@ A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with w
 """
 
 PAPER: tuple[str, ...] = (
+    "surrogates",
     "exactness",
+    "end_to_end",
     "unification",
     "trade_off",
     "bound",
+    "weight_sampling",
+    "noise_bias",
     "link",
 )
 """The paper's claims, in the order of its abstract."""
 
 OURS: tuple[str, ...] = (
     "member_mean",
+    "outside",
     "unbiased",
     "error_order",
     "least_variance",
@@ -24,6 +29,7 @@ OURS: tuple[str, ...] = (
     "deep_bias",
     "scaling",
     "lif_noise",
+    "shared_in_time",
     "divergence",
     "charged_once",
     "convolution",

@@ -2,8 +2,8 @@
 
 Source: the paper's abstract, theory 2.1. The forms that the authors write, in logits (`validation.evidence.published`),
 against weights of refsbnn.estimators, with logistic noise, for which the logit is r; `gs` by its measure, at moderate
-temperatures, against the average over its uniforms. Masses of those with no name here, against the table of theory 2.21:
-where the mass is not 1 the estimator is biased already for an affine loss.
+temperatures, against the average over its uniforms. Masses of those with no name here, against the table below theory
+2.21: where the mass is not 1 the estimator is biased already for an affine loss.
 
 - ReinMax-CV: a control variate that multiplies L'(z) leaves a member with a random slope. As far as its abstract tells,
   the control variate's mean is not 0, and its mass not 1.
@@ -29,8 +29,9 @@ CLAIM = Claim(
     "straight-through and relaxation-based estimators.",
     owner="paper",
     source="abstract, sentence 3",
-    statement="Straight-through, ReinMax, DARN, ZGR, Gapped and Decoupled ST, ReinMax-Rao, Gumbel-Rao, ST Gumbel-softmax, "
-    "the relaxation itself and quadrature rules are each dpi/dr w L' with a weight w = dp/dq that does not depend on L.",
+    statement="Straight-through, ReinMax, DARN, ZGR, Gapped and Decoupled ST, ReinMax-Rao, Gumbel-Rao, ST "
+    "Gumbel-softmax, the relaxation itself and quadrature rules are each dpi/dr w L' with a weight w = dp/dq that does "
+    "not depend on L.",
     assumptions=("binary units", "logistic noise where the authors write a softmax"),
     finding="holds",
     reason="every published form is a weight; estimators that need L at both states are outside",
