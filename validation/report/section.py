@@ -95,7 +95,7 @@ def because(claim: Claim, verdict: Verdict) -> str:
 
 def quoted(sentence: str) -> str:
     """A sentence between quotation marks."""
-    return f"“{inline(sentence)}”"
+    return f"“{inline(signs(sentence))}”"
 
 
 def _headline(claim: Claim, verdict: Verdict) -> str:

@@ -27,10 +27,10 @@ def inline(text: str) -> str:
 def signs(text: str) -> str:
     """The signs of `text` as print has them.
 
-    >>> signs("<= 2 +/- 0.1")
-    '≤ 2 ± 0.1'
+    >>> signs("<= 2 +/- 0.1 -- a bound")
+    '≤ 2 ± 0.1 – a bound'
     """
-    return text.replace("<=", "≤").replace(">=", "≥").replace("+/-", "±")
+    return text.replace("<=", "≤").replace(">=", "≥").replace("+/-", "±").replace(" -- ", " – ")
 
 
 def paragraphs(text: str) -> str:

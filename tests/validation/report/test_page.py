@@ -17,7 +17,7 @@ from validation.report import text
 from validation.report.page import page
 from validation.report.section import MARKS
 
-HOSTILE = "<i title=\"x\"> & 'y' </section>"
+HOSTILE = "<u title=\"x\"> & 'y' </section>"
 STYLE = (ROOT / "validation/report/style.css").read_text(encoding="utf-8")
 
 
@@ -58,7 +58,7 @@ def test_every_string_is_escaped() -> None:
     row = equal(HOSTILE, HOSTILE, 1.0, 1.0, 0.0, HOSTILE)
     document = Document(page([Entry("a", claim, [row], [figure], HOSTILE)], {**FACTS, "system": HOSTILE}))
     opened = [tag for tag, _ in document.tags]
-    assert "i" not in opened
+    assert "u" not in opened
     assert opened.count("section") == 3  # the ledger, the words, the claim
     # Title, sentence, source, statement, reason and claimed stand twice or once; setting, caption, note, facts too.
     assert document.text.count(HOSTILE) >= 15
