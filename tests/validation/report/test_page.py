@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from tests.validation.report.pages import CLAIM, ENTRY, FACTS, FIGURE, PANELS, ROOT, ROWS, Document, crowd, faults
+from tests.validation.report.pages import CLAIM, ENTRY, FACTS, FIGURE, PANELS, ROWS, Document, crowd, faults
 from validation import claims
 from validation.evidence.claim import FINDINGS, Entry, Formula
 from validation.evidence.curves import Figure, Panel, Series
@@ -18,7 +18,6 @@ from validation.report.page import page
 from validation.report.section import MARKS
 
 HOSTILE = "<u title=\"x\"> & 'y' </section>"
-STYLE = (ROOT / "validation/report/style.css").read_text(encoding="utf-8")
 
 
 def section(html: str, name: str) -> str:
@@ -146,34 +145,3 @@ def test_figures_have_words_for_who_does_not_see_them() -> None:
         assert f">{panel.title}</title>" in html
     assert "KL against tau. a line: 1 at 1, 0 at 4. a bound: 2 at 1, 3 at 4.</desc>" in html
     assert FIGURE.title in html
-
-
-def colours(block: str) -> dict[str, str]:
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
-
-
-def contrast(first: str, second: str) -> float:
-    """The contrast ratio of two colours as WCAG 2 defines it."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted((luminance(first), luminance(second)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_text_and_lines_stand_out(mode: str) -> None:
-    """WCAG 2.1: 4.5 for text (1.4.3), 3 for lines and marks (1.4.11)."""
-    light, dark = STYLE.split("@media (prefers-color-scheme: dark)")[:2]
-    named = colours(light if mode == "light" else dark)
-    for name in ("ink", "faint", "link", "holds", "conditions", "not", "open", "failed"):
-        assert contrast(named[name], named["paper"]) >= 4.5, name
-    for name in ("ink", "faint"):
-        assert contrast(named[name], named["panel"]) >= 4.5, name
-    lines = [name for name in named if name.startswith("series")]
-    assert len(lines) == 8
-    for name in lines:
-        assert contrast(named[name], named["paper"]) >= 3.0, name
