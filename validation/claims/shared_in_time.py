@@ -38,9 +38,6 @@ X = np.array([[1.0, 0.4, 1.0], [0.3, 1.2, 1.0]])  # two steps; the last input is
 MU, SIGMA2 = np.array([0.5, -0.2, 0.1]), np.array([0.3, 0.4, 0.2])
 ENDS = ((-np.inf, THETA), (THETA, np.inf))  # of the first drive, without and with a spike
 MEAN, K = X @ MU, (X * SIGMA2) @ X.T  # of the drives
-Moments = Callable[
-    [float, int], tuple[float, float]
-]  # first drive and spike -> mean and deviation of the second membrane
 WHY = "two quadratures to 1e-12"
 
 
@@ -51,7 +48,7 @@ def check(level: Level) -> Rows:
         yield equal(CLAIM.title, f"P({label}, spike)", past, reversed_order(first), 1e-10, WHY)
     for power in (1, 2):
         setting = f"E[u_2^{power}]"
-        off = abs(everywhere(power, redrawn) - 1.0 / (power + 1.0))
+        off = abs(uniform_of_redrawn(power) - 1.0 / (power + 1.0))
         why = "not uniform: any visible change"
         yield at_least(CLAIM.title, f"{setting} with the moments of (3.9): distance from uniform", off, 1e-3, why)
 
@@ -97,15 +94,15 @@ def reversed_order(z: int) -> float:
     return integrate.quad(given, THETA, mean + 12.0 * np.sqrt(variance), epsabs=1e-13)[0]
 
 
-def everywhere(power: int, moments: Moments) -> float:
-    """E[u_2^power] under the law of drawn weights, with u_2 by some moments."""
+def uniform_of_redrawn(power: int) -> float:
+    """E[u_2^power] under the law of drawn weights, with u_2 by the moments of (3.9)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     total = 0.0
     for z, ends in enumerate(ENDS):
 
         def value(a: float, z: int = z) -> float:
             true_mean, true_deviation = conditional(a, z)
-            mean, deviation = moments(a, z)
+            mean, deviation = redrawn(a, z)
             u = special.ndtr(-(true_mean + true_deviation * nodes - mean) / deviation)
             return float(weights @ u**power) / np.sqrt(2.0 * np.pi)
 

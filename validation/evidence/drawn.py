@@ -41,12 +41,12 @@ def neuron() -> Drawn:
     net = oracle.LIF(
         [oracle.Layer([[0.0]], [[1.0]])], oracle.Layer([[0.9]], [[0.67]]), beta=0.0, theta=-50.0, readout_beta=0.0
     )
-    once, each = (
-        oracle.elbo(net, [np.ones((20, 1))], [oracle.Gaussian([1.0], 0.1)], each_draw=draw).value
-        for draw in (False, True)
-    )
+    x = np.ones((20, 1))
+    found = oracle.elbo(net, [x], [oracle.Gaussian([1.0], 0.1)])
+    times = {name: number for name, number in oracle.draws(net, x).items() if number is not None}
+    each = found.loglik - oracle.kl(net, times=times)[0]
     shared, own = (float(stats.norm.logpdf(1.0, 0.0, np.sqrt(v + 0.1))) for v in (1.0, 1.0 / 20.0))
-    return Drawn("LIF", once, each, shared, own)
+    return Drawn("LIF", found.value, each, shared, own)
 
 
 def convolution() -> Drawn:
