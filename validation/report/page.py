@@ -25,11 +25,11 @@ GROUPS = {
 """Heading and remark of each part of the ledger, by `Claim.owner`, in the order of the page."""
 
 WORDS = {
-    "holds": "The exact numbers bear the sentence out, as it stands.",
-    "holds with conditions": "They do where the conditions beside it are met, and not everywhere.",
-    "does not hold": "They contradict the sentence. That is a finding about the sentence, and no error of the program.",
-    "not decidable here": "Exact numbers do not settle it: it needs the full text of its source, or larger networks.",
-    "failed": "A number is not the predicted one: the program or docs/theory.md is wrong, the sentence undecided.",
+    "holds": "Every number is as predicted, and none contradicts the sentence.",
+    "holds with conditions": "The precise version holds; the sentence as worded needs the conditions beside it.",
+    "does not hold": "A number contradicts the sentence. A finding about the sentence, no error of the program.",
+    "not decidable here": "Exact numbers of small networks do not decide it; its section says what they do show.",
+    "failed": "A number is not as predicted: the program or docs/theory.md is wrong, and the sentence undecided.",
 }
 """What each verdict on a sentence means."""
 
