@@ -97,7 +97,7 @@ def _draw(axis: Any, panel: Panel) -> None:
     axis.patch.set_visible(False)
     axis.set_title(textwrap.fill(panel.title, 46))
     axis.set_xlabel(textwrap.fill(panel.x_label, 46))
-    axis.set_ylabel(textwrap.fill(panel.y_label, 30))
+    axis.set_ylabel(textwrap.fill(panel.y_label, 24))
     for index, series in enumerate(panel.series):
         y = np.array(series.y, dtype=float)
         if panel.log_y:
