@@ -175,15 +175,6 @@ def test_page_without_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "refsbnn[plots]" in text
 
 
-def test_same_numbers_draw_the_same_bytes() -> None:
-    draw = pytest.importorskip("validation.report.draw")
-    if not draw.available():
-        pytest.skip("needs the plots extra")
-    assert draw.svg(CURVES[0], "f0") == draw.svg(CURVES[0], "f0")
-    assert 'id="f0-' in draw.svg(CURVES[0], "f0")
-    assert "#010203" not in draw.svg(CURVES[0], "f0")
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
