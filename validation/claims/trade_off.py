@@ -12,7 +12,7 @@ import numpy as np
 
 import oracle
 from refsbnn import noise
-from validation.evidence import intervals, networks, single
+from validation.evidence import hidden, intervals, networks, single
 from validation.evidence.claim import Claim, Formula
 from validation.evidence.curves import Figure, Panel, Series
 from validation.evidence.record import Level, Rows, at_least, at_most, equal, refutes
@@ -23,8 +23,9 @@ CLAIM = Claim(
     owner="paper",
     source="abstract, sentence 4",
     statement=(
-        "For one unit, from st to the trapezoid along mix(lam) the bias on L = z^2 falls to 0 and the variance on L = z "
-        "rises from 0. In deep networks the trapezoid has less bias and more deviation than st in most random networks."
+        "For one unit, from st to the trapezoid along mix(lam) the bias on L = z^2 falls to 0 and the variance on "
+        "L = z rises from 0. In deep networks the trapezoid has less bias and more deviation than st in most random "
+        "networks."
     ),
     assumptions=(
         "exact moments by enumeration, cross-entropy of the readout",
@@ -82,14 +83,14 @@ def tendency(level: Level, family: str) -> Rows:
         hits = int((ratios < 1.0).sum() if what == "bias" else (ratios > 1.0).sum())
         found = intervals.fraction(hits, count)
         why = (
-            f"{hits} of {count}, exact 99 % interval {found:.2f}; over nine sets of 100 the fractions were 0.85 to 0.99, "
+            f"{hits} of {count}, exact 99 % interval {found:.2f}; over nine sets of 100 they were 0.85 to 0.99, "
             "and were it 0.85, fewer than the bound in one seed of 25,000"
         )
         yield at_least(TITLE, f"{family}: fraction of random networks {wanted}", found.value, least, why)
         size = intervals.geometric_mean(ratios)
         why = (
-            f"Student's 99 % interval {size:.2f} over {count} networks; over nine sets of 100 the means were five standard "
-            "errors of 20 networks or more from 1"
+            f"Student's 99 % interval {size:.2f} over {count} networks; over nine sets of 100 the means lay five "
+            "standard errors of 20 networks or more from 1"
         )
         bound = at_most if what == "bias" else at_least
         yield bound(TITLE, f"{family}: trapezoid's {what} over that of st, geometric mean", size.value, 1.0, why)
@@ -111,16 +112,8 @@ def tally(level: Level, family: str) -> np.ndarray:
     nets = [
         (networks.layered(rng, widths, domain=domain), rng.normal(size=2)) for _ in range(20 if level.quick else 200)
     ]
-    return np.array([[norms(net, x, oracle.mix(lam))[:2] for lam in grid] for net, x in nets])
-
-
-def norms(net: oracle.Layered, x: np.ndarray, member: oracle.Discrete) -> tuple[float, float, float]:
-    """Norm of bias, deviation and exact gradient over every hidden mu together."""
-    found = oracle.moments(net, x, oracle.Categorical(0), member)
-    parts = [one for key, one in found.items() if key.startswith("layers") and key.endswith(".mu")]
-    sums = [(each.bias**2, each.variance, each.gradient**2) for each in parts]
-    bias, variance, gradient = (float(sum(part.sum() for part in kind)) for kind in zip(*sums, strict=True))
-    return bias**0.5, variance**0.5, gradient**0.5
+    found = [hidden.sums(nets, oracle.mix(lam)) for lam in grid]
+    return np.sqrt([[one.bias, one.variance] for one in found]).transpose(2, 0, 1)
 
 
 def figures(level: Level) -> list[Figure]:
@@ -176,5 +169,6 @@ def relative(level: Level, member: oracle.Discrete) -> tuple[float, float]:
     count, widths = sizes(level)
     rng = level.rng(__name__)
     nets = [(networks.layered(rng, widths), rng.normal(size=widths[0])) for _ in range(count)]
-    bias, deviation, gradient = np.linalg.norm([norms(net, x, member) for net, x in nets], axis=0)
-    return float(bias / gradient), float(deviation / gradient)
+    found = hidden.sums(nets, member)
+    gradient = found.gradient.sum()
+    return float(np.sqrt(found.bias.sum() / gradient)), float(np.sqrt(found.variance.sum() / gradient))
