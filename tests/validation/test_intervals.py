@@ -29,3 +29,21 @@ def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
     assert intervals.mean(values) == pytest.approx((values.mean(), known.low, known.high), abs=1e-12)
     ratios = intervals.geometric_mean(np.exp(values))
     assert np.log(ratios) == pytest.approx((values.mean(), known.low, known.high), abs=1e-12)
+
+
+def test_the_interval_of_a_difference_is_made_of_two_of_wilson() -> None:
+    """Newcombe (1998), method 10, from the Wilson intervals of the two counts as SciPy has them."""
+    found = intervals.difference(0.8, 0.6, 70)
+    one, other = (stats.binomtest(count, 70).proportion_ci(0.95, "wilson") for count in (56, 42))
+    assert found.low == pytest.approx(0.2 - np.hypot(0.8 - one.low, other.high - 0.6), abs=1e-12)
+    assert found.high == pytest.approx(0.2 + np.hypot(one.high - 0.8, 0.6 - other.low), abs=1e-12)
+
+
+def test_the_interval_of_a_difference_covers() -> None:
+    """All pairs of counts of two binomials of 40: within two points of the stated 95 %."""
+    p, q, trials = 0.85, 0.8, 40
+    counts = range(trials + 1)
+    found = [[intervals.difference(i / trials, j / trials, trials) for j in counts] for i in counts]
+    covered = np.array([[each.low <= p - q <= each.high for each in line] for line in found])
+    weights = np.outer(stats.binom.pmf(counts, trials, p), stats.binom.pmf(counts, trials, q))
+    assert (weights * covered).sum() == pytest.approx(0.95, abs=0.02)
