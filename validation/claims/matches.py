@@ -1,13 +1,14 @@
 """Does an SBNN match or exceed networks without normalisation, and those with it?
 
-Source: the paper's abstract, and the recorded comparisons (docs/training.md; commands and logs beside the records). Each
-pair was trained on the same data with the same network, epochs and number of trials. The difference of test accuracies
-has Newcombe's 95 % interval for test examples; where there were several seeds, Student's reach for the mean over seeds,
-from the spread of all five contestants together, is added in quadrature. Both networks saw the same test examples, but
-which were right was not recorded, so the pairs are taken as independent, which widens the interval.
+Source: the paper's abstract, and the recorded comparisons (docs/training.md; commands and logs beside the records).
+Each pair was trained on the same data with the same network, epochs and number of trials. The difference of test
+accuracies has Newcombe's 95 % interval for test examples; where there were several seeds, Student's reach for the
+mean over seeds, from the spread of all five contestants together, is added in quadrature. Both networks saw the same
+test examples, but which were right was not recorded, so the pairs are taken as independent, which widens the
+interval.
 
-"Matches": the interval reaches 0 or more. "Exceeds": it lies above 0. The data are substitutes: CIFAR-10 a JPEG copy, SHD
-regenerated spikes, DVS Gesture not at hand.
+"Matches": the interval reaches 0 or more. "Exceeds": it lies above 0. The data are substitutes: CIFAR-10 a JPEG copy,
+SHD regenerated spikes, DVS Gesture not at hand.
 """
 
 from dataclasses import replace
@@ -90,7 +91,8 @@ def scores(data: str, contestant: str, name: str) -> np.ndarray:
 def accuracy(data: str, one: str, other: str) -> intervals.Interval:
     """Difference of mean test accuracies in points, with the 95 % interval for examples and seeds together."""
     examples = recorded.runs(data, one)[0]["test"]["examples"]
-    found = intervals.difference(*(float(scores(data, who, "accuracy").mean()) for who in (one, other)), examples)
+    first, second = (float(scores(data, who, "accuracy").mean()) for who in (one, other))
+    found = intervals.difference(first, second, examples)
     reach = seed_reach(data, "accuracy")
     low, high = (np.hypot(end - found.value, reach) for end in (found.low, found.high))
     return intervals.Interval(100.0 * found.value, 100.0 * (found.value - low), 100.0 * (found.value + high))

@@ -1,9 +1,9 @@
 """State-of-the-art performance without normalisation layers: what is recorded here cannot say.
 
-Source: the paper's abstract. Networks of the paper's depth have not been trained (docs/training.md, "Paper scale"), the
-data are substitutes, and DVS Gesture was not at hand. The rows set the best recorded test accuracies beside published
-ones of spiking networks without normalisation, as their authors report them: other networks, other budgets, the official
-data. They show how far the recorded runs are from deciding the sentence.
+Source: the paper's abstract. Networks of the paper's depth have not been trained (docs/training.md, "Paper scale"),
+the data are substitutes, and DVS Gesture was not at hand. The rows set the best recorded test accuracies beside
+published ones of spiking networks without normalisation, as their authors report them: other networks, other budgets,
+the official data. They show how far the recorded runs are from deciding the sentence.
 """
 
 from validation.claims.matches import scores
