@@ -1,12 +1,15 @@
 """Small random networks for the claims, as the oracle's plain arrays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import oracle
+from oracle.states import joint, patterns
 
 
 def layer(rng: np.random.Generator, out: int, width: int, gain: float = 1.0, recurrent: bool = False) -> oracle.Layer:
@@ -37,6 +40,24 @@ def layered(
     """
     layers = [layer(rng, out, width, gain) for width, out in pairwise(widths)]
     return oracle.Layered(layers, layer(rng, outputs, widths[-1], gain), **words)
+
+
+def at_rate(net: oracle.Layered, x: np.ndarray, rate: float) -> oracle.Layered:
+    """The network with means of the biases by which every unit fires with probability `rate`: Gaussian noise, {0,1}."""
+    layers: list[oracle.Layer] = []
+    reach, below, square = np.ones(1), np.asarray(x)[None], np.square(x)[None]
+    for layer in net.layers:
+        m, s = below @ layer.mu.T, np.sqrt(square @ layer.sigma2.T + layer.bias_sigma2)
+        low, high = np.full(len(layer.mu), -1e3), np.full(len(layer.mu), 1e3)
+        for _ in range(80):  # bisection, to rounding
+            middle = 0.5 * (low + high)
+            over = reach @ special.ndtr((m + middle) / s) > rate
+            low, high = np.where(over, low, middle), np.where(over, middle, high)
+        layers.append(layer._replace(bias_mu=middle))
+        p = special.ndtr((m + middle) / s)
+        reach = reach @ joint(1.0 - p, p)
+        below = square = patterns(len(layer.mu))
+    return replace(net, layers=layers)
 
 
 def residual(
