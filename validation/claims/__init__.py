@@ -5,6 +5,7 @@ A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with w
 """
 
 PAPER: tuple[str, ...] = (
+    "state_of_the_art",
     "surrogates",
     "exactness",
     "end_to_end",
@@ -13,7 +14,10 @@ PAPER: tuple[str, ...] = (
     "bound",
     "weight_sampling",
     "noise_bias",
+    "regulariser",
     "link",
+    "depth",
+    "matches",
 )
 """The paper's claims, in the order of its abstract."""
 
@@ -23,6 +27,8 @@ OURS: tuple[str, ...] = (
     "unbiased",
     "error_order",
     "least_variance",
+    "least_mass",
+    "least_error",
     "quadratures",
     "bipolar",
     "extension",
