@@ -21,3 +21,10 @@ def test_the_claims_rows_are_as_its_record_says(name: str) -> None:
     refuted = any(row.verdict == "refuted" for row in rows)
     if module.CLAIM.finding != "holds with conditions":
         assert refuted == (module.CLAIM.finding == "does not hold")
+
+
+@pytest.mark.parametrize("name", claims.NAMES)
+def test_the_full_level_has_the_row_that_stands_for_the_claim(name: str) -> None:
+    """A check yields rows as it measures them, so what comes after that row is not run."""
+    module = importlib.import_module(f"validation.claims.{name}")
+    assert any(row.setting == module.CLAIM.headline for row in module.check(Level()))

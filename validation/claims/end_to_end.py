@@ -17,7 +17,7 @@ from validation.evidence.record import Level, Rows, at_least, at_most
 
 CLAIM = Claim(
     title="A gradient for every parameter",
-    sentence="... enabling fully end-to-end gradient-based optimisation.",
+    sentence="enabling fully end-to-end gradient-based optimisation",
     owner="paper",
     source="abstract, sentence 2",
     statement="The mean of the estimated gradient is not 0 in any entry of any parameter of the network that trains; "

@@ -23,7 +23,7 @@ from validation.evidence.record import Level, Rows, at_least, at_most, equal
 
 CLAIM = Claim(
     title="Posterior noise at the units",
-    sentence="... that uses posterior noise to train Binary and Spiking Neural Networks with IW-ST.",
+    sentence="uses posterior noise to train Binary and Spiking Neural Networks with IW-ST",
     owner="paper",
     source="abstract, sentence 5",
     statement="Units with the noise of theory 3.1 and weights drawn once an example (3.15) give the same mean and "
