@@ -216,7 +216,7 @@ def by_layer(level: Level) -> Figure:
     )
     caption = (
         "Norm of the exact gradient of each layer's mu for three ratios: in a plain network of {-1,+1} units it falls "
-        "towards the input the faster the smaller the ratio; the stem of a residual network keeps it. Right, the KL "
+        "towards the input the faster the smaller the ratio; the stem of a residual network keeps it. Last, the KL "
         "term of one layer of {-1,+1} units with sigma2 at the prior, which pulls the ratio down."
     )
     return Figure("Gradient by depth, and KL", caption, [plain, stream, divergence])
