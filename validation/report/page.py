@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
+from validation import claims
 from validation.evidence.claim import Entry, judge
 from validation.evidence.record import Row
 from validation.report.section import MARKS, anchor, badge, because, command, quoted, section
@@ -69,7 +70,7 @@ def page(entries: Sequence[Entry], facts: Mapping[str, str]) -> str:
         "<header><h1>Which sentences of arXiv:2505.17962 hold?</h1>",
         "<p>Claims about Spiking Bayesian Neural Networks and their gradient estimators, held to exact numbers of "
         "small networks by <code>refsbnn audit</code>. <b>Only the abstract of arXiv:2505.17962 was at hand.</b></p>",
-        f'<p class="tally">{_tally(groups["paper"], rows)}</p></header>',
+        f'<p class="tally">{_tally(groups["paper"], rows)}</p>{_part(len(entries))}</header>',
         '<main><section id="ledger" aria-label="Ledger">',
         *(_ledger(owner, group) for owner, group in groups.items() if group),
         "</section>",
@@ -90,6 +91,16 @@ def _tally(paper: Sequence[Entry], rows: Sequence[Row]) -> str:
         f"<b>{failed} of {len(rows)} numbers failed.</b>" if failed else f"All {len(rows)} numbers are as predicted."
     )
     return (f"The paper's sentences: {words} " if paper else "") + f"<span>{state}</span>"
+
+
+def _part(shown: int) -> str:
+    """A word where claims were left out, lest a part be taken for all."""
+    every = len(claims.NAMES)
+    return (
+        f'<p class="remark">This page holds {shown} of {every} claims: the others were not run.</p>'
+        if shown < every
+        else ""
+    )
 
 
 def _ledger(owner: str, entries: Sequence[Entry]) -> str:

@@ -128,11 +128,7 @@ def _figure(figure: Figure, identity: str) -> str:
 def _equations(equations: tuple[Formula, ...]) -> str:
     if not equations:
         return ""
-    shown = "".join(
-        f'<div class="equation">{_theory(one.number)}<div class="scroll" tabindex="0" role="group" '
-        f'aria-label="Equation {escape(one.number)}">{mathematics(one)}</div></div>'
-        for one in equations
-    )
+    shown = "".join(f'<div class="equation">{_theory(one.number)}{mathematics(one)}</div>' for one in equations)
     return f'<h3>Equations</h3><div class="equations">{shown}</div>'
 
 

@@ -44,7 +44,7 @@ def paragraphs(text: str) -> str:
 
 def _block(block: str) -> str:
     if block.startswith("    "):
-        return f'<pre tabindex="0">{escape(block)}</pre>'
+        return f"<pre>{escape(block)}</pre>"
     text, *points = re.split(r"^- ", block, flags=re.MULTILINE)
     listed = "".join(f"<li>{inline(point.strip())}</li>" for point in points)
     return (f"<p>{inline(text.strip())}</p>" if text.strip() else "") + (f"<ul>{listed}</ul>" if listed else "")

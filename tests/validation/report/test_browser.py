@@ -23,16 +23,16 @@ pytest.importorskip("matplotlib")
 pypdf = pytest.importorskip("pypdf")
 playwright = pytest.importorskip("playwright.sync_api")
 
-ROWS, FIGURES = 600, 8  # more than a full audit has
+ROWS, FIGURES = 600, 5  # more rows than a full audit has
 WIDTHS = (390, 768, 1400)
 PAPER = 695  # pixels between the margins of A4
 
 # What reaches over the right edge of the window, unless it lies in a part that scrolls by itself.
 OVER = """() => [...document.querySelectorAll('body *')].filter(one =>
-  one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest('.scroll, pre, .skip')
+  one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest('.equation, .skip')
   ).map(one => one.outerHTML.slice(0, 90))"""
 # Parts that hide some of what they hold: on paper nobody can scroll.
-CUT = """() => [...document.querySelectorAll('.scroll, pre')].filter(one => one.scrollWidth > one.clientWidth + 1
+CUT = """() => [...document.querySelectorAll('.equation')].filter(one => one.scrollWidth > one.clientWidth + 1
   ).map(one => one.outerHTML.slice(0, 90))"""
 # The size of the smallest letters of figures, in pixels of the screen.
 LETTERS = """() => Math.min(...[...document.querySelectorAll('svg text')].map(

@@ -88,6 +88,11 @@ def test_the_papers_claims_stand_in_the_order_of_its_abstract() -> None:
     assert sentences == sorted(sentences)
 
 
+def test_a_part_of_the_claims_is_not_taken_for_all() -> None:
+    assert f"1 of {len(claims.NAMES)} claims" in page([ENTRY], FACTS)
+    assert "were not run" not in page(crowd(rows=0, figures=0), FACTS)
+
+
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_a_verdict_stands_in_the_ledger_and_in_its_section(finding: str) -> None:
     rows = [] if finding == "not decidable here" else ROWS
