@@ -5,9 +5,10 @@ Source: the paper's abstract, theory 3.26 and 4.5. With B = |mu_i|^2 / v_i of ev
   relative bias: as B^(1/2) for st, as B for the trapezoid. A small bias costs the gradient;
 - in a residual network of {-1,+1} units the stream carries the gradient, which does not fall, and the relative bias
   falls faster, as B for st and as B^(3/2) for the trapezoid. A small bias costs nothing there;
-- with {0,1} units and posterior noise neither gradient nor bias falls: a spike moves the variance of the units above,
-  unless they have no bias and r falls with B too;
+- with {0,1} units and posterior noise gradient and bias tend to constants instead: a spike moves the variance of the
+  units above, unless they have no bias and r falls with B too;
 - for {-1,+1} units the KL term of a layer with sigma2 at the prior is exactly sum_i B_i v_i / (2 sigma2).
+
 The loss is linear in the readout, which then adds no bias of its own.
 """
 
@@ -37,7 +38,7 @@ CLAIM = Claim(
         "members of mass 1: the bias of agr stops at its mass",
     ),
     finding="holds with conditions",
-    reason="for {-1,+1} units; with {0,1} units and posterior noise neither gradient nor bias falls with B",
+    reason="for {-1,+1} units; with {0,1} units and posterior noise gradient and bias stop falling",
     claimed="small KL, small bias and vanishing gradients go together",
     headline="plain, {-1,+1}, 3 layers: order in sqrt(B) of the first gradient",
     equations=(
@@ -184,8 +185,8 @@ def figures(level: Level) -> list[Figure]:
         f"Exact relative bias of the first mu, its gradient and the KL of a layer above, both over the largest shown, "
         f"when all layers above have the same signal-to-noise ratio; {depth} layers, or a stem and {depth - 1} blocks. "
         "Plain {-1,+1} units: all fall together, but for the bias of `agr`, which stops at its mass. Residual: the "
-        "gradient stays and the bias falls faster. {0,1} units with posterior noise: neither falls, since a spike "
-        "moves the variance of the units above as well as their mean."
+        "gradient stays and the bias falls faster. {0,1} units with posterior noise: gradient and bias stop falling "
+        "where a spike's effect on the variance of the units above outweighs that on their mean."
     )
     return [Figure("Bias, gradient and KL against signal-to-noise ratio", caption, panels), by_layer(level)]
 
