@@ -50,7 +50,7 @@ def test_the_record_is_complete(name: str) -> None:
     one = claim(name)
     assert one.finding in FINDINGS
     assert all([one.title, one.sentence, one.statement, one.assumptions, one.reason, one.claimed, one.headline])
-    assert one.equations
+    assert one.equations or "validation/benchmarks/results" in one.code  # a claim about training runs
     assert not {formula.number for formula in one.equations} - set(labels())
     assert all((ROOT / path).exists() for path in one.code)
     assert one.owner == next(

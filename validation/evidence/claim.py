@@ -92,7 +92,7 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
     ----------
     claim : Claim
     rows : sequence of Row
-        At least one, all of this claim.
+        All of this claim.
 
     Returns
     -------

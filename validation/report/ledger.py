@@ -46,7 +46,7 @@ def _columns(header: tuple[str, ...], named: Sequence[tuple[str, Claim]], cells:
     left = WIDTH - sum(widths) - 2 * len(widths)
 
     def line(some: Sequence[str], sentence: str) -> str:
-        told = textwrap.shorten(sentence, left, placeholder=" ...", break_on_hyphens=False)
+        told = textwrap.shorten(sentence, left, placeholder=" ...")
         return "  ".join([*(cell.ljust(width) for cell, width in zip(some, widths, strict=True)), told]).rstrip()
 
     parts = [line(header, "sentence")]

@@ -31,7 +31,12 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as lines of equal columns, at most `WIDTH` wide: a long setting goes on below.
 
     A row that is not confirmed says why.
+
+    >>> table([])
+    'nothing to check here'
     """
+    if not rows:
+        return "nothing to check here"
     cells = [(number(row.exact), expectation(row), row.verdict) for row in rows]
     widths = [max(map(len, column)) for column in zip(HEADER[1:], *cells, strict=True)]
     left = min(max(len(row.setting) for row in rows), WIDTH - sum(widths) - 2 * len(widths))
