@@ -22,7 +22,7 @@ from refsbnn.streams import Purpose, Streams
 from validation.evidence import intervals, recorded
 from validation.evidence.claim import Claim, Formula
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Rows, at_least, at_most, equal, refutes
+from validation.evidence.record import Level, Rows, at_least, at_most, equal
 
 CLAIM = Claim(
     title="Depth without normalisation",
@@ -118,8 +118,8 @@ def gradients(level: Level) -> Rows:
         for kind in ("plain", "residual"):
             ratios = np.array([norms[0] / norms[-1] for norms in gradient_norms(level, domain, kind)])
             told = intervals.geometric_mean(ratios)
-            setting = f"{kind}, {label}, {layers_of(level)} layers of 3: first gradient over the last"
-            why = f"geometric mean over {len(ratios)} networks, 99 % interval {told:.2f}"
+            setting = f"{kind}, {label}, small networks: first gradient over the last"
+            why = f"{layers_of(level)} layers of 3, geometric mean of {len(ratios)} networks, 99 % interval {told:.2f}"
             if kind == "residual":
                 yield at_least(TITLE, setting, told.value, 1.0, f"{why}: it does not vanish")
             elif domain == "binary":
@@ -172,10 +172,8 @@ def trained() -> Rows:
     first = start()
     for run, member in MEMBERS.items():
         setting = f"CIFAR-10 copy, {member}, after training: least spread of r over the unit layers"
-        why = f"1.5 times the {first:.2f} at initialisation; one recorded run"
-        yield refutes(
-            at_least(TITLE, setting, min(spreads(run)), 1.5 * first, why), "the spread is held by construction"
-        )
+        why = f"1.5 times the {first:.2f} at initialisation: training does not hold it; one recorded run"
+        yield at_least(TITLE, setting, min(spreads(run)), 1.5 * first, why)
     setting = "CIFAR-10 copy, batch normalisation, after training: largest spread of r over the unit layers"
     yield at_most(TITLE, setting, max(spreads("batchnorm_seed0")), 2.0, "one recorded run")
 

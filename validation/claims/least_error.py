@@ -18,7 +18,7 @@ import oracle
 from validation.evidence import hidden, intervals, networks
 from validation.evidence.claim import Claim, Formula
 from validation.evidence.curves import Figure, Panel, Series
-from validation.evidence.record import Level, Rows, at_least, at_most, refutes
+from validation.evidence.record import Level, Rows, at_least, at_most
 
 SHARE = 0.15  # c over n
 OVER = "over the least of st, mix and the trapezoid"
@@ -105,8 +105,7 @@ def unset(level: Level) -> Rows:
     setting = "three layers, saturated {-1,+1}, n = 10: least agr over st"
     why = f"geometric mean {intervals.geometric_mean(ratios):.2f}; agr has less error in {wins:.2f} of {count} networks"
     yield at_most(TITLE, f"{setting}, sums over networks", share, 1.1, why)
-    row = at_least(TITLE, f"{setting}, geometric mean over networks", geometric(ratios), 0.9, why)
-    yield refutes(row, "agr has the least error in saturated networks at n = 10")
+    yield at_least(TITLE, f"{setting}, geometric mean over networks", geometric(ratios), 0.9, why)
 
 
 def geometric(values: np.ndarray) -> float:
@@ -138,7 +137,7 @@ def measured(level: Level, depth: int, rate: float) -> dict[str, hidden.Sums]:
     """Exact sums of every member over the networks of a cell; `temp` once for each n."""
     rng = level.rng(f"{__name__}.{depth}.{rate}")
     nets = []
-    for _ in range(15 if level.quick else 80):
+    for _ in range(15 if level.quick else 40):
         net, x = networks.layered(rng, [2, *[3] * depth]), rng.normal(size=2)
         nets.append((networks.at_rate(net, x, rate), x))
     temps = {f"temp, n = {batch}": oracle.member(f"temp(c={SHARE * batch})") for batch in BATCHES}

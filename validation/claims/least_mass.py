@@ -35,9 +35,8 @@ CLAIM = Claim(
     headline="temp, gaussian, r = -1, d = 0.4, n = 10: p1 of least error over both signs",
     equations=(
         Formula("2.22", r"p_1^* = \frac{D (I - b) + C b / (n q)}{D^2 + C^2 / (n \pi q)}"),
-        Formula(
-            "2.24", r"p_1 = \pi + \lambda (1/2 - \pi), \quad \lambda = \frac{c \pi q}{1 + c \pi q}, \quad c = n d^2"
-        ),
+        Formula("2.23", r"\mathrm{error} = (D^2 + \frac{C^2}{n \pi q}) (p_1 - p_1^*)^2 + \mathrm{least}"),
+        Formula("2.24", r"p_1 = \pi + \frac{c \pi q}{1 + c \pi q} (1/2 - \pi), \quad c = n d^2"),
     ),
     code=("refsbnn/estimators", "oracle/members.py"),
 )
