@@ -42,8 +42,9 @@ $(VENV)/.created:
 define SUMMARY
 import json
 from pathlib import Path
-verdicts = json.loads(Path("audit/report.json").read_text())["count"]
-print("\nAudit, quick: " + ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()))
+audit = json.loads(Path("audit/report.json").read_text())
+print("\nAudit, quick, claims: " + ", ".join(f"{number} {word}" for word, number in audit["verdicts"].items()))
+print("of checks: " + ", ".join(f"{number} {word}" for word, number in audit["count"].items()))
 print("UCI digits, scored once on the test images:")
 for name in ("digits_binary", "digits_spiking"):
     run = json.loads(Path("runs", name, "result.json").read_text())

@@ -24,7 +24,14 @@ ENGINE = (
         "if membrane >= best",
         f"{KERNELS}/test_readout.py::test_the_first_of_tied_steps_is_read",
     ),
-    # Training, data, the judge of conformance
+    # The ledger, training, data, the judge of conformance
+    Mutant(
+        "ledger: a claim fails only where all of its rows do",
+        "validation/evidence/claim.py",
+        'any(row.verdict == "failed" for row in rows)',
+        'all(row.verdict == "failed" for row in rows)',
+        "tests/validation/test_audit.py::test_the_verdict_is_the_finding_unless_a_row_failed_or_the_headline_is_missing",
+    ),
     Mutant(
         "chunk: a piece's state handed out uncopied",
         "refsbnn/layers/time.py",

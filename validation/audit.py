@@ -1,13 +1,18 @@
-"""`refsbnn audit`: hold every claim to exact numbers, print the table, write the report."""
+"""`refsbnn audit`: hold every claim to exact numbers, print the ledger, write the report."""
 
 import argparse
 import importlib
 import json
+import multiprocessing
+import os
 import platform
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import scipy
@@ -18,12 +23,14 @@ from refsbnn import files
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from validation import claims
-from validation.evidence.curves import Figure
-from validation.evidence.record import Level, Row
+from validation.evidence.claim import Entry, Verdict, judge
+from validation.evidence.record import Level
+from validation.report import ledger
 from validation.report.page import page
 from validation.report.table import count, table
 
-EXAMPLE = "example: refsbnn audit --quick --json audit/report.json"
+EXAMPLE = "example: refsbnn audit --quick --claim unification --json audit/report.json"
+UNMET = ("does not hold", "not decidable here")  # what --strict does not let pass
 
 
 def _seed(text: str) -> int:
@@ -35,11 +42,18 @@ def _seed(text: str) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="refsbnn audit",
-        description="Hold every claim to exact numbers: print one row per check, write the report as one HTML page.",
+        description="Hold every claim to exact numbers: print the ledger and a row for each check, write the report.",
         epilog=EXAMPLE,
     )
     parser.add_argument("--quick", action="store_true", help="fewer settings; under a minute")
     parser.add_argument("--seed", type=_seed, default=0, help="picks the random networks (default 0)")
+    parser.add_argument("--claim", action="append", metavar="NAME", help="this claim alone; again for another")
+    parser.add_argument("--list", action="store_true", help="name the claims with their findings, and run nothing")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit code 1 also where a row is refuted, or a claim does not hold or is not decidable here",
+    )
     parser.add_argument(
         "--html",
         type=Path,
@@ -47,35 +61,57 @@ def _parser() -> Parser:
         default=Path("audit/report.html"),
         help="where the page goes (default audit/report.html)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and curves as JSON too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write ledger, rows and curves as JSON too")
     return parser
 
 
-def run(level: Level) -> tuple[list[Row], list[Figure], dict[str, str]]:
-    """Check every claim.
+def module(name: str) -> ModuleType:
+    """The module of a claim."""
+    return importlib.import_module(f"validation.claims.{name}")
+
+
+def entry(name: str, level: Level) -> Entry:
+    """Check one claim."""
+    found = module(name)
+    figures = found.figures(level) if hasattr(found, "figures") else []
+    return Entry(name, found.CLAIM, list(found.check(level)), figures, found.__doc__ or "")
+
+
+def run(level: Level, names: Sequence[str]) -> list[Entry]:
+    """Check claims, on all cores: each has random networks of its own, so their number changes no bit.
 
     Parameters
     ----------
     level : Level
+    names : sequence of str
+        Of `claims.NAMES`.
 
     Returns
     -------
-    rows : list of Row
-    figures : list of Figure
-    statements : dict of str to str
-        The docstring of each claim, by its title.
+    list of Entry
+        In the order of `names`.
     """
-    rows: list[Row] = []
-    figures: list[Figure] = []
-    statements = {}
-    progress = tqdm(claims.NAMES, unit="claim", leave=False, disable=not sys.stderr.isatty())
-    for name in progress:
-        progress.set_postfix_str(name)
-        module = importlib.import_module(f"validation.claims.{name}")
-        rows += module.check(level)
-        figures += module.figures(level) if hasattr(module, "figures") else []
-        statements[module.TITLE] = module.__doc__ or ""
-    return rows, figures, statements
+    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(names))
+    if workers == 1:
+        return list(_shown(map(partial(entry, level=level), names), names))
+    # Processes of their own, not copies of this one: its threads may be running.
+    with multiprocessing.get_context("spawn").Pool(workers, _worker) as pool:
+        return list(_shown(pool.imap(partial(entry, level=level), names), names))
+
+
+def _worker() -> None:
+    """Leave Ctrl-C to the process that asks, and end without a word when it says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _shown(entries: Iterator[Entry], names: Sequence[str]) -> Iterator[Entry]:
+    """The entries, with a bar of progress on a terminal."""
+    with tqdm(total=len(names), unit="claim", leave=False, disable=not sys.stderr.isatty()) as progress:
+        for name in names:
+            progress.set_postfix_str(name)
+            yield next(entries)
+            progress.update()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,22 +125,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: every number is the predicted one. 1: a check failed. 2: bad input.
+        0: every number is the predicted one. 1: a check failed; with --strict also where a row is refuted or a claim
+        does not hold or is not decidable here. 2: bad input.
     """
     options = _parser().parse_args(argv)
     try:
-        return _audit(Level(options.quick, options.seed), options.html, options.json)
+        names = chosen(options.claim)
+        if options.list:
+            print(ledger.contents([(name, module(name).CLAIM) for name in names]))
+            return 0
+        return _audit(Level(options.quick, options.seed), names, options.html, options.json, options.strict)
     except InputError as error:
         print(f"refsbnn audit: {error}", file=sys.stderr)
         return 2
 
 
-def _audit(level: Level, html_file: Path, json_file: Path | None) -> int:
+def chosen(wanted: Sequence[str] | None) -> list[str]:
+    """The claims that are asked for, in the order of the ledger; all of them if none is named.
+
+    Raises
+    ------
+    InputError
+        A name that no claim has.
+    """
+    unknown = [name for name in wanted or () if name not in claims.NAMES]
+    if unknown:
+        raise InputError(f"--claim {unknown[0]!r}: no such claim; accepted: {', '.join(claims.NAMES)}")
+    return [name for name in claims.NAMES if not wanted or name in wanted]
+
+
+def _audit(level: Level, names: Sequence[str], html_file: Path, json_file: Path | None, strict: bool) -> int:
     for path in (html_file, json_file):
         if path is not None:
             files.writable(path)
     start = time.perf_counter()
-    rows, figures, statements = run(level)
+    entries = run(level, names)
     seconds = time.perf_counter() - start
     facts = {
         "level": "quick" if level.quick else "full",
@@ -115,21 +170,31 @@ def _audit(level: Level, html_file: Path, json_file: Path | None) -> int:
         "scipy": scipy.__version__,
         "time": f"{seconds:.0f} s",
     }
-    print(table(rows))
-    counted = count(rows)
-    print(f"\n{len(rows)} checks: " + ", ".join(f"{number} {verdict}" for verdict, number in counted.items()))
-    for row in rows:
-        if row.verdict != "confirmed":
-            print(f"{row.verdict}: {row.claim} ({row.setting}): {row.why}")
-    files.write_text(html_file, page(rows, figures, statements, facts))
+    verdicts = [judge(each.claim, each.rows) for each in entries]
+    counted = count([row for each in entries for row in each.rows])
+    print(ledger.lines(entries, verdicts))
+    for each, verdict in zip(entries, verdicts, strict=True):
+        print(f"\n{ledger.heading(each, verdict)}\n{table(each.rows)}")
+    print(f"\n{ledger.summary(verdicts, counted)}")
+    files.write_text(html_file, page(entries, facts))
     print(f"report: {html_file}")
     if json_file is not None:
-        record = {
-            "facts": facts,
-            "count": counted,
-            "rows": [row.to_json() for row in rows],
-            "figures": [figure.to_json() for figure in figures],
-        }
+        record = _record(entries, verdicts, facts, counted)
         files.write_text(json_file, json.dumps(record, indent=1, allow_nan=False))
         print(f"numbers: {json_file}")
-    return 1 if counted["failed"] else 0
+    unmet = strict and (counted["refuted"] or any(verdict.word in UNMET for verdict in verdicts))
+    return 1 if counted["failed"] or unmet or any(verdict.word == "failed" for verdict in verdicts) else 0
+
+
+def _record(
+    entries: Sequence[Entry], verdicts: Sequence[Verdict], facts: dict[str, str], counted: dict[str, int]
+) -> dict[str, object]:
+    """What the JSON file holds."""
+    return {
+        "facts": facts,
+        "count": counted,
+        "verdicts": ledger.count(verdicts),
+        "ledger": [ledger.record(each, verdict) for each, verdict in zip(entries, verdicts, strict=True)],
+        "rows": [row.to_json() for each in entries for row in each.rows],
+        "figures": [figure.to_json() for each in entries for figure in each.figures],
+    }

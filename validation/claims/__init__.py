@@ -1,31 +1,50 @@
-"""The claims of the paper and of docs/theory.md, one file each: the statement, the check, the numbers.
+"""The claims of the paper, of docs/theory.md and of other works, one file each: the ledger of `refsbnn audit`.
 
-A claim module holds a title, a docstring with the statement and where it comes from, and ``check(level)``, which yields
-rows. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
+A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with what the claim rests on, and
+``check(level)``, which yields rows. A module that measures curves has ``figures(level) -> list[Figure]`` as well.
 """
 
-NAMES: tuple[str, ...] = (
+PAPER: tuple[str, ...] = (
+    "surrogates",
+    "exactness",
+    "end_to_end",
+    "unification",
+    "trade_off",
+    "bound",
+    "weight_sampling",
+    "noise_bias",
+    "link",
+)
+"""The paper's claims, in the order of its abstract."""
+
+OURS: tuple[str, ...] = (
     "member_mean",
+    "outside",
     "unbiased",
     "error_order",
-    "trade_off",
     "least_variance",
+    "quadratures",
+    "bipolar",
+    "extension",
+    "deep_bias",
+    "scaling",
+    "lif_noise",
+    "shared_in_time",
+    "divergence",
+    "charged_once",
+    "convolution",
+    "enumerated",
+    "monte_carlo",
+)
+"""Claims of docs/theory.md."""
+
+OTHERS: tuple[str, ...] = (
     "rao_blackwell",
     "small_temperature",
     "relaxation",
-    "quadratures",
-    "deep_bias",
-    "link",
-    "extension",
-    "scaling",
-    "bipolar",
     "baselines",
-    "exactness",
-    "enumerated",
-    "monte_carlo",
-    "convolution",
-    "divergence",
-    "bound",
-    "lif_noise",
 )
-"""The claim modules in the order of the report."""
+"""Claims of other works."""
+
+NAMES: tuple[str, ...] = (*PAPER, *OURS, *OTHERS)
+"""The claim modules in the order of the ledger."""

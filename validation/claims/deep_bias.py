@@ -18,9 +18,32 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.record import Level, Row, Rows, equal, refutes
 
-TITLE = "Bias of deep networks"
+CLAIM = Claim(
+    title="Bias of deep networks",
+    sentence="The relative bias of a deep estimate is O(delta) for st and O(delta^2) for the trapezoid, delta_ij = "
+    "mu_ij / s_i.",
+    owner="ours",
+    source="theory 4.5, its short form",
+    statement="These orders hold where a spike acts through its mean alone. A {0,1} spike of a noisy weight also moves "
+    "the variance by a share kappa: then O(delta + kappa) for st, O((delta + kappa)^2) for the trapezoid. A "
+    "member of mass other than 1 keeps a bias of order 1.",
+    assumptions=(
+        "all layers above the first are scaled together",
+        "the bias's variance stays",
+    ),
+    finding="holds with conditions",
+    reason="point weights or {-1,+1} units; with {0,1} units and posterior noise the order is 0",
+    claimed="orders 1 and 2, in every network",
+    headline="trapezoid, 2 layers, {0,1}, sigma2 fixed: order of the relative bias",
+    equations=(Formula("4.5", r"B = \text{mean of } \frac{\|\mu_i\|^2}{v_i}"),),
+    code=(
+        "oracle/transfer.py",
+        "refsbnn/objective.py",
+    ),
+)
 NETWORKS = 12
 SOURCE = "relative bias O(delta) for st, O(delta^2) for the trapezoid"
 WHY = (
@@ -68,7 +91,7 @@ def check(level: Level) -> Rows:
                 curve = [relative_bias(nets, scaled, 2.0**-k, domain, MEMBERS[spec]) for k in steps]
                 slopes = np.log2(np.array(curve[:-1]) / np.array(curve[1:]))
                 setting = f"{spec}, {depth} layers, {label}: order of the relative bias"
-                row = equal(TITLE, setting, 2.0 * slopes[-1] - slopes[-2], order, TOLERANCE, WHY)
+                row = equal(CLAIM.title, setting, 2.0 * slopes[-1] - slopes[-2], order, TOLERANCE, WHY)
                 wrong = label == "{0,1}, sigma2 fixed"
                 yield refutes(row, f"{SOURCE}; here it tends to {curve[-1]:.3g}") if wrong else row
     yield from (limit(member, spec) for spec, member in MEMBERS.items() if spec != "agr(tau=1)")
@@ -87,7 +110,9 @@ def limit(member: oracle.Discrete, spec: str) -> Row:
     change = 0.5 * (erf(end / np.sqrt(2.0)) - erf(1.0 / np.sqrt(2.0)))
     expected = (p1 * slopes[1] + (1.0 - p1) * slopes[0]) / change - 1.0
     setting = f"{spec}, two {{0,1}} units in a chain, mu = 0, sigma2 = 1, noise floor 1: relative bias"
-    row = equal(TITLE, setting, float((found.bias / found.gradient)[0, 0]), expected, 1e-13, "rounding of the parts")
+    row = equal(
+        CLAIM.title, setting, float((found.bias / found.gradient)[0, 0]), expected, 1e-13, "rounding of the parts"
+    )
     return refutes(row, f"{SOURCE}; here delta = 0")
 
 

@@ -10,9 +10,34 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.record import Level, Rows, equal
 
-TITLE = "Order of one unit's error"
+CLAIM = Claim(
+    title="Order of one unit's error",
+    sentence="For mass 1 the bias is of second order in the effect of one spike, or third for p1 = 1/2, where the "
+    "error is L'''(xi)/12 exactly.",
+    owner="ours",
+    source="theory 2.3",
+    statement="With L = exp(delta z) the biases over f tend to delta^3/12 for the trapezoid and (pi - 1/2) delta^2 for "
+    "st.",
+    assumptions=(
+        "one unit",
+        "a loss three times differentiable",
+    ),
+    finding="holds",
+    reason="coefficients and slopes are the predicted ones",
+    claimed="order 3",
+    headline="trapezoid, gaussian, r = 0.7: slope of log|bias| over log delta",
+    equations=(
+        Formula(
+            "2.3",
+            r"\frac{\text{bias}}{d\pi / d\theta} = (p_1 - \tfrac{1}{2}) L''(\tfrac{1}{2}) + "
+            r"\frac{L'''(\tfrac{1}{2})}{12} + \ldots",
+        ),
+    ),
+    code=("oracle/moments.py",),
+)
 WHY = "the next terms of the expansion: 1/24 delta for the trapezoid, (pi/2 - 1/6) delta for st"
 
 
@@ -31,8 +56,8 @@ def check(level: Level) -> Rows:
             slope = np.log2(biases[-2] / biases[-1])
             setting = f"{spec}, {name}, r = 0.7"
             value, share = biases[-1] / delta**order, f"bias / (f delta^{order}) at delta = 2^{np.log2(delta):.0f}"
-            yield equal(TITLE, f"{setting}: {share}", value, coefficient, delta / 2.0, WHY)
-            yield equal(TITLE, f"{setting}: slope of log|bias| over log delta", slope, order, 2.0 * delta, WHY)
+            yield equal(CLAIM.title, f"{setting}: {share}", value, coefficient, delta / 2.0, WHY)
+            yield equal(CLAIM.title, f"{setting}: slope of log|bias| over log delta", slope, order, 2.0 * delta, WHY)
 
 
 def bias(name: str, r: float, delta: float, member: oracle.Discrete) -> float:

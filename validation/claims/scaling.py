@@ -12,9 +12,33 @@ import numpy as np
 
 import oracle
 from validation.evidence import networks
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.record import Level, Rows, at_least, at_most
 
-TITLE = "Joint scaling of mu and sigma"
+CLAIM = Claim(
+    title="Joint scaling of mu and sigma",
+    sentence="Scaling mu and sigma together leaves r, and so the law of the spikes, unchanged.",
+    owner="ours",
+    source="theory 3.1",
+    statement="The law of the last layer's spikes does not change, state by state, and the gradient of mu shrinks by "
+    "the factor; with a noise floor that is not scaled along, the law changes.",
+    assumptions=(
+        "biases scaled along",
+        "no noise but the posterior's",
+    ),
+    finding="holds",
+    reason="to rounding; it is about joint scaling only: nothing holds the spread of r",
+    claimed="change 0",
+    headline="gaussian, binary: change of a state's probability",
+    equations=(
+        Formula("3.1", r"m = \mu x + \mu_b, \quad v = \sigma^2 x_2 + \sigma^2_b"),
+        Formula("1.1", r"\pi = P(a > 0) = F(r), \quad r = \frac{m}{s}"),
+    ),
+    code=(
+        "refsbnn/reference/dense.py",
+        "refsbnn/reference/unit.py",
+    ),
+)
 
 
 def check(level: Level) -> Rows:
@@ -27,21 +51,21 @@ def check(level: Level) -> Rows:
             scaled = [scale(layer, c) for layer, c in zip(net.layers, factors, strict=True)]
             same = oracle.Layered(scaled, net.readout, noise=noise, domain=domain)
             x = rng.normal(size=3)
-            setting = f"{noise}, {domain}, factors {factors[0]:.3g} and {factors[1]:.3g}"
+            setting, why = f"{noise}, {domain}", f"rounding; factors {factors[0]:.3g} and {factors[1]:.3g}"
             change = np.abs(probabilities(net, x) - probabilities(same, x)).max()
-            yield at_most(TITLE, f"{setting}: change of a state's probability", change, 1e-14, "rounding")
+            yield at_most(CLAIM.title, f"{setting}: change of a state's probability", change, 1e-14, why)
             before, after = (oracle.exact(n, x, oracle.Categorical(0)).gradient for n in (net, same))
             worst = max(
                 np.abs(after[f"layers.{i}.mu"] * c - before[f"layers.{i}.mu"]).max() for i, c in enumerate(factors)
             )
             setting = f"{setting}: change of the gradient of mu times its factor"
-            yield at_most(TITLE, setting, float(worst), 1e-14, "rounding")
+            yield at_most(CLAIM.title, setting, float(worst), 1e-14, why)
     net = networks.layered(rng, [3, 3, 3])
     floored = [scale(layer, 3.0)._replace(bias_sigma2=layer.bias_sigma2) for layer in net.layers]
     x = rng.normal(size=3)
     change = np.abs(probabilities(net, x) - probabilities(oracle.Layered(floored, net.readout), x)).max()
     setting = "factor 3, noise floor kept: change of a state's probability"
-    yield at_least(TITLE, setting, change, 1e-6, "not the law any more: any visible change")
+    yield at_least(CLAIM.title, setting, change, 1e-6, "not the law any more: any visible change")
 
 
 def scale(layer: oracle.Layer, c: float) -> oracle.Layer:

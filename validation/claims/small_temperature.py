@@ -10,9 +10,28 @@ import numpy as np
 import oracle
 from refsbnn import noise
 from validation.evidence import single
+from validation.evidence.claim import Claim, Formula
 from validation.evidence.record import Level, Rows, equal
 
-TITLE = "agr at small temperature"
+CLAIM = Claim(
+    title="agr at small temperature",
+    sentence="At zero temperature the Gumbel-Rao estimator is an average of two straight-through ones.",
+    owner="others",
+    source="Shekhovtsov 2023 (ZGR)",
+    statement="As tau tends to 0, p1 of agr(tau) tends to 1/2 at rate tau, with the coefficients of its expansion.",
+    assumptions=("one unit",),
+    finding="holds",
+    reason="coefficient and rate are the predicted ones",
+    claimed="limit: the trapezoid",
+    headline="gaussian, r = 0.9: (p1 - 1/2) / tau at tau = 2^-8",
+    equations=(
+        Formula("2.7", r"p_1 = \frac{1}{2 \sqrt{1 + \tau^2}}\, \mathrm{erfcx}\left( \frac{-b r}{\sqrt{2}} \right)"),
+    ),
+    code=(
+        "refsbnn/estimators/gumbel.py",
+        "oracle/slopes.py",
+    ),
+)
 # a1 and a2: of the normal distribution, and of the logistic one (ln 2 and pi^2/6).
 MOMENTS = {"gaussian": (1.0 / np.sqrt(2.0 * np.pi), 0.5), "logistic": (np.log(2.0), np.pi**2 / 6.0)}
 WHY = "next term of the expansion: below tau^2 (1/6) 5.5 max|f'''|/f < 2 tau^2; rounding of p1 over tau"
@@ -31,4 +50,4 @@ def check(level: Level) -> Rows:
             p1 = float(single.estimate(name, r, (0.0, 0.0, 0.5), oracle.agr(tau)).mean) / f
             expected = -first * slope / f + tau * second * curvature / 2.0
             setting, tolerance = f"{name}, r = 0.9: (p1 - 1/2) / tau at tau = 2^-{power}", 2.0 * tau**2 + 1e-13 / tau
-            yield equal(TITLE, setting, (p1 - 0.5) / tau, expected, tolerance, WHY)
+            yield equal(CLAIM.title, setting, (p1 - 0.5) / tau, expected, tolerance, WHY)

@@ -1,13 +1,14 @@
 """A claim: whose sentence it is, what it says exactly, what the exact numbers say of it.
 
-A module of `validation.claims` is one claim. It holds ``CLAIM``, its docstring, ``check(level)``, which yields rows, and,
-where curves tell more than a number, ``figures(level)``.
+A module of `validation.claims` is one claim. It holds ``CLAIM``, its docstring, ``check(level)``, which yields rows,
+and, where curves tell more than a number, ``figures(level)``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from validation.evidence.curves import Figure
 from validation.evidence.record import Row
 
 Owner = Literal["paper", "ours", "others"]
@@ -67,6 +68,16 @@ class Claim:
     code: tuple[str, ...]
 
 
+class Entry(NamedTuple):
+    """A claim with what its check gave: what the report is made of."""
+
+    name: str  # of the module: `refsbnn audit --claim NAME`
+    claim: Claim
+    rows: Sequence[Row]
+    figures: Sequence[Figure]
+    note: str  # the docstring of the module
+
+
 class Verdict(NamedTuple):
     """A claim's line in the ledger after its check ran: the finding, or "failed" where a row is not as predicted."""
 
@@ -81,7 +92,7 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
     ----------
     claim : Claim
     rows : sequence of Row
-        At least one, all of this claim.
+        All of this claim.
 
     Returns
     -------

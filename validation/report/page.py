@@ -3,8 +3,8 @@
 import html
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
+from validation.evidence.claim import Entry
 from validation.evidence.curves import Figure
 from validation.evidence.record import VERDICTS, Row
 from validation.report import draw
@@ -38,17 +38,12 @@ code { font-size: .92em; } svg text { font-family: system-ui, sans-serif !import
 """
 
 
-def page(
-    rows: Sequence[Row], figures: Sequence[Figure], statements: Mapping[str, str], facts: Mapping[str, str]
-) -> str:
+def page(entries: Sequence[Entry], facts: Mapping[str, str]) -> str:
     """Build the page.
 
     Parameters
     ----------
-    rows : sequence of Row
-    figures : sequence of Figure
-    statements : mapping of str to str
-        What each claim states, by its title: the docstring of its module.
+    entries : sequence of Entry
     facts : mapping of str to str
         How the audit was run: level, seed, versions, time.
 
@@ -57,6 +52,7 @@ def page(
     str
         The whole document.
     """
+    rows = [row for entry in entries for row in entry.rows]
     counted = count(rows)
     summary = ", ".join(f"{counted[verdict]} {verdict}" for verdict in VERDICTS)
     told = " &middot; ".join(f"{html.escape(key)} {html.escape(value)}" for key, value in facts.items())
@@ -69,12 +65,11 @@ def page(
         "<p>Every number below is exact up to rounding (enumeration or quadrature), unless its row says otherwise. "
         "<b>Confirmed</b>: the exact number is the one docs/theory.md predicts. <b>Refuted</b>: so it is, and it "
         "contradicts the claim as its source words it. <b>Failed</b>: the exact number is not the predicted one.</p>",
-        *_figures(figures),
+        *_figures([figure for entry in entries for figure in entry.figures]),
         "<h2>Checks</h2>",
         _filter(),
     ]
-    for title, group in groupby(rows, key=lambda row: row.claim):
-        parts.append(_section(title, list(group), statements.get(title, "")))
+    parts += [_section(entry.claim.title, entry.rows, entry.note) for entry in entries]
     return "\n".join([*parts, "</body></html>\n"])
 
 

@@ -1,11 +1,13 @@
-"""The audit's rows as one aligned text table."""
+"""A claim's rows as an aligned text table that fits a terminal."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
 from validation.evidence.record import VERDICTS, Row
 
-HEADER = ("claim", "setting", "exact value", "expected", "verdict")
+WIDTH = 100  # columns
+HEADER = ("setting", "exact value", "expected", "verdict")
 
 
 def number(value: float) -> str:
@@ -17,29 +19,38 @@ def number(value: float) -> str:
     return f"{value:.8g}"
 
 
-def expectation(row: Row) -> str:
-    """The relation, the expected number and its tolerance."""
+def expectation(row: Row, short: bool = False) -> str:
+    """The relation, the expected number and its tolerance; `short`: three digits, and no tolerance."""
+    if short:
+        return f"{row.relation} {row.expected:.3g}"
     slack = f" +/- {row.tolerance:.1g}" if row.tolerance else ""
     return f"{row.relation} {number(row.expected)}{slack}"
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """The cells of one row, in the order of `HEADER`."""
-    return (row.claim, row.setting, number(row.exact), expectation(row), row.verdict)
-
-
 def table(rows: Sequence[Row]) -> str:
-    """All rows as lines of equal columns; a claim's title stands on its first row alone."""
-    body = [HEADER, *(cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in body) for column in range(len(HEADER))]
-    lines = []
-    above = ""
-    for line in body:
-        title = "" if line[0] == above else line[0]
-        above = line[0]
-        shown = (title, *line[1:])
-        lines.append("  ".join(cell.ljust(width) for cell, width in zip(shown, widths, strict=True)).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    """The rows as lines of equal columns, at most `WIDTH` wide: a long setting goes on below.
+
+    A row that is not confirmed says why.
+
+    >>> table([])
+    'nothing to check here'
+    """
+    if not rows:
+        return "nothing to check here"
+    cells = [(number(row.exact), expectation(row), row.verdict) for row in rows]
+    widths = [max(map(len, column)) for column in zip(HEADER[1:], *cells, strict=True)]
+    left = min(max(len(row.setting) for row in rows), WIDTH - sum(widths) - 2 * len(widths))
+
+    def line(setting: str, some: Sequence[str]) -> str:
+        return "  ".join([setting.ljust(left), *(c.ljust(w) for c, w in zip(some, widths, strict=True))]).rstrip()
+
+    lines = [line(HEADER[0], HEADER[1:]), "  ".join("-" * width for width in (left, *widths))]
+    for row, some in zip(rows, cells, strict=True):
+        first, *others = textwrap.wrap(row.setting, left, subsequent_indent="  ")
+        lines += [line(first, some), *others]
+        if row.verdict != "confirmed":
+            indent = "    "
+            lines += textwrap.wrap(row.why, WIDTH, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(lines)
 
 
