@@ -1,7 +1,7 @@
 """The auxiliary loss: how far one spike moves what reads it, squared, and its gradients (theory 4.11 to 4.14).
 
-A unit i is moved by a spike j through its mean and its variance. The sum of the squares over j needs three sums over the
-unit's weights, its mean and its variance. The logits are moved too, and there the curvature of the loss counts.
+A unit i is moved by a spike j through its mean and its variance. The sum of the squares over j needs three sums over
+the unit's weights, its mean and its variance. The logits are moved too, and there the curvature of the loss counts.
 """
 
 from collections.abc import Iterable
@@ -247,18 +247,19 @@ class Neurons(NamedTuple):
     V: np.ndarray
     before: tuple[np.ndarray, np.ndarray] | None = None
 
-    def steps(self) -> tuple[int, np.ndarray, np.ndarray]:
-        """The first step that a last spike enters, and how far it moves mean and variance from there on."""
+    def past(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """The first step that a last spike enters, and M and V of the steps before, from there on."""
         if self.before is None:
-            return 1, *self.reset.steps(self.M[:-1], self.V[:-1])
+            return 1, self.M[:-1], self.V[:-1]
         M, V = (np.concatenate([[one], rest[:-1]]) for one, rest in zip(self.before, (self.M, self.V), strict=True))
-        return 0, *self.reset.steps(M, V)
+        return 0, M, V
 
     def entering(self) -> Rows:
         """The sums at each step, (T, batch, *units)."""
         if self.reset is None:
             return self.rows.plus(self.recurrent)
-        first, moved, spread = self.steps()
+        first, *past = self.past()
+        moved, spread = self.reset.steps(*past)
         mean, variance = self.diagonal
         a, c, q = (np.broadcast_to(each, self.M.shape).astype(np.float64) for each in self.rows)
         a[first:] += self.recurrent.norm2 + moved * (moved + 2.0 * mean)  # theory 4.13
@@ -285,7 +286,8 @@ def neurons(given: Neurons) -> NeuronSensitivity:
     if reset is None:
         none = np.zeros(mean.shape), np.zeros(mean.shape)
         return NeuronSensitivity(one.value, one.rows, one.rows, none, one.m, one.v, nothing)
-    first, moved, spread = given.steps()
+    first, *past = given.past()
+    moved, spread = reset.steps(*past)
     da, dc, dq = later = Rows(*(each[first:] for each in one.rows))
     dmean = 2.0 * (mean + moved) * da + (variance + spread) * dc
     dvariance = (mean + moved) * dc + 2.0 * (variance + spread) * dq

@@ -43,8 +43,8 @@ class SpikeTape(NamedTuple):
 class NeuronTape(NamedTuple):
     """Of LIF neurons: uniforms, recurrent weights, the membranes' moments and the spikes as the backend keeps them.
 
-    V is None beside point weights; `before` is the state that the first step met, None at rest; `fed` are the weights from
-    below, as the bias penalty sees them, and `reset` what it knows of the neurons, None where it leaves them out.
+    V is None beside point weights; `before` is the state that the first step met, None at rest; `fed` are the
+    weights from below, as the bias penalty sees them, `reset` what it knows of the reset, None where it leaves it out.
     """
 
     u: np.ndarray | Uniforms
@@ -271,7 +271,7 @@ class LIF(Units[NeuronTape]):
         self, run: Pass, stage: Stage, parameters: Parameters, tape: NeuronTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
         index, weights = stage.place.index, tape.weights
-        one, direct = None, {}
+        one, direct = None, dict[str, np.ndarray | None]()
         if penalty != 0.0:
             one = sensitivity.neurons(self._neurons(tape))
             dM, dV = penalty * one.M, penalty * one.V

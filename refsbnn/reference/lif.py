@@ -204,7 +204,8 @@ def backward(
     z = check_array("z", tape.z, M.shape)
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
     direct_M, direct_V = (
-        np.zeros(M.shape) if each is None else check_array(name, each, M.shape) for name, each in (("dM", dM), ("dV", dV))
+        np.zeros(M.shape) if each is None else check_array(name, each, M.shape)
+        for name, each in (("dM", dM), ("dV", dV))
     )
     gm, gv = np.zeros((2, *M.shape))
     after = check_state(after, M.shape[1:], point)
