@@ -15,6 +15,7 @@ NAMES: tuple[str, ...] = (
     "relaxation",
     "quadratures",
     "deep_bias",
+    "auxiliary",
     "link",
     "extension",
     "scaling",
