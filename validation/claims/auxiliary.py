@@ -54,7 +54,7 @@ CLAIM = Claim(
         "relative bias of all hidden parameters together",
     ),
     finding="holds with conditions",
-    reason="trapezoid and agr: in dense and residual networks; st: by a fifth or less; neurons at equal accuracy: open",
+    reason="trapezoid and agr: in dense and residual networks; st: by a quarter, dense alone; little with neurons",
     claimed="less bias",
     headline="dense, {-1,+1}, loss 0.7, trapezoid: bias with P over that without",
     equations=(
@@ -214,9 +214,12 @@ def by_setting(outcomes: dict[str, dict[tuple[str, str], Outcome]], marks: tuple
             for member, logs in found["P", mark.name].ratios.items():
                 ratio, error, why = mean_of(logs)
                 setting = f"{name}, {mark.name}, {member}: bias with P over that without"
-                sure = member != "st" and not (name.startswith("neurons") and mark is RIGHT)
-                slack = 0.0 if sure and name.startswith("dense") else float(np.expm1(4.0 * error))
-                note = "" if slack == 0.0 else "; tolerance of four standard errors: it does not rise"
+                # Where the effect is many standard errors in every run, it has to be there; elsewhere it may not rise.
+                sure = (member == "trapezoid" and not name.startswith("neurons")) or (
+                    member != "st" and name.startswith("dense")
+                )
+                slack = 0.0 if sure else float(np.expm1(4.0 * error))
+                note = "" if sure else "; tolerance of four standard errors: it does not rise"
                 yield at_most(TITLE, setting, ratio, 1.0, f"{why}{note}", slack)
 
 

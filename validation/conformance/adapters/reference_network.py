@@ -23,7 +23,7 @@ def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str, dtype: str)
     """The network, the names of its parameters, and the streams' layer numbers of its unit layers."""
     net, names = oracle_network(kind, o, a)
     steps = len(a["x"]) if kind == "lif" else None
-    made = twin.make(net, o["member"], steps=steps, sampled=sampled, backend=backend, dtype=dtype)
+    made = twin.make(net, o["member"], steps=steps, sampled=sampled, backend=backend, dtype=dtype, penalty="norm")
     keys = {}
     for key, own in made.keys.items():
         layer, _, field = key.rpartition(".")
