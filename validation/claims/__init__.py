@@ -5,15 +5,21 @@ A claim module holds ``CLAIM`` (`validation.evidence.claim`), a docstring with w
 """
 
 PAPER: tuple[str, ...] = (
+    "state_of_the_art",
     "surrogates",
     "exactness",
     "end_to_end",
     "unification",
     "trade_off",
+    "auxiliary",
     "bound",
     "weight_sampling",
     "noise_bias",
+    "matched_loss",
+    "regulariser",
     "link",
+    "depth",
+    "matches",
 )
 """The paper's claims, in the order of its abstract."""
 
@@ -23,6 +29,8 @@ OURS: tuple[str, ...] = (
     "unbiased",
     "error_order",
     "least_variance",
+    "least_mass",
+    "least_error",
     "quadratures",
     "bipolar",
     "extension",
