@@ -95,7 +95,7 @@ def predicted(domain: str, accumulate: bool, block: int) -> float:
 @cache
 def squares(level: Level, domain: Domain, accumulate: bool) -> np.ndarray:
     """Mean square of r at the stem and after each block of networks as they are drawn, (networks, blocks + 1)."""
-    count = 24 if level.quick else 100
+    count = 24 if level.quick else 60
     layers: list[Layer] = [Dense(WIDTH, gain=GAIN, spread=SPREAD)]
     branch = (Spike(domain=domain), Dense(WIDTH, gain=GAIN, spread=SPREAD))
     layers += [Residual(branch, accumulate=accumulate) for _ in range(BLOCKS)]
