@@ -35,6 +35,7 @@ CLAIM = Claim(
     ),
     assumptions=(
         "at initialisation: means of variance 1 / inputs, sigma2 a constant over inputs, no offsets",
+        "gradients: exact, in networks of three or four layers of three units",
         "after training: the recorded runs, two stages of two blocks, one seed each",
     ),
     finding="holds with conditions",
