@@ -41,6 +41,7 @@ Questions
     kl(net, prior_sigma2=1.0, times=None) -> (value, gradient); draws(net, x) -> {layer: draws an example, or None}
     norms(estimates, field="mu") -> {layer: Norms}: gradient, bias, deviation, relative_bias, snr
     activity(net, x) -> [Activity]: name, rate, spread; penalty and jacobian for `Layered`
+    penalty(net, x, loss) -> Penalty: the auxiliary loss; sensitivity by layer, curvature of the readout, .value
     unroll(weights, height, width, stride=1, padding=0), fold(gradient, shape, ...): a convolution as a dense layer.
 Methods
     "transfer", layer by layer: `Layered` networks, 2^(units of two neighbouring layers) numbers a layer.
@@ -62,6 +63,7 @@ from oracle.network import LIF, Layer, Layered, Network, Residual, parameters, r
 from oracle.pool import Pool
 from oracle.profile import Activity, Norms, activity, norms
 from oracle.quadrature import Relaxed, gauss2, gs, rule, simpson, surrogate, uniform
+from oracle.sensitivity import Penalty, penalty
 
 __all__ = [
     "LIF",
@@ -80,6 +82,7 @@ __all__ = [
     "Loss",
     "Network",
     "Norms",
+    "Penalty",
     "Pool",
     "Relaxed",
     "Residual",
@@ -103,6 +106,7 @@ __all__ = [
     "moments",
     "norms",
     "parameters",
+    "penalty",
     "reinforce",
     "replace",
     "rule",

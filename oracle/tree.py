@@ -32,7 +32,7 @@ def levels(net: Network, x: np.ndarray) -> tuple[list[Law], list[np.ndarray]]:
     for t in range(len(units)):
 
         def law_at(nodes: np.ndarray, t: int = t) -> Law:
-            return unit_law(net, x, t, _spikes(net, units, t, nodes))
+            return unit_law(net, x, t, spikes_at(net, units, t, nodes))
 
         laws.append(_by_chunks(reach[t].size, law_at))
         reach.append((reach[t][:, None] * joint(laws[t].p0, laws[t].p1)).ravel())
@@ -49,7 +49,7 @@ def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dic
     gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
     values = np.empty(reach[-1].size)
     for part in _chunks(values.size):
-        history = _spikes(net, units, len(units), part)
+        history = spikes_at(net, units, len(units), part)
         value, dm, dv = loss.evaluate(*output(net, x, history))
         values[part] = value
         p = reach[-1][part, None]
@@ -67,7 +67,7 @@ def exact(net: Network, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dic
             dr = reach[t][:, None] * here.f * change
         dm, dv = dr * here.drdm, dr * here.drdv
         for chunk in _chunks(nodes):
-            history = _spikes(net, units, t, chunk)
+            history = spikes_at(net, units, t, chunk)
             add_totals(gradient, pull_preactivation(net, x, t, history, dm[chunk], dv[chunk]).terms)
     return total, gradient, float(reach[-1].sum())
 
@@ -84,7 +84,7 @@ def _by_chunks(count: int, make: Callable[[np.ndarray], Law]) -> Law:
     return Law(parts[0].noise, *(np.concatenate(several) for several in arrays))
 
 
-def _spikes(net: Network, units: tuple[int, ...], t: int, nodes: np.ndarray) -> History:
+def spikes_at(net: Network, units: tuple[int, ...], t: int, nodes: np.ndarray) -> History:
     """The spikes of the stages before t at some nodes of level t."""
     return [spikes(nodes >> sum(units[s + 1 : t]), units[s], net.domain) for s in range(t)]
 

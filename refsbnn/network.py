@@ -13,6 +13,7 @@ from refsbnn.events import Events
 from refsbnn.layers import chain, time
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass
 from refsbnn.layers.signal import Moments, Signal
+from refsbnn.sensitivity import KINDS
 from refsbnn.streams import Streams
 
 # A backend's package, imported when a network asks for it, and the float types it computes in, its own first.
@@ -63,6 +64,8 @@ class Network:
         0 runs all time steps at once. n > 0 runs the layers over time n steps at a time, keeps only the neurons' states
         between, and runs each piece again in the backward pass. Spikes keep their bits; gradients are summed by pieces.
         `recompute` is then for the layers after.
+    penalty : {"sensitivity", "norm"}
+        Kind of the bias penalty: derived from the bias (theory 4.15), or ||mu_i||^2 / v_i (theory 4.5).
 
     Attributes
     ----------
@@ -99,6 +102,7 @@ class Network:
         dtype: str | None = None,
         recompute: int = 0,
         chunk: int = 0,
+        penalty: str = "sensitivity",
     ) -> None:
         check_integer("recompute", recompute, 0)
         check_integer("chunk", chunk, 0)
@@ -106,6 +110,8 @@ class Network:
             raise InputError(f"chunk is {chunk} but the input has no time: {input}")
         check_choice("backend", backend, BACKENDS)
         check_choice(f"dtype of the {backend} backend", dtype or DTYPES[backend][0], DTYPES[backend])
+        check_choice("penalty", penalty, KINDS)
+        self.penalty = penalty
         self.backend = importlib.import_module(BACKENDS[backend])
         self.dtype = np.dtype(dtype or DTYPES[backend][0])
         self.input = input
@@ -153,7 +159,7 @@ class Network:
         if x.shape != expected:
             raise InputError(f"input has shape {x.shape}; the network and the draws expect {expected}")
         self.check(parameters)
-        run = Pass(self.backend, draws, self.dtype)
+        run = Pass(self.backend, draws, self.dtype, penalty=self.penalty)
         segments: list[Segment] = []
         value: Any = x
         pieces = None
@@ -189,6 +195,7 @@ class Network:
         g: np.ndarray | Moments,
         *,
         penalty: float = 0.0,
+        readout: np.ndarray | None = None,
         input_gradient: bool = True,
     ) -> tuple[Parameters, np.ndarray | None]:
         """The estimator's gradients of a loss.
@@ -201,7 +208,9 @@ class Network:
         g : array or Moments
             Gradient of the output.
         penalty : float
-            Weight lambda of the bias penalty, the mean of B over the unit layers (theory 4.5).
+            Weight lambda of the unit layers' part of the bias penalty, the mean over them (theory 4.15, 4.5).
+        readout : (classes, inputs) array, optional
+            Gradient of what `readout` gives, where the loss depends on it besides: the curvature (theory 4.14).
         input_gradient : bool
             Whether dx is wanted; without it a first layer that is linear saves a third of its work. Events have none.
 
@@ -217,7 +226,7 @@ class Network:
         shape = (*leading, run.draws.batch, *self.output.shape)
         if isinstance(g, Moments):
             v = None if g.v is None else self._gradient(g.v, shape)
-            g = Moments(self._gradient(g.m, shape), v, self._gradient(g.norm2, shape[-1:]))
+            g = Moments(self._gradient(g.m, shape), v, rows=g.rows)
         else:
             g = self._gradient(g, shape)
         each = penalty / max(sum(stage.layer.units for stage in self.stages), 1)
@@ -233,7 +242,17 @@ class Network:
             if tape.pieces is not None:
                 value, own = time.backward(self._timed, run, parameters, tape.pieces, value, each, self.chunk)
                 gradients |= own
+        if readout is not None:
+            for key, more in chain.readout_gradients(self.stages, self.dtype, readout).items():
+                gradients[key] = gradients[key] + more
         return gradients, value
+
+    def readout(self, parameters: Parameters) -> np.ndarray | None:
+        """How far one spike of the last units moves each output: (outputs, inputs), None without such a layer.
+
+        Over time it is the root of the summed squares of what a spike at each step does (theory 4.14).
+        """
+        return chain.readout(self.stages, self.dtype, parameters)
 
     def _gradient(self, g: Any, shape: tuple[int, ...]) -> np.ndarray:
         return np.ascontiguousarray(check_array("the output's gradient", g, shape), self.dtype)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from refsbnn import sensitivity
 from refsbnn.errors import InputError, check_array, check_integer, check_number
 
 
@@ -167,12 +168,9 @@ def bias_penalty(norm2: np.ndarray, v: np.ndarray) -> tuple[float, np.ndarray, n
     """
     norm2 = check_array("norm2", norm2, (None,), nonnegative=True)
     v = check_array("v", v, (*np.shape(v)[:-1], len(norm2)), nonnegative=True)
-    noisy = v > 0.0
-    inverse = noisy / np.where(noisy, v, 1.0)
-    ratio = norm2 * inverse  # theory 4.5
-    dnorm2 = inverse.sum(axis=tuple(range(v.ndim - 1))) / v.size  # theory 4.5
-    dv = -ratio * inverse / v.size  # theory 4.5
-    return float(ratio.mean()), dnorm2, dv
+    none = np.zeros(norm2.shape)
+    one = sensitivity.units(sensitivity.Rows(norm2, none, none), np.zeros(v.shape), v)  # theory 4.5: 4.11 without C, Q
+    return one.value, one.rows.norm2, one.v
 
 
 def kl_weight(step: int, examples: int, *, warmup: int = 0, temperature: float = 1.0) -> KLWeight:

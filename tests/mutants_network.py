@@ -8,6 +8,8 @@ PIECES = f"{BACKENDS}::test_pieces_of_time_give_the_same_bits_forward_and_the_sa
 OPTIM = "tests/refsbnn/test_optim.py"
 LOOP = "tests/refsbnn/training/test_loop.py"
 DATA = "tests/refsbnn/data"
+SENSITIVITY = "tests/refsbnn/test_sensitivity.py"
+MOVED = "tests/validation/test_sensitivity.py::test_each_layers_part_and_the_readouts_are_the_oracles"
 EVALUATION = "tests/refsbnn/evaluation"
 
 NETWORKS = (
@@ -20,32 +22,110 @@ NETWORKS = (
         "tests/refsbnn/layers/test_linear.py",
     ),
     Mutant(
-        "a block's squared norms with its scale for the square",
+        "a branch's weights without its scale in the penalty",
         "refsbnn/layers/residual.py",
-        "norm2 = x.norm2 + self.scale**2 * y.norm2",
-        "norm2 = x.norm2 + self.scale * y.norm2",
-        f"{GRADIENTS}[point, residual]",
+        "each._replace(scale=self.scale * each.scale)",
+        "each",
+        f"{GRADIENTS}[point, residual-sensitivity]",
     ),
     Mutant(
-        "the recurrent weights' norm over their outputs",
+        "the penalty's sums over the units that weights leave for those that they enter",
+        "refsbnn/sensitivity.py",
+        "mu = self.mu.reshape(len(self.mu), -1)",
+        "mu = self.mu.T.reshape(len(self.mu), -1)",
+        f"{GRADIENTS}[recurrent-sensitivity]",
+    ),
+    # The auxiliary loss
+    Mutant(
+        "the other sign of what a spike moves through mean and variance",
+        "refsbnn/sensitivity.py",
+        "a - slope * c + 0.25",
+        "a + slope * c + 0.25",
+        f"{SENSITIVITY}::test_units_are_the_sum_over_single_spikes",
+    ),
+    Mutant(
+        "the variance's square without its quarter",
+        "refsbnn/sensitivity.py",
+        "slope * c + 0.25 * slope**2 * q)",
+        "slope * c + slope**2 * q)",
+        f"{SENSITIVITY}::test_units_are_the_sum_over_single_spikes",
+    ),
+    Mutant(
+        "the first layer, whose inputs are not sampled, counted",
+        "refsbnn/layers/linear.py",
+        "return Weights(mu, sigma2, stage.place.input.span)",
+        "return Weights(mu, sigma2, stage.place.input.span or 1.0)",
+        f"{MOVED}[dense]",
+    ),
+    Mutant(
+        "{-1,+1} spikes that move by 1",
+        "refsbnn/layers/signal.py",
+        'span=2.0 if domain == "bipolar" else 1.0',
+        "span=1.0",
+        f"{MOVED}[dense bipolar closed form]",
+    ),
+    Mutant(
+        "{-1,+1} spikes that move the variance",
+        "refsbnn/sensitivity.py",
+        "self.scale**2 * self.span * (2.0 - self.span)",
+        "self.scale**2 * self.span",
+        f"{MOVED}[dense bipolar closed form]",
+    ),
+    Mutant(
+        "the reset left out",
         "refsbnn/layers/units.py",
-        ".sum(axis=1)",
-        ".sum(axis=0)",
-        f"{GRADIENTS}[recurrent]",
+        "reset = Reset(self.beta, self.theta,",
+        "reset = Reset(0.0, 0.0,",
+        f"{MOVED}[recurrent LIF hard accumulate=True flows=True linear]",
+    ),
+    Mutant(
+        "the reset and the recurrent weight of one spike as two",
+        "refsbnn/sensitivity.py",
+        "moved * (moved + 2.0 * mean)",
+        "moved * moved",
+        f"{SENSITIVITY}::test_neurons_are_the_sum_over_single_spikes",
+    ),
+    Mutant(
+        "H without p p^T",
+        "refsbnn/sensitivity.py",
+        "value = p @ norm2 - np.square(mean).sum(axis=1)",
+        "value = p @ norm2",
+        f"{SENSITIVITY}::test_curvature_is_the_hessian_along_each_spike",
+    ),
+    Mutant(
+        "a readout over time as if read once",
+        "refsbnn/layers/readout.py",
+        "return float(np.sqrt(np.square(c).sum()))",
+        "return 1.0",
+        f"{MOVED}[neurons on spikes]",
+    ),
+    Mutant(
+        "the penalty of the next piece's first step, lost",
+        "refsbnn/layers/units.py",
+        "part[-1] += sent",
+        "part[-1] += 0.0 * sent",
+        PIECES,
+    ),
+    Mutant(
+        "the curvature's gradient of the readout's weights left out",
+        "refsbnn/training/step.py",
+        "penalty * bent.weight",
+        "0.0 * bent.weight",
+        f"{LOOP}::test_the_gradient_of_the_loss_with_its_penalty",
     ),
     Mutant(
         "the zero-mean projection left out of the gradient",
         "refsbnn/layers/linear.py",
-        "posterior.zero_mean_backward(dmu)",
-        "(dmu)",
-        f"{GRADIENTS}[residual]",
+        "posterior.zero_mean_backward(g)",
+        "(g)",
+        f"{GRADIENTS}[residual-norm]",
     ),
     Mutant(
         "a max pool's gradient by its size for its stride",
         "refsbnn/layers/shape.py",
         "tape.largest, tape.shape, self.size, self.stride), {}",
         "tape.largest, tape.shape, self.size, None), {}",
-        f"{GRADIENTS}[max pool]",
+        f"{GRADIENTS}[max pool-norm]",
     ),
     # Tapes
     Mutant(
@@ -67,7 +147,7 @@ NETWORKS = (
         "refsbnn/layers/shape.py",
         "None if g is None else g.reshape(tape.shape), {}",
         "g, {}",
-        f"{GRADIENTS}[max pool]",
+        f"{GRADIENTS}[max pool-norm]",
     ),
     # Pieces of time
     Mutant(

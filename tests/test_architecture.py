@@ -38,9 +38,11 @@ FRAMEWORKS = {
     "validation/conformance/adapters/pytorch.py": {"torch"},
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
+    "validation/conformance/adapters/pytorch_sensitivity.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},
     "validation/conformance/adapters/jax_networks.py": {"jax"},
+    "validation/conformance/adapters/jax_sensitivity.py": {"jax"},
 }
 HEAVY = ("matplotlib", "tonic", "sklearn", "torch", "jax")
 

@@ -207,7 +207,7 @@ def run(
         m = out.m.astype(np.float64)
         v = np.zeros_like(m) if out.v is None else out.v.astype(np.float64)
         value, dm, dv = loss_of(loss, m, v)
-        g: Any = Moments(scale * dm, None if out.v is None else scale * dv, np.zeros(m.shape[-1]))
+        g: Any = Moments(scale * dm, None if out.v is None else scale * dv)
     else:
         value, dlogits, _ = loss_of(loss, out.astype(np.float64), np.zeros(out.shape))
         g = scale * dlogits

@@ -31,7 +31,7 @@ def curves(history: History) -> Any:
         ("Negative log-likelihood", "nats per example", 1.0, ("loglik", "validation_nll")),
         ("Accuracy, one sampled network", "right, %", 100.0, ("train_accuracy", "validation_accuracy")),
         ("KL divergence from the prior", "nats per example", 1.0, ("kl_per_example",)),
-        ("Bias penalty B", "B", 1.0, ("penalty",)),
+        ("Bias penalty", "penalty", 1.0, ("penalty",)),
     )
     for panel, (title, unit, scale, names) in zip(panels.flat, shown, strict=True):
         panel.set_title(title)

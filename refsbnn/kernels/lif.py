@@ -94,6 +94,7 @@ def backward(
     variance: str = "linear",
     reset_gradient: bool = True,
     extra: np.ndarray | None = None,
+    dM: np.ndarray | None = None,
     dV: np.ndarray | None = None,
     after: State | None = None,
 ) -> LIFGradients:
@@ -106,9 +107,11 @@ def backward(
     recurrent = check_neurons(M, recurrent, beta, theta, reset, point)
     g = check_float("g", g, M.shape, M.dtype)
     h = check_spikes(tape.z, M.shape, M.dtype)
-    direct = np.zeros((0, 0, 0), M.dtype)
-    if dV is not None and not point:
-        direct = check_float("dV", dV, M.shape, M.dtype).reshape(*M.shape[:2], -1)
+    none = np.zeros((0, 0, 0), M.dtype)
+    direct_M, direct_V = (
+        none if each is None else check_float(name, each, M.shape, M.dtype).reshape(*M.shape[:2], -1)
+        for name, each in (("dM", dM), ("dV", None if point else dV))
+    )
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
     rule = slopes.inline_rule(h, M.dtype, estimators.get(member), noises.get(noise))
     k = np.zeros((0, 0, 0), M.dtype)
@@ -122,7 +125,7 @@ def backward(
     back = np.zeros((0 if tape.before is None else 3, *gm.shape[1:]), M.dtype)
     start = check_before(tape.before, M, h.dtype, point)
     lif_adjoint.gradients(
-        lif_adjoint.Given(g.reshape(flat), direct, carried(after, M, point)),
+        lif_adjoint.Given(g.reshape(flat), direct_M, direct_V, carried(after, M, point)),
         lif_adjoint.Path(M.reshape(flat), V.reshape(gv.shape), h.reshape(flat)),
         lif_adjoint.Slopes(k, slopes.floor(M.dtype)),
         rule,

@@ -32,12 +32,13 @@ class Given(NamedTuple):
     Attributes
     ----------
     g : (T, batch, units) float, gradient of the spikes
-    direct : (T, batch, units) float, what else depends on V, or of no steps
+    direct_M, direct_V : (T, batch, units) float, what else depends on M and V, or of no steps
     after : (3, batch, units) float, what the step after the last sends to M, V and z, or empty
     """
 
     g: np.ndarray
-    direct: np.ndarray
+    direct_M: np.ndarray
+    direct_V: np.ndarray
     after: np.ndarray
 
 
@@ -119,7 +120,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     sent : Sent
     first : int
     """
-    g, direct, after = given
+    g, direct_M, direct_V, after = given
     M, V, h = path
     k, floor = slopes
     beta, theta, hard, accumulate = neuron
@@ -131,7 +132,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
     dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
     dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
-    row = aligned_zeros(6 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct
+    row = aligned_zeros(7 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct_V, direct_M
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     decay, threshold = splat(beta), splat(theta)
@@ -157,8 +158,10 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 if not point:
                     row[3 * width : 3 * width + units] = V[t, b]
             row[4 * width : 4 * width + units] = h[t, b]
-            if len(direct) > 0:
-                row[5 * width : 5 * width + units] = direct[t, b]
+            if len(direct_V) > 0:
+                row[5 * width : 5 * width + units] = direct_V[t, b]
+            if len(direct_M) > 0:
+                row[6 * width : 6 * width + units] = direct_M[t, b]
             for i in range(0, width, LANES):
                 z = load(row, 4 * width + i)
                 r = load(at_M, from_M + i) - threshold
@@ -171,6 +174,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 c = cut(c, floor)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 keep = decay * (ones - z) if hard else decay
+                mean_unit = mean_unit + load(row, 6 * width + i)
                 store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12
                 if not point:
                     total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from refsbnn.errors import InputError, refusing
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, Stage
 from refsbnn.layers.signal import Signal
@@ -55,6 +57,37 @@ def priors(stages: Sequence[Stage]) -> dict[str, float]:
     for stage in stages:
         values |= named(stage, stage.layer.priors(stage) | priors(stage.inner))
     return values
+
+
+def last_weights(stages: Sequence[Stage]) -> tuple[Stage, float] | None:
+    """The stage whose weights give the chain's output, and the factor of them in it; None where units come after."""
+    factor = 1.0
+    for stage in reversed(stages):
+        if stage.layer.units or stage.inner:
+            return None
+        if stage.layer.linear:
+            return stage, factor * stage.place.input.span
+        factor *= stage.layer.passed(stage)
+    return None
+
+
+def readout(stages: Sequence[Stage], dtype: np.dtype, parameters: Parameters) -> np.ndarray | None:
+    """As `Network.readout`."""
+    found = last_weights(stages)
+    if found is None:
+        return None
+    stage, factor = found
+    weight = stage.layer.weights(dtype, own(parameters, stage)).astype(np.float64)
+    return factor * weight.reshape(len(weight), -1)
+
+
+def readout_gradients(stages: Sequence[Stage], dtype: np.dtype, g: np.ndarray) -> Parameters:
+    """Gradients of the parameters given that of `readout`."""
+    found = last_weights(stages)
+    if found is None:
+        return {}
+    stage, factor = found
+    return named(stage, stage.layer.weight_gradients(stage, dtype, factor * g))
 
 
 def operations(stages: Sequence[Stage]) -> int:

@@ -68,10 +68,13 @@ class Memory:
         Forward: where each layer of neurons stands after the steps so far.
     gradients : dict
         Backward: what the steps after these send back to each.
+    penalties : dict
+        Backward: what their bias penalty sends to mean and variance of the last step here.
     """
 
     states: dict[int, State] = field(default_factory=dict)
     gradients: dict[int, State] = field(default_factory=dict)
+    penalties: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class Pass:
         Whether the first layer's backward pass makes the gradient of the network's input.
     memory : Memory or None
         Where time is cut into pieces.
+    penalty : {"sensitivity", "norm"}
+        Kind of the bias penalty (theory 4.15, 4.5).
     """
 
     backend: ModuleType
@@ -96,11 +101,12 @@ class Pass:
     dtype: np.dtype
     input_gradient: bool = True
     memory: Memory | None = None
+    penalty: str = "sensitivity"
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """What a unit layer saw, for the training record: mean firing rate, mean and standard deviation of r, penalty B."""
+    """What a unit layer saw, for the training record: mean firing rate, mean and standard deviation of r, penalty."""
 
     rate: float
     mean: float
@@ -162,6 +168,23 @@ class Layer(ABC, Generic[TapeT]):
         """
         return readers, {}
 
+    @property
+    def linear(self) -> bool:
+        """Whether the layer has `weights`."""
+        return False
+
+    def weights(self, dtype: np.dtype, parameters: Parameters) -> np.ndarray:
+        """Means by which a linear layer multiplies its input, (out, ...); none, the default, of the others."""
+        return np.zeros((0, 0), dtype)
+
+    def weight_gradients(self, stage: Stage, dtype: np.dtype, g: np.ndarray) -> Parameters:
+        """Gradients of the parameters given that of `weights`."""
+        return {}
+
+    def passed(self, stage: Stage) -> float:
+        """How large what leaves is, as a root of summed squares over time, if what enters is 1 at each step."""
+        return 1.0
+
     def operations(self, stage: Stage) -> int:
         """Multiply-adds of the mean's dense forward pass, one example, all steps: what all-ones spikes would cost.
 
@@ -177,7 +200,7 @@ class Layer(ABC, Generic[TapeT]):
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: TapeT, g: Any, penalty: float
     ) -> tuple[Any, Parameters]:
-        """Gradients of the input and of the parameters; `penalty` is the weight of each unit layer's B."""
+        """Gradients of the input and of the parameters; `penalty` is the weight of each unit layer's penalty."""
 
     def tapes(self, tape: TapeT) -> Sequence[Any]:
         """The tapes of the stages inside, one for each of `Stage.inner`."""

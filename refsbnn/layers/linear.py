@@ -11,6 +11,7 @@ from refsbnn.errors import InputError, check_choice, check_integer, check_number
 from refsbnn.events import Events
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
+from refsbnn.sensitivity import Weights
 from refsbnn.streams import Purpose, Streams
 
 LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32
@@ -105,16 +106,33 @@ class Linear(Layer[LinearTape]):
     def forward(
         self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray | Events
     ) -> tuple[Moments, LinearTape]:
-        mu = parameters["mu"]
-        if self.zero_mean:
-            mu = posterior.zero_mean(mu).astype(run.dtype, copy=False)
+        mu = self.weights(run.dtype, parameters)
         sigma2, bias_sigma2 = None, None
         if self.posterior == "gaussian":
             sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
         module, options = self.operator(run, stage.place.input)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
-        norm2 = np.square(mu).reshape(self.out, -1).sum(axis=1)
-        return Moments(m, v, norm2), LinearTape(run.backend.keep(x), mu, sigma2, bias_sigma2)
+        return Moments(m, v, (self.feeds(run, stage, mu, sigma2),)), LinearTape(
+            run.backend.keep(x), mu, sigma2, bias_sigma2
+        )
+
+    def weights(self, dtype: np.dtype, parameters: Parameters) -> np.ndarray:
+        mu = parameters["mu"]
+        return posterior.zero_mean(mu).astype(dtype, copy=False) if self.zero_mean else mu
+
+    @property
+    def linear(self) -> bool:
+        return True
+
+    def weight_gradients(self, stage: Stage, dtype: np.dtype, g: np.ndarray) -> Parameters:
+        g = g.reshape(self.weight_shape(stage.place.input))
+        return {"mu": (posterior.zero_mean_backward(g) if self.zero_mean else g).astype(dtype, copy=False)}
+
+    def feeds(self, run: Pass, stage: Stage, mu: np.ndarray, sigma2: np.ndarray | None) -> Weights:
+        """The weights as the bias penalty sees them."""
+        if run.penalty == "norm":
+            return Weights(mu, None, 1.0)  # theory 4.5
+        return Weights(mu, sigma2, stage.place.input.span)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: LinearTape, g: Moments, penalty: float
@@ -123,13 +141,14 @@ class Linear(Layer[LinearTape]):
         module, options = self.operator(run, stage.place.input)
         wanted = run.input_gradient or not stage.place.first
         gradient = module.backward(g.m, g.v, tape.given(), mu, tape.sigma2, input_gradient=wanted, **options)
-        dmu = gradient.mu + 2.0 * mu * g.norm2.reshape(-1, *[1] * (mu.ndim - 1))  # of norm2 = ||mu_i||^2
-        out = {
-            "mu": posterior.zero_mean_backward(dmu).astype(run.dtype, copy=False) if self.zero_mean else dmu,
-            "bias_mu": gradient.bias_mu,
-        }
+        dmu, dsigma2 = gradient.mu, gradient.sigma2
+        if g.rows is not None:
+            more = self.feeds(run, stage, mu, tape.sigma2).gradients(g.rows)
+            dmu = (dmu + more[0]).astype(run.dtype, copy=False)
+            dsigma2 = None if dsigma2 is None else (dsigma2 + more[1]).astype(run.dtype, copy=False)
+        out = {**self.weight_gradients(stage, run.dtype, dmu), "bias_mu": gradient.bias_mu}
         if self.posterior == "gaussian":
-            out["rho"] = gradient.sigma2 * tape.sigma2  # theory 3.5: d sigma2 / d rho = sigma2
+            out["rho"] = dsigma2 * tape.sigma2  # theory 3.5: d sigma2 / d rho = sigma2
             out["bias_rho"] = gradient.bias_sigma2 * tape.bias_sigma2
         return gradient.x, out
 

@@ -8,6 +8,7 @@ import numpy as np
 from refsbnn.errors import check_choice, check_number
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
+from refsbnn.reference.readout import coefficients
 
 
 class LeakyTape(NamedTuple):
@@ -17,11 +18,10 @@ class LeakyTape(NamedTuple):
 
 
 class SampledTape(NamedTuple):
-    """Of a sampled readout: the variance and the normals, None beside point weights; the shape of norm2's gradient."""
+    """Of a sampled readout: the variance and the normals, None beside point weights."""
 
     v: np.ndarray | None
     eps: np.ndarray | None
-    norm2: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,19 @@ class LeakyReadout(Layer[LeakyTape]):
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, LeakyTape]:
         m, v, c = run.backend.readout.integrate_forward(x.m, x.v, beta=self.beta, reduce=self.reduce)
-        return Moments(m, v, x.norm2), LeakyTape(c)
+        return Moments(m, v, x.fed), LeakyTape(c)
+
+    def passed(self, stage: Stage) -> float:
+        # Of the maximum: as if every class were read at the last step.
+        steps = stage.place.input.steps or 1
+        c = coefficients(np.zeros(steps), self.beta, "mean" if self.reduce == "mean" else "last")
+        return float(np.sqrt(np.square(c).sum()))
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: LeakyTape, g: Moments, penalty: float
     ) -> tuple[Moments, Parameters]:
         dm, dv = run.backend.readout.integrate_backward(g.m, g.v, tape.c)
-        return Moments(dm, dv, g.norm2), {}
+        return Moments(dm, dv, rows=g.rows), {}
 
 
 @dataclass(frozen=True)
@@ -81,15 +87,14 @@ class SampledReadout(Layer[SampledTape]):
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, SampledTape]:
         if x.v is None:
-            return x.m, SampledTape(None, None, x.norm2)
+            return x.m, SampledTape(None, None)
         eps = run.draws.normals(stage.place.index, stage.place.input.shape).astype(run.dtype, copy=False)
-        return run.backend.readout.sample_forward(x.m, x.v, eps), SampledTape(x.v, eps, x.norm2)
+        return run.backend.readout.sample_forward(x.m, x.v, eps), SampledTape(x.v, eps)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: SampledTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
-        dnorm2 = np.zeros_like(tape.norm2)
         if tape.v is None:
-            return Moments(g, None, dnorm2), {}
+            return Moments(g, None), {}
         dm, dv = run.backend.readout.sample_backward(g, tape.v, tape.eps)
-        return Moments(dm, dv, dnorm2), {}
+        return Moments(dm, dv), {}

@@ -7,6 +7,7 @@ from refsbnn.errors import InputError, check_number
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Parameters, Pass, Place, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
+from refsbnn.sensitivity import added
 
 
 class ResidualTape(NamedTuple):
@@ -60,11 +61,12 @@ class Residual(Layer[ResidualTape]):
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, ResidualTape]:
         y, tapes = chain.forward(stage.inner, run, parameters, x)
-        norm2 = x.norm2 + self.scale**2 * y.norm2
+        old = x.fed if self.accumulate or x.v is None else tuple(each._replace(sigma2=None) for each in x.fed)
+        fed = (*old, *(each._replace(scale=self.scale * each.scale) for each in y.fed))  # every branch so far
         if x.v is None:
-            return Moments(x.m + self.scale * y.m, None, norm2), ResidualTape(tapes)  # theory 3.8, 3.18
+            return Moments(x.m + self.scale * y.m, None, fed), ResidualTape(tapes)  # theory 3.8, 3.18
         H, U = run.backend.residual.add_forward(x.m, x.v, y.m, y.v, scale=self.scale, accumulate=self.accumulate)
-        return Moments(H, U, norm2), ResidualTape(tapes)
+        return Moments(H, U, fed), ResidualTape(tapes)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: ResidualTape, g: Moments, penalty: float
@@ -74,10 +76,14 @@ class Residual(Layer[ResidualTape]):
             dH, dU, dm, dv = g.m, None, self.scale * g.m, None
         else:
             dH, dU, dm, dv = run.backend.residual.add_backward(g.m, g.v, **options)
-        into = Moments(dm, dv, self.scale**2 * g.norm2)
+        past, rows = g.rows, None
+        if past is not None:
+            rows = past.scaled(self.scale, self.scale**2)
+            past = past if self.accumulate or g.v is None else past.scaled(1.0, 0.0)
+        into = Moments(dm, dv, rows=rows)
         dx, gradients = chain.backward(stage.inner, run, parameters, tape.branch, into, penalty)
         dU = None if dU is None else dU + dx.v
-        return Moments(dH + dx.m, dU, g.norm2 + dx.norm2), gradients
+        return Moments(dH + dx.m, dU, rows=added(past, dx.rows)), gradients
 
     def tapes(self, tape: ResidualTape) -> list[Any]:
         return tape.branch

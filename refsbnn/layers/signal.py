@@ -1,9 +1,11 @@
 """What travels between layers: values (spikes or real numbers) or moments of pre-activations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+
+from refsbnn.sensitivity import Rows, Weights
 
 Domain = Literal["binary", "bipolar", "real"]
 
@@ -23,6 +25,9 @@ class Signal:
         Length of the leading axis of time, None where there is none.
     point : bool
         Of moments: whether they come from point weights and so have no variance (theory 3.18).
+    span : float
+        Of values: how far a spike of the units that they come from moves them, 1 from {0,1} and 2 from {-1,+1}; 0 where
+        no unit fired, as in the network's input.
     """
 
     kind: Literal["values", "moments"]
@@ -30,6 +35,7 @@ class Signal:
     domain: Domain = "real"
     steps: int | None = None
     point: bool = False
+    span: float = 0.0
 
     def __str__(self) -> str:
         what = f"{self.domain} values" if self.kind == "values" else "moments"
@@ -42,18 +48,29 @@ class Signal:
         return Signal("moments", shape, "real", self.steps, point)
 
     def values(self, domain: Domain, shape: tuple[int, ...] | None = None) -> "Signal":
-        """Values of the given domain (and shape), over the same steps."""
-        return Signal("values", self.shape if shape is None else shape, domain, self.steps)
+        """Values of the given domain (and shape), over the same steps, as the same spikes move them."""
+        return Signal("values", self.shape if shape is None else shape, domain, self.steps, span=self.span)
+
+    def spikes(self, domain: Domain) -> "Signal":
+        """Spikes of the given domain, of units that this signal drives."""
+        return replace(self.values(domain), span=2.0 if domain == "bipolar" else 1.0)
 
 
 @dataclass
 class Moments:
-    """Mean and variance of pre-activations, and the squared norm of the weight means that feed each unit.
+    """Mean and variance of pre-activations, or their gradients; and what the bias penalty needs (theory 4.11).
 
-    As a gradient it holds the gradients of the three. m, v (..., *units), v None for point weights (theory 3.18); norm2
-    (units on the last axis,), which the bias penalty needs (theory 4.5).
+    Attributes
+    ----------
+    m, v : (..., *units) arrays
+        v None for point weights (theory 3.18).
+    fed : tuple of Weights
+        The weights that feed the units; none in a gradient.
+    rows : Rows or None
+        In a gradient that of the sums over them, None where nothing depends on them.
     """
 
     m: np.ndarray
     v: Any
-    norm2: np.ndarray
+    fed: tuple[Weights, ...] = ()
+    rows: Rows | None = None

@@ -72,11 +72,12 @@ def steps_of(x: Any, first: int, size: int) -> Any:
 
 
 def share_of(g: Any, first: int, size: int, share: float) -> Any:
-    """A piece's part of the output's gradient; norm2 is the same in every piece, so each gets its share."""
+    """A piece's part of the output's gradient; the weights are the same in every piece, so each gets its share."""
     last = first + size
     if not isinstance(g, Moments):
         return g[first:last]
-    return Moments(g.m[first:last], None if g.v is None else g.v[first:last], (share * g.norm2).astype(g.norm2.dtype))
+    rows = None if g.rows is None else g.rows.times(share)
+    return Moments(g.m[first:last], None if g.v is None else g.v[first:last], rows=rows)
 
 
 def joined(parts: list[Any]) -> Any:
@@ -84,7 +85,7 @@ def joined(parts: list[Any]) -> Any:
     if not isinstance(parts[0], Moments):
         return np.concatenate(parts)
     v = None if parts[0].v is None else np.concatenate([part.v for part in parts])
-    return Moments(np.concatenate([part.m for part in parts]), v, parts[0].norm2)
+    return Moments(np.concatenate([part.m for part in parts]), v, parts[0].fed)
 
 
 def pooled(records: Sequence[Monitor], lengths: Sequence[int]) -> Monitor:

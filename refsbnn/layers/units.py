@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refsbnn import estimators, objective, posterior
+from refsbnn import estimators, posterior, sensitivity
 from refsbnn import noise as noises
 from refsbnn.draws import Uniforms
 from refsbnn.errors import check_choice, check_number
@@ -15,26 +15,21 @@ from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Stage, TapeT,
 from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Domain, Moments, Signal
 from refsbnn.reference.lif import LIFTape, Recurrent, State
+from refsbnn.sensitivity import Neurons, Reset, Rows, Weights
 from refsbnn.streams import Streams
 
 
-def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, norm2: np.ndarray) -> Monitor:
+def monitor(m: np.ndarray, v: np.ndarray | None, z: np.ndarray, penalty: float) -> Monitor:
     """The record of one layer of units with pre-activation moments m, v and spikes z in {0, 1}."""
-    if v is None:
-        r, v = m, np.ones_like(norm2)
-    else:
-        noisy = v > 0.0
-        r = m[noisy] / np.sqrt(v[noisy])
+    noisy = np.ones(m.shape, bool) if v is None else v > 0.0
+    r = m if v is None else m[noisy] / np.sqrt(v[noisy])
     mean, spread = (float(r.mean()), float(r.std())) if r.size else (0.0, 0.0)
-    return Monitor(float(z.mean()), mean, spread, objective.bias_penalty(norm2, v)[0])
+    return Monitor(float(z.mean()), mean, spread, penalty)
 
 
-def weighted_penalty(penalty: float, norm2: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Gradients of penalty * B with respect to norm2 and v, in norm2's type (theory 4.5)."""
-    if v is None:
-        return (penalty * objective.bias_penalty(norm2, np.ones_like(norm2))[1]).astype(norm2.dtype, copy=False), None
-    _, dnorm2, dv = objective.bias_penalty(norm2, v)
-    return (penalty * dnorm2).astype(v.dtype, copy=False), (penalty * dv).astype(v.dtype, copy=False)
+def noise_of(m: np.ndarray, v: np.ndarray | None) -> np.ndarray:
+    """v, or the units' own noise of variance 1 beside point weights (theory 3.18)."""
+    return np.ones(m.shape) if v is None else v
 
 
 class SpikeTape(NamedTuple):
@@ -48,8 +43,8 @@ class SpikeTape(NamedTuple):
 class NeuronTape(NamedTuple):
     """Of LIF neurons: uniforms, recurrent weights, the membranes' moments and the spikes as the backend keeps them.
 
-    V is None beside point weights; `before` is the state that the first step met, None at rest; norm2 is that of all
-    weights that feed a neuron.
+    V is None beside point weights; `before` is the state that the first step met, None at rest; `fed` are the
+    weights from below, as the bias penalty sees them, `reset` what it knows of the reset, None where it leaves it out.
     """
 
     u: np.ndarray | Uniforms
@@ -58,7 +53,8 @@ class NeuronTape(NamedTuple):
     V: np.ndarray | None
     z: ArrayLike
     before: State | None
-    norm2: np.ndarray
+    fed: tuple[Weights, ...]
+    reset: Reset | None
 
 
 class Units(Layer[TapeT]):
@@ -117,7 +113,7 @@ class Spike(Units[SpikeTape]):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments")
-        return signal.values(self.domain)
+        return signal.spikes(self.domain)
 
     def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
         return stage.place.input.steps or 1, {}
@@ -141,12 +137,17 @@ class Spike(Units[SpikeTape]):
         extra = self.extra(run, stage, self._steps(stage, x.m))
         dm, dv = run.backend.unit.backward(g, h, x.m, x.v, tape.u, extra=extra, **self._options())
         if penalty == 0.0:
-            return Moments(dm, dv, np.zeros_like(x.norm2)), {}
-        dnorm2, dv_penalty = weighted_penalty(penalty, x.norm2, x.v)
-        return Moments(dm, None if dv is None else dv + dv_penalty, dnorm2), {}
+            return Moments(dm, dv), {}
+        one = sensitivity.units(sensitivity.total(x.fed), x.m, noise_of(x.m, x.v))
+        dm = (dm + penalty * one.m).astype(dm.dtype, copy=False)
+        dv = None if dv is None else (dv + penalty * one.v).astype(dv.dtype, copy=False)
+        return Moments(dm, dv, rows=one.rows.times(penalty)), {}
 
     def monitor(self, tape: SpikeTape) -> Monitor:
-        return monitor(tape.x.m, tape.x.v, self.spikes(tape), tape.x.norm2)
+        x = tape.x
+        return monitor(
+            x.m, x.v, self.spikes(tape), sensitivity.value(sensitivity.total(x.fed), x.m, noise_of(x.m, x.v))
+        )
 
     def spikes(self, tape: SpikeTape) -> np.ndarray:
         h = np.asarray(tape.h)
@@ -201,7 +202,7 @@ class LIF(Units[NeuronTape]):
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1 if self.recurrent else None, time=True)
-        return signal.values("binary")
+        return signal.spikes("binary")
 
     def initial(self, stage: Stage, streams: Streams) -> Parameters:
         if not self.recurrent:
@@ -248,22 +249,45 @@ class LIF(Units[NeuronTape]):
         z, states = run.backend.lif.forward(x.m, x.v, u, weights, before=before, **self._options())
         if run.memory is not None:
             run.memory.states[index] = states.last
-        norm2 = x.norm2 if weights is None else x.norm2 + np.square(weights[0]).sum(axis=1)
-        return z, NeuronTape(u, weights, states.M, states.V, run.backend.keep(z), states.before, norm2)
+        reset = None
+        if run.penalty != "norm":
+            carried = self.accumulate and states.V is not None
+            reset = Reset(self.beta, self.theta, self.reset == "hard", carried)
+        return z, NeuronTape(u, weights, states.M, states.V, run.backend.keep(z), states.before, x.fed, reset)
+
+    def _neurons(self, tape: NeuronTape) -> Neurons:
+        """What moves the neurons, for the bias penalty."""
+        none, before = np.zeros(()), tape.before
+        recurrent, diagonal = Rows(none, none, none), (none, none)
+        if tape.weights is not None:
+            mu, sigma2 = tape.weights
+            recurrent = Weights(mu, None if tape.reset is None else sigma2, 1.0).rows()
+            diagonal = np.diagonal(mu), none if sigma2 is None else np.diagonal(sigma2)
+        past = None if before is None else (before.M, noise_of(before.M, before.V))
+        reset, V = tape.reset, noise_of(tape.M, tape.V)
+        return Neurons(sensitivity.total(tape.fed), recurrent, diagonal, reset, self.theta, tape.M, V, past)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: NeuronTape, g: np.ndarray, penalty: float
     ) -> tuple[Moments, Parameters]:
         index, weights = stage.place.index, tape.weights
-        dnorm2, dV = np.zeros_like(tape.norm2), None
+        one, direct = None, dict[str, np.ndarray | None]()
         if penalty != 0.0:
-            dnorm2, dV = weighted_penalty(penalty, tape.norm2, tape.V)
+            one = sensitivity.neurons(self._neurons(tape))
+            dM, dV = penalty * one.M, penalty * one.V
+            if run.memory is not None:
+                for part, sent in zip((dM, dV), run.memory.penalties.get(index, (0.0, 0.0)), strict=True):
+                    part[-1] += sent
+                run.memory.penalties[index] = penalty * one.before[0], penalty * one.before[1]
+            kind = tape.M.dtype
+            direct = {"dM": dM.astype(kind, copy=False)}
+            direct["dV"] = None if tape.V is None else dV.astype(kind, copy=False)
         gradient = run.backend.lif.backward(
             g,
             LIFTape(tape.M, tape.V, self.spikes(tape), tape.before),
             tape.u,
             weights,
-            dV=dV,
+            **direct,
             after=None if run.memory is None else run.memory.gradients.get(index),
             reset_gradient=self.reset_gradient,
             extra=self.extra(run, stage, len(tape.M)),
@@ -273,13 +297,20 @@ class LIF(Units[NeuronTape]):
             run.memory.gradients[index] = gradient.before
         own = {}
         if weights is not None:
-            own["recurrent_mu"] = gradient.recurrent_mu + 2.0 * weights[0] * dnorm2[:, None]
-            if weights[1] is not None:
-                own["recurrent_rho"] = gradient.recurrent_sigma2 * weights[1]  # theory 3.5
-        return Moments(gradient.m, gradient.v, dnorm2), own
+            mu, sigma2 = weights
+            dmu, dsigma2 = gradient.recurrent_mu, gradient.recurrent_sigma2
+            if one is not None:
+                counted = Weights(mu, None if tape.reset is None else sigma2, 1.0)
+                more = counted.gradients(one.recurrent.times(penalty))
+                dmu = dmu + more[0] + penalty * np.diag(one.diagonal[0])
+                dsigma2 = None if sigma2 is None else dsigma2 + more[1] + penalty * np.diag(one.diagonal[1])
+            own["recurrent_mu"] = dmu.astype(mu.dtype, copy=False)
+            if sigma2 is not None:
+                own["recurrent_rho"] = (dsigma2 * sigma2).astype(mu.dtype, copy=False)  # theory 3.5
+        return Moments(gradient.m, gradient.v, rows=None if one is None else one.rows.times(penalty)), own
 
     def monitor(self, tape: NeuronTape) -> Monitor:
-        return monitor(tape.M - self.theta, tape.V, self.spikes(tape), tape.norm2)
+        return monitor(tape.M - self.theta, tape.V, self.spikes(tape), self._neurons(tape).value())
 
     def spikes(self, tape: NeuronTape) -> np.ndarray:
         return np.asarray(tape.z)

@@ -162,6 +162,7 @@ def backward(
     variance: str = "linear",
     reset_gradient: bool = True,
     extra: np.ndarray | None = None,
+    dM: np.ndarray | None = None,
     dV: np.ndarray | None = None,
     after: State | None = None,
 ) -> LIFGradients:
@@ -179,8 +180,8 @@ def backward(
         Whether the gradient flows from the membrane to the spike that reset it (through M and through V).
     extra : (draws, T, batch, *units) array, optional
         Further uniforms of a member that draws in the backward pass (`gr`).
-    dV : (T, batch, *units) array, optional
-        What else depends on the membrane's variance: the bias penalty's gradient of `tape.V` (theory 4.5).
+    dM, dV : (T, batch, *units) arrays, optional
+        What else depends on the membranes: the bias penalty's gradients of `tape.M` and `tape.V` (theory 4.5, 4.13).
     after : State, optional
         `before` of the backward pass of the piece that follows.
 
@@ -202,7 +203,10 @@ def backward(
     g = check_array("g", g, M.shape)
     z = check_array("z", tape.z, M.shape)
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
-    direct = np.zeros(M.shape) if dV is None else check_array("dV", dV, M.shape)
+    direct_M, direct_V = (
+        np.zeros(M.shape) if each is None else check_array(name, each, M.shape)
+        for name, each in (("dM", dM), ("dV", dV))
+    )
     gm, gv = np.zeros((2, *M.shape))
     after = check_state(after, M.shape[1:], point)
     # Of step t + 1, and what that step sends to the spike z_t.
@@ -218,8 +222,8 @@ def backward(
             g[t] + dz, z[now], M[now] - theta, V[now], u[t], noise, member, None if draws is None else draws[:, t]
         )
         kept = 1.0 - z[now] if reset == "hard" else 1.0
-        dM = dM_unit + beta * kept * dM  # theory 3.12
-        dV = dV_unit + direct[t] + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
+        dM = dM_unit + direct_M[t] + beta * kept * dM  # theory 3.12
+        dV = dV_unit + direct_V[t] + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
         gm[t], gv[t] = dM, dV
         dz = np.zeros_like(dM)
         if last < 0:

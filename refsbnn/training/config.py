@@ -14,6 +14,7 @@ from refsbnn.layers import LIF, Dense, LeakyReadout, Spike
 from refsbnn.models import MODELS, Mlp, Model
 from refsbnn.network import BACKENDS
 from refsbnn.optim import SCHEDULES
+from refsbnn.sensitivity import KINDS
 
 DEEPEST = 3  # sections in sections
 LONGEST = 1000  # entries of a list
@@ -30,17 +31,20 @@ SPOKEN: dict[Any, str] = {
 class Objective:
     """KL weight as a multiple of 1/N, epochs of its linear warm-up, weight of the bias penalty (theory 4.1).
 
-    `kl` says whether a weight's KL counts "once", or for "each-draw" of its noise (theory 4.7).
+    `kl` says whether a weight's KL counts "once", or for "each-draw" of its noise (theory 4.7); `penalty_kind` whether
+    the penalty is the "sensitivity" derived from the bias (theory 4.15) or the "norm" of the weights (theory 4.5).
     """
 
     temperature: float = 1.0
     warmup: float = 0.0
     penalty: float = 0.0
     kl: str = "once"
+    penalty_kind: str = "sensitivity"
 
     def __post_init__(self) -> None:
         not_negative("objective", self, "temperature", "warmup", "penalty")
         check_choice("objective.kl", self.kl, ("once", "each-draw"))
+        check_choice("objective.penalty_kind", self.penalty_kind, KINDS)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,6 @@ def prepare(config: Config) -> Task:
 
 def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:
     """A network of some layers as the configuration wants it run."""
-    training = config.training
+    training, kind = config.training, config.objective.penalty_kind
     recompute, chunk = training.recompute, training.chunk
-    return Network(layers, signal, backend=training.backend, recompute=recompute, chunk=chunk)
+    return Network(layers, signal, backend=training.backend, recompute=recompute, chunk=chunk, penalty=kind)

@@ -7,6 +7,7 @@ backward pass an ordinary derivative, so central differences check every line of
 import numpy as np
 import pytest
 
+from refsbnn import objective, sensitivity
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers import (
@@ -99,9 +100,9 @@ NETWORKS = {
 PENALTY = 0.3
 
 
-def problem(name):
+def problem(name, kind="sensitivity"):
     layers, signal = NETWORKS[name]
-    network = Network(layers, signal)
+    network = Network(layers, signal, penalty=kind)
     rng = np.random.default_rng(7)
     parameters = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in network.initial(Streams(3)).items()}
     batch = 2
@@ -113,27 +114,39 @@ def problem(name):
     return network, parameters, x, draws, rng
 
 
+def curvature(network, parameters, output):
+    """The readout's part of the bias penalty, as if the output's means were logits."""
+    logits = output if isinstance(output, np.ndarray) else output.m
+    return sensitivity.categorical(logits, network.readout(parameters))
+
+
 def loss(network, parameters, x, draws, g):
     """sum of g * output plus the weighted bias penalty, the sum of its terms' absolute values, output and tape."""
     output, tape = network.forward(parameters, x, draws)
     parts = [g[0] * (output if isinstance(output, np.ndarray) else output.m)]
+    if network.penalty == "sensitivity":
+        parts.append(PENALTY * curvature(network, parameters, output).value)
     if getattr(output, "v", None) is not None:
         parts.append(g[1] * output.v)
     parts.append(PENALTY * np.mean([record.penalty for record in network.monitors(tape)]))
     return sum(np.sum(p) for p in parts), sum(np.abs(p).sum() for p in parts), output, tape
 
 
+@pytest.mark.parametrize("kind", ["sensitivity", "norm"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_backward_is_the_derivative(name):
-    network, parameters, x, draws, rng = problem(name)
+def test_backward_is_the_derivative(name, kind):
+    network, parameters, x, draws, rng = problem(name, kind)
     if network.input.domain == "binary":
         x = 0.05 + 0.9 * x  # off the states, so that it can move either way
     g = rng.standard_normal((2, 2, 2))
     *_, output, tape = loss(network, parameters, x, draws, g)
-    cotangent = g[0]
+    cotangent, readout = g[0], None
+    if kind == "sensitivity":
+        bent = curvature(network, parameters, output)
+        cotangent, readout = cotangent + PENALTY * bent.logits, PENALTY * bent.weight
     if not isinstance(output, np.ndarray):
-        cotangent = type(output)(g[0], None if output.v is None else g[1], np.zeros_like(output.norm2))
-    gradients, dx = network.backward(parameters, tape, cotangent, penalty=PENALTY)
+        cotangent = type(output)(cotangent, None if output.v is None else g[1])
+    gradients, dx = network.backward(parameters, tape, cotangent, penalty=PENALTY, readout=readout)
     assert set(gradients) == set(parameters)
     assert dx.shape == x.shape
     for key, gradient in {**gradients, "input": dx}.items():
@@ -148,6 +161,22 @@ def test_backward_is_the_derivative(name):
         got = (gradient * direction).sum()
         assert bound < RESOLUTION * np.abs(gradient * direction).sum() + 1e-9, f"{key}: nothing seen"
         assert abs(got - expected) <= bound, f"{key}: {got} for {expected}, bound {bound:.1e}"
+
+
+def test_the_norm_is_that_of_every_layer():
+    """Theory 4.5: the first layer too, recurrent weights at each step, no reset."""
+    network, parameters, x, draws, _ = problem("recurrent", "norm")
+    _, tape = network.forward(parameters, x, draws)
+    norm2 = (parameters["0.dense.mu"] ** 2).sum(axis=1) + (parameters["1.lif.recurrent_mu"] ** 2).sum(axis=1)
+    expected = objective.bias_penalty(norm2, tape.stages[1].V)[0]
+    assert network.monitors(tape)[0].penalty == pytest.approx(expected, rel=1e-14)  # a few roundings a term
+
+
+def test_what_is_no_readout_has_no_curvature():
+    network = Network([Dense(3), Spike()], Signal("values", (4,)))
+    assert network.readout(network.initial(Streams(0))) is None
+    network = Network([Dense(3)], Signal("values", (4,)))
+    assert not network.readout(network.initial(Streams(0))).any()  # it reads no spike
 
 
 def test_every_unit_layer_draws_its_own_uniforms():
@@ -313,5 +342,7 @@ def test_impossible_batches():
         network.forward(parameters, np.where(x == x[0, 0], np.nan, x), draws)
     with pytest.raises(InputError, match=r"'0\.dense\.mu' is missing"):
         network.check({k: v for k, v in parameters.items() if k != "0.dense.mu"})
+    with pytest.raises(InputError, match="penalty is 'curvature'; accepted: 'sensitivity', 'norm'"):
+        Network([Dense(2)], Signal("values", (4,)), penalty="curvature")
     with pytest.raises(InputError, match="backend is 'cuda'"):
         Network([Dense(2)], Signal("values", (4,)), backend="cuda")

@@ -70,6 +70,7 @@ ERRORS: dict[str, Error] = {
     "bound": scaled("oracle.elbo:kl", 0.0),
     "weight_sampling": scaled("refsbnn.reference.weights:uniforms", 0.5),
     "noise_bias": instead("validation.claims.noise_bias:toward", lambda layer, t: layer),
+    "matched_loss": scaled("validation.evidence.descent:estimate"),
     "regulariser": scaled("validation.claims.regulariser:curvature"),
     "link": scaled("refsbnn.posterior:kl"),
     "depth": scaled("validation.claims.depth:predicted", 2.0),

@@ -31,7 +31,7 @@ ABSTRACT = (
     "Experiments on CIFAR-10, DVS Gesture, and SHD show our method matches or exceeds existing approaches without "
     "normalisation or hand-tuned gradients.",
 )
-SENTENCES = (1, 2, 3, 4, 5, 6, 7, 8)  # each has a claim
+SENTENCES = (1, 2, 3, 4, 5, 6, 7, 8)  # that have a claim
 
 
 def claim(name: str) -> Claim:

@@ -125,11 +125,11 @@ def agree(rng, arrays, weights, options, reset_gradient, continued):
         close(z, want, 1.0 + size(tape.M / np.sqrt(V)), terms)
     extra = rng.random((draws, *m.shape)) if (draws := estimators.get(options["member"]).draws) else None
     words = {**options, "reset_gradient": reset_gradient, "extra": extra}
-    direct = rng.normal(size=m.shape).astype(m.dtype)
-    got = lif.backward(g, own, u, weights, dV=direct, after=after[0], **words)
+    dM, dV = rng.normal(size=(2, *m.shape)).astype(m.dtype)
+    got = lif.backward(g, own, u, weights, dM=dM, dV=dV, after=after[0], **words)
     exact = reference.backward(
         g.astype(float), reference.LIFTape(*(float64(part) for part in own[:3]), before[1]), u, doubled(weights),
-        dV=direct.astype(float), after=after[1], **words,
+        dM=dM.astype(float), dV=dV.astype(float), after=after[1], **words,
     )  # fmt: skip
     got, exact = ([*part[:4], *(part.before or ())] for part in (got, exact))
     largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, V))

@@ -10,6 +10,7 @@ from refsbnn.draws import GivenDraws
 from refsbnn.layers import LIF, Conv2d, Dense, Layer, LeakyReadout, Moments, Signal, Spike
 from refsbnn.network import Network
 from refsbnn.reference import lif, unit
+from refsbnn.sensitivity import Rows
 from refsbnn.streams import Streams
 from tests.refsbnn.evaluation.networks import LAYERS, build
 
@@ -79,17 +80,23 @@ def test_a_members_own_uniforms_are_those_after_the_spikes() -> None:
 
 
 @pytest.mark.parametrize("chunk", [0, 2])
-def test_the_gradient_of_the_norm_reaches_the_readouts_weights_once(chunk: int) -> None:
-    """norm2 = ||mu_i||^2 is no function of time: through the readout and pieces of time its gradient is 2 mu g."""
+def test_the_gradient_of_the_rows_reaches_the_readouts_weights_once(chunk: int) -> None:
+    """Sums over weights are no functions of time: the gradients pass the readout, and pieces of time, once."""
     rng = np.random.default_rng(5)
     network = Network([Dense(UNITS), LIF(), Dense(2), LeakyReadout()], FRAMES, chunk=chunk)
     parameters, x, u = network.initial(Streams(4)), frames(rng), rng.random((STEPS, BATCH, UNITS))
     output, tape = network.forward(parameters, x, GivenDraws(BATCH, {1: u}))
-    g, none = rng.normal(size=2), np.zeros_like(output.m)
-    gradients, _ = network.backward(parameters, tape, Moments(none, none, g))
-    expected = 2.0 * parameters["2.dense.mu"] * g[:, None]
-    # Shares of the pieces add up to one within a rounding a piece.
-    np.testing.assert_allclose(gradients.pop("2.dense.mu"), expected, rtol=8 * EPS)
+    g, none = rng.normal(size=(3, 2, 1)), np.zeros_like(output.m)
+    gradients, _ = network.backward(parameters, tape, Moments(none, none, rows=Rows(*g[..., 0])))
+    mu, sigma2 = parameters["2.dense.mu"], np.exp(parameters["2.dense.rho"])
+    # Of a = ||mu||^2, c = mu . sigma2 and q = ||sigma2||^2. Shares of the pieces add up to one within a rounding a
+    # piece, and there are two terms.
+    for key, terms in (
+        ("mu", (2.0 * mu * g[0], sigma2 * g[1])),
+        ("rho", (sigma2 * mu * g[1], 2.0 * sigma2**2 * g[2])),
+    ):
+        found = gradients.pop(f"2.dense.{key}")
+        assert (np.abs(found - sum(terms)) <= 8 * EPS * sum(np.abs(term) for term in terms)).all()
     assert not any(value.any() for value in gradients.values())
 
 

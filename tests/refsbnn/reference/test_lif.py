@@ -263,10 +263,10 @@ def test_two_pieces_are_the_whole(seed: int, recurrent: bool, kinds: dict, cut: 
     (m, v, *own), u = layer(rng, (6, 2, 3), recurrent)
     recurrent_weights = (own[0], None if point else own[1]) if recurrent else None
     v = None if point else v
-    g, dV = rng.normal(size=(2, *m.shape))
+    g, dM, dV = rng.normal(size=(3, *m.shape))
     words = {**kinds, "member": "trapezoid"}
     z, tape = lif.forward(m, v, u, recurrent_weights, **words)
-    whole = lif.backward(g, tape, u, recurrent_weights, dV=dV, **words)
+    whole = lif.backward(g, tape, u, recurrent_weights, dM=dM, dV=dV, **words)
     assert whole.before is None
 
     def piece(a: np.ndarray | None, part: slice) -> np.ndarray | None:
@@ -277,8 +277,9 @@ def test_two_pieces_are_the_whole(seed: int, recurrent: bool, kinds: dict, cut: 
     z2, tape2 = lif.forward(m[late], piece(v, late), u[late], recurrent_weights, before=tape1.last, **words)
     np.testing.assert_array_equal(np.concatenate([z1, z2]), z)
     np.testing.assert_array_equal(np.concatenate([tape1.M, tape2.M]), tape.M)
-    second = lif.backward(g[late], tape2, u[late], recurrent_weights, dV=dV[late], **words)
-    first = lif.backward(g[early], tape1, u[early], recurrent_weights, dV=dV[early], after=second.before, **words)
+    parts = [{**words, "dM": dM[part], "dV": dV[part]} for part in (early, late)]
+    second = lif.backward(g[late], tape2, u[late], recurrent_weights, **parts[1])
+    first = lif.backward(g[early], tape1, u[early], recurrent_weights, after=second.before, **parts[0])
     assert first.before is None
     np.testing.assert_array_equal(np.concatenate([first.m, second.m]), whole.m)
     if not point:

@@ -5,7 +5,7 @@ import pytest
 
 from refsbnn import objective, optim
 from refsbnn.draws import CounterDraws
-from refsbnn.streams import Purpose
+from refsbnn.streams import Purpose, Streams
 from refsbnn.training import loop
 from refsbnn.training.config import load
 from refsbnn.training.evaluate import score
@@ -13,6 +13,7 @@ from refsbnn.training.loop import Plan, train
 from refsbnn.training.record import record
 from refsbnn.training.step import estimate
 from refsbnn.training.task import prepare
+from tests.refsbnn.differences import derivative
 
 SMALL = ["training.epochs=2", "model.hidden=[16]", "evaluation.samples=2"]
 SPIKING = [*SMALL, "data.steps=4"]
@@ -215,3 +216,31 @@ def test_the_numba_backend_trains_alike(name: str) -> None:
         assert all(np.isfinite(value) for value in rows[-1].values())
     assert abs(rows[0]["loglik"] - rows[1]["loglik"]) < 0.3
     assert rows[0].keys() == rows[1].keys()
+
+
+@pytest.mark.parametrize("kind", ["sensitivity", "norm"])
+@pytest.mark.parametrize("name", ["digits_binary", "digits_spiking"])
+def test_the_gradient_of_the_loss_with_its_penalty(name, kind):
+    """Relaxed units make a step's loss a function of the parameters whose derivative the gradient is."""
+    weight, options = 0.4, [*(SPIKING if name == "digits_spiking" else SMALL), "model.units.member=gs(tau=0.7)"]
+    task = prepare(load(name, [*options, f"objective.penalty={weight}", f"objective.penalty_kind={kind}"]))
+    rng, rows = np.random.default_rng(0), np.arange(3)
+    parameters = task.network.initial(Streams(2))
+
+    def found(parameters):
+        return estimate(task, parameters, rows, 0, 0.0)
+
+    step = found(parameters)
+    assert (step.curvature > 0.0) == (kind == "sensitivity")
+    penalty = np.mean([record.penalty for record in step.monitors]) + step.curvature
+    assert step.numbers()["penalty"] == pytest.approx(penalty, rel=1e-15)
+    for key, gradient in step.gradients.items():
+        direction = rng.uniform(-0.25, 0.25, gradient.shape)
+
+        def along(t, key=key, direction=direction):
+            one = found({**parameters, key: parameters[key] + t * direction})
+            charge = weight * one.numbers()["penalty"]
+            return charge - one.loglik, charge + abs(one.loglik)
+
+        expected, bound = derivative(along)
+        assert abs((gradient * direction).sum() - expected) <= bound, key

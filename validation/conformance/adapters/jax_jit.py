@@ -11,6 +11,7 @@ import numpy as np
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from validation.conformance.adapters import jax_layers as layers
 from validation.conformance.adapters import jax_networks as networks
+from validation.conformance.adapters import jax_sensitivity as moved
 
 Named = dict[str, Any]
 Forward = Callable[[Named, Named], Named]  # (what is differentiated, the rest) -> outputs
@@ -32,6 +33,9 @@ PULLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "gaussian": (("m", "v"), {"loglik": "1"}),
     "kl": (("mu", "rho"), {"kl": "1"}),
     "bias_penalty": (("norm2", "v"), {"B": "1"}),
+    "sensitivity": (("mu", "sigma2", "m", "v"), {"S": "1"}),
+    "sensitivity_lif": (("mu", "sigma2", "recurrent_mu", "recurrent_sigma2", "M", "V"), {"S": "1"}),
+    "curvature": (("logits", "mu"), {"R": "1"}),
 }
 
 
@@ -154,6 +158,15 @@ class Jax:
 
     def bias_penalty(self, o: Any, a: Named) -> Named:
         return {"B": layers.bias_penalty(a["norm2"], a["v"])}
+
+    def sensitivity(self, o: Any, a: Named) -> Named:
+        return {"S": moved.sensitivity(a["mu"], a["sigma2"], a["m"], a["v"], o["domain"])}
+
+    def sensitivity_lif(self, o: Any, a: Named) -> Named:
+        return {"S": moved.sensitivity_lif(a, o)}
+
+    def curvature(self, o: Any, a: Named) -> Named:
+        return {"R": moved.curvature(a["logits"], a["mu"], o["likelihood"])}
 
     # Operations that are their own backward pass.
 

@@ -10,6 +10,7 @@ from torch.nn import functional
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from validation.conformance.adapters import pytorch_layers as layers
 from validation.conformance.adapters import pytorch_networks as networks
+from validation.conformance.adapters import pytorch_sensitivity as moved
 
 Tensors = dict[str, Tensor]
 
@@ -192,6 +193,18 @@ class PyTorch:
     def bias_penalty(self, o: Any, a: Tensors) -> Tensors:
         B = layers.bias_penalty(a["norm2"], a["v"])
         return self.pull({"B": B}, [torch.ones_like(B)], {k: a[k] for k in ("norm2", "v")})
+
+    def sensitivity(self, o: Any, a: Tensors) -> Tensors:
+        S = moved.sensitivity(a["mu"], a["sigma2"], a["m"], a["v"], o["domain"])
+        return self.pull({"S": S}, [torch.ones_like(S)], {k: a[k] for k in ("mu", "sigma2", "m", "v")})
+
+    def sensitivity_lif(self, o: Any, a: Tensors) -> Tensors:
+        S = moved.sensitivity_lif(a, o)
+        return self.pull({"S": S}, [torch.ones_like(S)], a)
+
+    def curvature(self, o: Any, a: Tensors) -> Tensors:
+        R = moved.curvature(a["logits"], a["mu"], o["likelihood"])
+        return self.pull({"R": R}, [torch.ones_like(R)], {k: a[k] for k in ("logits", "mu")})
 
     def optimiser(self, parameters: list[Tensor], o: Any) -> torch.optim.Optimizer:
         if o.get("optimiser", "adam") == "sgd":

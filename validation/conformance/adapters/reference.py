@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 import refsbnn.reference
-from refsbnn import baselines, estimators, objective, optim, posterior, streams
+from refsbnn import baselines, estimators, objective, optim, posterior, sensitivity, streams
 from refsbnn import noise as noises
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from refsbnn.errors import InputError
+from refsbnn.sensitivity import Neurons, Reset, Weights
 from validation.conformance.adapters import reference_network
 
 
@@ -151,6 +152,28 @@ class Reference:
     def bias_penalty(self, o: Any, a: Arrays) -> Arrays:
         B, dnorm2, dv = objective.bias_penalty(a["norm2"], a["v"])
         return {"B": np.array(B), "dnorm2": dnorm2, "dv": dv}
+
+    def sensitivity(self, o: Any, a: Arrays) -> Arrays:
+        weights = Weights(a["mu"], a["sigma2"], 2.0 if o["domain"] == "bipolar" else 1.0)
+        one = sensitivity.units(weights.rows(), a["m"], a["v"])
+        dmu, dsigma2 = weights.gradients(one.rows)
+        return {"S": np.array(one.value), "dmu": dmu, "dsigma2": np.asarray(dsigma2), "dm": one.m, "dv": one.v}
+
+    def sensitivity_lif(self, o: Any, a: Arrays) -> Arrays:
+        mu, sigma2 = a["recurrent_mu"], a["recurrent_sigma2"]
+        below, own = Weights(a["mu"], a["sigma2"], 1.0), Weights(mu, sigma2, 1.0)
+        reset = Reset(o["beta"], o["theta"], o["reset"] == "hard", o["accumulate"])
+        diagonal = np.diagonal(mu), np.diagonal(sigma2)
+        one = sensitivity.neurons(Neurons(below.rows(), own.rows(), diagonal, reset, o["theta"], a["M"], a["V"]))
+        out = dict(zip(("dmu", "dsigma2"), below.gradients(one.rows), strict=True))
+        back = zip(("drecurrent_mu", "drecurrent_sigma2"), own.gradients(one.recurrent), one.diagonal, strict=True)
+        out |= {name: part + np.diag(more) for name, part, more in back}
+        return {"S": np.array(one.value), **out, "dM": one.M, "dV": one.V}
+
+    def curvature(self, o: Any, a: Arrays) -> Arrays:
+        rule = sensitivity.categorical if o["likelihood"] == "categorical" else sensitivity.bernoulli
+        value, dlogits, dmu = rule(a["logits"], a["mu"])
+        return {"R": np.array(value), "dlogits": dlogits, "dmu": dmu}
 
     def adam(self, o: Any, a: Arrays) -> Arrays:
         fields = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay")}

@@ -23,7 +23,7 @@ def build(kind: str, o: Any, a: Arrays, sampled: bool, backend: str, dtype: str)
     """The network, the names of its parameters, and the streams' layer numbers of its unit layers."""
     net, names = oracle_network(kind, o, a)
     steps = len(a["x"]) if kind == "lif" else None
-    made = twin.make(net, o["member"], steps=steps, sampled=sampled, backend=backend, dtype=dtype)
+    made = twin.make(net, o["member"], steps=steps, sampled=sampled, backend=backend, dtype=dtype, penalty="norm")
     keys = {}
     for key, own in made.keys.items():
         layer, _, field = key.rpartition(".")
@@ -76,7 +76,7 @@ def block(o: Any, a: Arrays, backend: str, dtype: str) -> Arrays:
     parameters = {key: np.ascontiguousarray(value, dtype) for key, value in parameters.items()}
     draws = GivenDraws(batch, {1 + 2 * i: a[f"u{i}"] for i in range(o["maps"])})
     out, tape = network.forward(parameters, np.eye(batch), draws)
-    gradients, _ = network.backward(parameters, tape, Moments(a["dH"], a["dU"], np.zeros(width)))
+    gradients, _ = network.backward(parameters, tape, Moments(a["dH"], a["dU"]))
     found = {"H_out": out.m, "U_out": out.v, "dH_in": gradients["0.dense.mu"].T}
     found["dU_in"] = gradients["0.dense.rho"].T / a["U"]  # theory 3.5
     found |= {key: gradients[own] / scale for key, (own, scale) in keys.items()}
@@ -107,7 +107,7 @@ def run(kind: str, o: Any, a: Arrays, noise: Arrays | None, seed: int, backend: 
         loglik, d = objective.categorical(logits, a["labels"])
         g: Any = -d / batch
         if noise is None:
-            g = Moments(g, np.zeros_like(g), np.zeros_like(output.norm2))
+            g = Moments(g, np.zeros_like(g))
         gradients, _ = network.backward(parameters, tape, g, penalty=o["penalty"])
         loss = -loglik.mean() + o["penalty"] * np.mean([record.penalty for record in network.monitors(tape)])
         for outer, rho_key in keys.items():

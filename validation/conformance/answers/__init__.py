@@ -7,7 +7,7 @@ scale) or an integer array (spikes, words), which has to be met exactly. Each fi
 from collections.abc import Callable
 from functools import partial
 
-from validation.conformance.answers import dynamics, linear, network, objective, streams, unit
+from validation.conformance.answers import dynamics, linear, network, objective, sensitivity, streams, unit
 from validation.conformance.answers.linear import Answers, Arrays, Options
 
 OPS: dict[str, Callable[[Arrays, Options], Answers]] = {
@@ -15,6 +15,7 @@ OPS: dict[str, Callable[[Arrays, Options], Answers]] = {
     **unit.OPS,
     **dynamics.OPS,
     **objective.OPS,
+    **sensitivity.OPS,
     **streams.OPS,
     **{name: partial(network.answer, name) for name in network.NETWORKS},
 }

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from validation.conformance.schema import Case
 
-FILES = ("linear", "units", "dynamics", "objective", "streams", "networks", "edge")
+FILES = ("linear", "units", "dynamics", "objective", "sensitivity", "streams", "networks", "edge")
 
 
 @lru_cache(maxsize=1)

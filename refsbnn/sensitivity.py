@@ -1,0 +1,390 @@
+"""The auxiliary loss: how far one spike moves what reads it, squared, and its gradients (theory 4.11 to 4.14).
+
+A unit i is moved by a spike j through its mean and its variance. The sum of the squares over j needs three sums over
+the unit's weights, its mean and its variance. The logits are moved too, and there the curvature of the loss counts.
+"""
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from refsbnn.errors import InputError, check_array, check_number
+
+KINDS = ("sensitivity", "norm")  # of the penalty: theory 4.14, 4.5
+
+
+class Rows(NamedTuple):
+    """Sums over the weights of each unit, or their gradients (theory 4.11): arrays (units,) or (..., units).
+
+    Attributes
+    ----------
+    norm2 : ||mu_i||^2
+    cross : mu_i . sigma2_i
+    square : ||sigma2_i||^2
+    """
+
+    norm2: np.ndarray
+    cross: np.ndarray
+    square: np.ndarray
+
+    def plus(self, other: "Rows") -> "Rows":
+        """Of units that both feed."""
+        return Rows(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def scaled(self, mean: float, variance: float) -> "Rows":
+        """Of weights whose means count `mean`-fold and whose variances `variance`-fold; also the adjoint of that."""
+        return Rows(mean**2 * self.norm2, mean * variance * self.cross, variance**2 * self.square)
+
+    def times(self, factor: float) -> "Rows":
+        """Each of the sums that many times."""
+        return Rows(*(factor * each for each in self))
+
+    def summed(self, like: "Rows") -> "Rows":
+        """Gradients of `like` from those of what it was broadcast to."""
+        axes = tuple(range(np.ndim(self.norm2) - np.ndim(like.norm2)))
+        return Rows(*(each.sum(axis=axes) for each in self))
+
+
+class Weights(NamedTuple):
+    """The weights that feed units, and how far one spike moves what they read.
+
+    Attributes
+    ----------
+    mu : (units, ...) array
+    sigma2 : array of mu's shape, or None where the variance does not count
+    span : float
+        1 where spikes are {0,1}, 2 where they are {-1,+1}, 0 where nothing fires: the network's input.
+    scale : float
+        Factor of their part of the unit's mean (theory 3.8); its square is that of the variance.
+    """
+
+    mu: np.ndarray
+    sigma2: np.ndarray | None
+    span: float
+    scale: float = 1.0
+
+    def rows(self) -> Rows:
+        """Their sums. A {-1,+1} spike has the square 1 in both states and moves no variance."""
+        mu = self.mu.reshape(len(self.mu), -1).astype(np.float64, copy=False)
+        if self.sigma2 is None:
+            return Rows((self.scale * self.span) ** 2 * np.square(mu).sum(axis=1), *np.zeros((2, len(mu))))
+        sigma2 = self.sigma2.reshape(mu.shape).astype(np.float64, copy=False)
+        sums = np.square(mu).sum(axis=1), (mu * sigma2).sum(axis=1), np.square(sigma2).sum(axis=1)
+        return Rows(*sums).scaled(*self.steps)  # theory 4.11
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Factors of mu and sigma2 where a spike moves x by `span`, and x2 from (1 - span)^2 to 1 (theory 3.4)."""
+        return self.scale * self.span, self.scale**2 * self.span * (2.0 - self.span)
+
+    def gradients(self, g: Rows) -> tuple[np.ndarray, np.ndarray | float]:
+        """Gradients of mu and sigma2 (0 where it is None), given those of the sums."""
+        a, c, q = (each.reshape(-1, *[1] * (self.mu.ndim - 1)) for each in g.scaled(*self.steps))
+        if self.sigma2 is None:
+            return 2.0 * a * self.mu, 0.0
+        return 2.0 * a * self.mu + c * self.sigma2, c * self.mu + 2.0 * q * self.sigma2
+
+
+def total(fed: Iterable[Weights]) -> Rows:
+    """The sums over all weights that feed the same units."""
+    return reduce(Rows.plus, (each.rows() for each in fed))
+
+
+def added(one: Rows | None, other: Rows | None) -> Rows | None:
+    """The sum of two gradients, None where nothing depends on the rows."""
+    return one.plus(other) if one is not None and other is not None else other if one is None else one
+
+
+class Sensitivity(NamedTuple):
+    """The mean over units and samples of the squared sensitivity, and its gradients (theory 4.11)."""
+
+    value: float
+    rows: Rows
+    m: np.ndarray
+    v: np.ndarray
+
+
+def units(rows: Rows, m: np.ndarray, v: np.ndarray) -> Sensitivity:
+    """Sum over the spikes j below of (dr_i/dz_j)^2, its mean over units i and samples (theory 4.11).
+
+    A unit without variance has no slope (theory 3.17), so no estimator's bias to penalise: it counts 0.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of arrays (units,), or (..., units) where what moves a unit differs from sample to sample.
+    m, v : (..., units) arrays
+        Moments of the pre-activations, r = m / sqrt(v).
+
+    Returns
+    -------
+    Sensitivity
+        value, and gradients of the shapes of `rows`, m and v.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, a negative variance, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = units(Rows(np.array([4.0]), np.array([1.0]), np.array([0.25])), np.array([[1.0]]), np.array([[1.0]]))
+    >>> one.value, one.m.item(), one.v.item()
+    (3.0625, -0.875, -2.1875)
+    """
+    a, c, q, slope, inverse = checked(rows, m, v)
+    scale = inverse / inverse.size
+    gradient = Rows(scale, -scale * slope, 0.25 * scale * slope**2).summed(rows)  # theory 4.12
+    dm = scale * inverse * (0.5 * slope * q - c)  # theory 4.12
+    dv = -scale * inverse * (a - 2.0 * slope * c + 0.75 * slope**2 * q)  # theory 4.12
+    return Sensitivity(_mean(a, c, q, slope, inverse), gradient, dm, dv)
+
+
+def value(rows: Rows, m: np.ndarray, v: np.ndarray) -> float:
+    """The value of `units` alone."""
+    return _mean(*checked(rows, m, v))
+
+
+def _mean(a: np.ndarray, c: np.ndarray, q: np.ndarray, slope: np.ndarray, inverse: np.ndarray) -> float:
+    return float((inverse * (a - slope * c + 0.25 * slope**2 * q)).mean())  # theory 4.11
+
+
+def checked(rows: Rows, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The sums, r / s and 1 / v (both 0 where v = 0) in float64; raises InputError as `units`."""
+    v = check_array("v", v, nonnegative=True)
+    m = check_array("m", m, v.shape)
+    sums = [check_array(name, each) for name, each in rows._asdict().items()]
+    for name, each in zip(rows._fields, sums, strict=True):
+        if each.shape not in (v.shape, v.shape[-1:]):
+            raise InputError(f"v has shape {v.shape}; expected {(*v.shape[:-1], *each.shape[-1:])} beside {name}")
+    noisy = v > 0.0
+    inverse = noisy / np.where(noisy, v, 1.0)
+    return *sums, m * inverse, inverse
+
+
+class Reset(NamedTuple):
+    """What a neuron's own last spike does to its membrane (theory 4.13).
+
+    Attributes
+    ----------
+    beta, theta : float
+    hard : bool
+    accumulate : bool
+        Whether the membrane carries a variance along.
+    """
+
+    beta: float
+    theta: float
+    hard: bool
+    accumulate: bool
+
+    def steps(self, M: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far a spike moves mean and variance of the next step, given those of its own."""
+        if not self.hard:
+            return np.full(M.shape, -self.theta), np.zeros(M.shape)
+        return -self.beta * M, -(self.beta**2) * V if self.accumulate else np.zeros(V.shape)  # theory 4.13
+
+    def adjoint(self, dmean: np.ndarray, dvariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients of M and V given those of `steps`."""
+        if not self.hard:
+            return np.zeros(dmean.shape), np.zeros(dmean.shape)
+        return -self.beta * dmean, -(self.beta**2) * dvariance if self.accumulate else np.zeros(dmean.shape)
+
+
+class NeuronSensitivity(NamedTuple):
+    """As `Sensitivity`, of neurons.
+
+    Attributes
+    ----------
+    value : float
+    rows, recurrent : Rows
+        Gradients of the sums over the weights from below and over the recurrent ones.
+    diagonal : tuple of (units,) arrays
+        Gradients of the recurrent mu_ii and sigma2_ii besides.
+    M, V : (T, batch, *units) arrays
+    before : tuple of (batch, *units) arrays
+        Gradients of M and V of the step before the first.
+    """
+
+    value: float
+    rows: Rows
+    recurrent: Rows
+    diagonal: tuple[np.ndarray, np.ndarray]
+    M: np.ndarray
+    V: np.ndarray
+    before: tuple[np.ndarray, np.ndarray]
+
+
+class Neurons(NamedTuple):
+    """What moves the neurons of a layer (theory 4.13).
+
+    Attributes
+    ----------
+    rows, recurrent : Rows
+        Of the weights from below and of the recurrent ones, zeros where there are none.
+    diagonal : pair of (units,) arrays
+        Recurrent mu_ii and sigma2_ii: the spike that resets a neuron is the one that they carry.
+    reset : Reset or None
+        None leaves the reset out, and counts the recurrent weights at the first step too (theory 4.5).
+    theta : float
+        Threshold.
+    M, V : (T, batch, *units) arrays
+        Of the membranes; r_t = (M_t - theta) / sqrt(V_t).
+    before : pair of (batch, *units) arrays or None
+        M and V of the step before the first. None: the neurons start at rest, where no spike has been.
+    """
+
+    rows: Rows
+    recurrent: Rows
+    diagonal: tuple[np.ndarray, np.ndarray]
+    reset: Reset | None
+    theta: float
+    M: np.ndarray
+    V: np.ndarray
+    before: tuple[np.ndarray, np.ndarray] | None = None
+
+    def past(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """The first step that a last spike enters, and M and V of the steps before, from there on."""
+        if self.before is None:
+            return 1, self.M[:-1], self.V[:-1]
+        M, V = (np.concatenate([[one], rest[:-1]]) for one, rest in zip(self.before, (self.M, self.V), strict=True))
+        return 0, M, V
+
+    def entering(self) -> Rows:
+        """The sums at each step, (T, batch, *units)."""
+        if self.reset is None:
+            return self.rows.plus(self.recurrent)
+        first, *past = self.past()
+        moved, spread = self.reset.steps(*past)
+        mean, variance = self.diagonal
+        a, c, q = (np.broadcast_to(each, self.M.shape).astype(np.float64) for each in self.rows)
+        a[first:] += self.recurrent.norm2 + moved * (moved + 2.0 * mean)  # theory 4.13
+        c[first:] += self.recurrent.cross + moved * (spread + variance) + mean * spread  # theory 4.13
+        q[first:] += self.recurrent.square + spread * (spread + 2.0 * variance)  # theory 4.13
+        return Rows(a, c, q)
+
+    def value(self) -> float:
+        """The mean over steps, samples and neurons of the squared sensitivity."""
+        return value(self.entering(), self.M - self.theta, self.V)
+
+
+def neurons(given: Neurons) -> NeuronSensitivity:
+    """Squared sensitivity to the spikes that enter at the same step and to a neuron's own last one (theory 4.13).
+
+    Raises
+    ------
+    InputError
+        As `units`.
+    """
+    rows, recurrent, (mean, variance), reset, theta, M, V, before = given
+    one = units(given.entering(), M - theta, V)
+    nothing = np.zeros(M.shape[1:]), np.zeros(M.shape[1:])
+    if reset is None:
+        none = np.zeros(mean.shape), np.zeros(mean.shape)
+        return NeuronSensitivity(one.value, one.rows, one.rows, none, one.m, one.v, nothing)
+    first, *past = given.past()
+    moved, spread = reset.steps(*past)
+    da, dc, dq = later = Rows(*(each[first:] for each in one.rows))
+    dmean = 2.0 * (mean + moved) * da + (variance + spread) * dc
+    dvariance = (mean + moved) * dc + 2.0 * (variance + spread) * dq
+    back = reset.adjoint(dmean, dvariance)
+    dM, dV = one.m.copy(), one.v.copy()
+    for total, part in zip((dM, dV), back, strict=True):
+        total[: len(M) - 1] += part[1 - first :]
+    axes = tuple(range(M.ndim - mean.ndim))
+    own = ((2.0 * moved * da + spread * dc).sum(axis=axes), (moved * dc + 2.0 * spread * dq).sum(axis=axes))
+    sent = nothing if before is None else (back[0][0], back[1][0])
+    return NeuronSensitivity(
+        one.value,
+        one.rows.summed(rows),
+        later.summed(recurrent),
+        own,
+        dM,
+        dV,
+        sent,
+    )
+
+
+class Curvature(NamedTuple):
+    """Mean over samples of sum_j w_j^T H w_j, and its gradients (theory 4.14).
+
+    Attributes
+    ----------
+    value : float
+    logits : (batch, classes) array
+    weight : (classes, inputs) array
+    """
+
+    value: float
+    logits: np.ndarray
+    weight: np.ndarray
+
+
+def categorical(logits: np.ndarray, weight: np.ndarray) -> Curvature:
+    """The readout's curvature under a softmax, H = diag(p) - p p^T (theory 4.14).
+
+    Parameters
+    ----------
+    logits : (batch, classes) array
+    weight : (classes, inputs) array
+        How far each spike moves each logit.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> categorical(np.zeros((1, 2)), np.array([[2.0], [0.0]])).value
+    1.0
+    """
+    logits, weight = _checked(logits, weight)
+    p = softmax(logits, axis=1)
+    norm2 = np.square(weight).sum(axis=1)
+    mean = p @ weight  # sum_k p_k w_k
+    value = p @ norm2 - np.square(mean).sum(axis=1)  # theory 4.14
+    slope = norm2 - 2.0 * mean @ weight.T  # of the value, in each p_k as a free number
+    dlogits = p * (slope - (p * slope).sum(axis=1, keepdims=True)) / len(p)
+    dweight = 2.0 * (p.sum(axis=0)[:, None] * weight - p.T @ mean) / len(p)
+    return Curvature(float(value.mean()), dlogits, dweight)
+
+
+def bernoulli(logits: np.ndarray, weight: np.ndarray) -> Curvature:
+    """As `categorical`, for independent outputs: H = diag(p (1 - p)) (theory 4.14).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bernoulli(np.zeros((1, 2)), np.array([[2.0], [0.0]])).value
+    1.0
+    """
+    logits, weight = _checked(logits, weight)
+    p, q = expit(logits), expit(-logits)
+    norm2 = np.square(weight).sum(axis=1)
+    dweight = 2.0 * (p * q).mean(axis=0)[:, None] * weight
+    return Curvature(float((p * q @ norm2).mean()), p * q * (q - p) * norm2 / len(p), dweight)  # theory 4.14
+
+
+def gaussian(logits: np.ndarray, weight: np.ndarray, noise_variance: float) -> Curvature:
+    """As `categorical`, for a squared error: H = 1 / noise_variance, whatever the outputs (theory 4.14).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gaussian(np.zeros((1, 2)), np.array([[2.0], [0.0]]), 0.5).value
+    8.0
+    """
+    logits, weight = _checked(logits, weight)
+    noise = check_number("noise_variance", noise_variance, lambda noise: noise > 0.0, "a number > 0")
+    return Curvature(float(np.square(weight).sum() / noise), np.zeros(logits.shape), 2.0 * weight / noise)
+
+
+def _checked(logits: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    logits = check_array("logits", logits, (None, None))
+    return logits, check_array("weight", weight, (logits.shape[1], None))
