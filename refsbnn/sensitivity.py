@@ -6,13 +6,14 @@ the unit's weights, its mean and its variance. The logits are moved too, and the
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
 
 from refsbnn.errors import InputError, check_array, check_number
 
+BLOCK = 2**14  # neurons and steps at once: 64 KB an array of float32
 KINDS = ("sensitivity", "norm")  # of the penalty: theory 4.14, 4.5
 
 
@@ -68,6 +69,8 @@ class Weights(NamedTuple):
 
     def rows(self) -> Rows:
         """Their sums. A {-1,+1} spike has the square 1 in both states and moves no variance."""
+        if self.span == 0.0:
+            return Rows(*np.zeros((3, len(self.mu))))
         mu = self.mu.reshape(len(self.mu), -1).astype(np.float64, copy=False)
         if self.sigma2 is None:
             return Rows((self.scale * self.span) ** 2 * np.square(mu).sum(axis=1), *np.zeros((2, len(mu))))
@@ -141,16 +144,18 @@ def units(rows: Rows, m: np.ndarray, v: np.ndarray) -> Sensitivity:
     gradient = Rows(scale, -scale * slope, 0.25 * scale * slope**2).summed(rows)  # theory 4.12
     dm = scale * inverse * (0.5 * slope * q - c)  # theory 4.12
     dv = -scale * inverse * (a - 2.0 * slope * c + 0.75 * slope**2 * q)  # theory 4.12
-    return Sensitivity(_mean(a, c, q, slope, inverse), gradient, dm, dv)
+    mean = (inverse * (a - slope * c + 0.25 * slope**2 * q)).mean()  # theory 4.11
+    return Sensitivity(float(mean), gradient, dm, dv)
 
 
 def value(rows: Rows, m: np.ndarray, v: np.ndarray) -> float:
-    """The value of `units` alone."""
-    return _mean(*checked(rows, m, v))
-
-
-def _mean(a: np.ndarray, c: np.ndarray, q: np.ndarray, slope: np.ndarray, inverse: np.ndarray) -> float:
-    return float((inverse * (a - slope * c + 0.25 * slope**2 * q)).mean())  # theory 4.11
+    """The value of `units` alone, in m's type, without its checks: for the record of a step."""
+    a, c, q = (each.astype(m.dtype, copy=False) for each in rows)
+    noisy = v > 0.0
+    inverse = noisy / np.where(noisy, v, m.dtype.type(1.0))
+    slope = m * inverse  # r / s
+    each = inverse * (a - slope * (c - m.dtype.type(0.25) * slope * q))  # theory 4.11
+    return float(each.sum(dtype=np.float64)) / m.size
 
 
 def checked(rows: Rows, m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -254,22 +259,28 @@ class Neurons(NamedTuple):
         M, V = (np.concatenate([[one], rest[:-1]]) for one, rest in zip(self.before, (self.M, self.V), strict=True))
         return 0, M, V
 
-    def entering(self) -> Rows:
+    def entering(self, dtype: Any = np.float64) -> Rows:
         """The sums at each step, (T, batch, *units)."""
         if self.reset is None:
             return self.rows.plus(self.recurrent)
         first, *past = self.past()
         moved, spread = self.reset.steps(*past)
         mean, variance = self.diagonal
-        a, c, q = (np.broadcast_to(each, self.M.shape).astype(np.float64) for each in self.rows)
+        a, c, q = (np.broadcast_to(each, self.M.shape).astype(dtype) for each in self.rows)
         a[first:] += self.recurrent.norm2 + moved * (moved + 2.0 * mean)  # theory 4.13
         c[first:] += self.recurrent.cross + moved * (spread + variance) + mean * spread  # theory 4.13
         q[first:] += self.recurrent.square + spread * (spread + 2.0 * variance)  # theory 4.13
         return Rows(a, c, q)
 
     def value(self) -> float:
-        """The mean over steps, samples and neurons of the squared sensitivity."""
-        return value(self.entering(), self.M - self.theta, self.V)
+        """The mean over steps, samples and neurons, in the arrays' type and by steps that fit into the cache."""
+        total, size = 0.0, max(1, BLOCK // self.M[0].size)
+        for first in range(0, len(self.M), size):
+            before = (self.M[first - 1], self.V[first - 1]) if first else self.before
+            M, V = self.M[first : first + size], self.V[first : first + size]
+            rows = self._replace(M=M, V=V, before=before).entering(M.dtype)
+            total += value(rows, M - self.theta, V) * M.size
+        return total / self.M.size
 
 
 def neurons(given: Neurons) -> NeuronSensitivity:

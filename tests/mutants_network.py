@@ -39,15 +39,15 @@ NETWORKS = (
     Mutant(
         "the other sign of what a spike moves through mean and variance",
         "refsbnn/sensitivity.py",
-        "a - slope * c + 0.25",
-        "a + slope * c + 0.25",
+        "(a - slope * c + 0.25",
+        "(a + slope * c + 0.25",
         f"{SENSITIVITY}::test_units_are_the_sum_over_single_spikes",
     ),
     Mutant(
         "the variance's square without its quarter",
         "refsbnn/sensitivity.py",
-        "slope * c + 0.25 * slope**2 * q)",
-        "slope * c + slope**2 * q)",
+        "c - m.dtype.type(0.25) * slope * q",
+        "c - slope * q",
         f"{SENSITIVITY}::test_units_are_the_sum_over_single_spikes",
     ),
     Mutant(

@@ -42,7 +42,7 @@ def test_units_are_the_sum_over_single_spikes(seed: int, domain: str, point: boo
     sizes = (np.abs(weights.mu).sum() * 2.0 + np.abs(m).sum()) ** 2 / v.min() ** 3
     found = sensitivity.units(weights.rows(), m, v)
     assert abs(found.value - (single**2).sum(axis=2).mean()) <= 100 * EPS * sizes
-    assert sensitivity.value(weights.rows(), m, v) == found.value
+    assert abs(sensitivity.value(weights.rows(), m, v) - found.value) <= 100 * EPS * sizes
 
 
 @given(seed=seeds)
@@ -138,7 +138,7 @@ def test_neurons_gradients(hard: bool, accumulate: bool, started: bool) -> None:
     arguments, make = neurons(rng, hard, accumulate, started)
     one = sensitivity.neurons(make(*arguments))
     gradients = [*one.rows, *one.recurrent, *one.diagonal, one.M, one.V, *one.before]
-    assert one.value == make(*arguments).value()
+    assert one.value == pytest.approx(make(*arguments).value(), rel=100 * EPS)  # the same terms in another order
     check_gradient(lambda *a: (np.array(make(*a).value()),), arguments, [np.array(1.0)], gradients, rng)
 
 
