@@ -18,6 +18,9 @@ MARKS = {
 }
 """Of each verdict on a sentence: its class in the style, and its mark, since colour alone tells not everyone."""
 
+LONG = 24
+"""More rows than these, all confirmed, stay folded on paper."""
+
 OWNERS = {"paper": "The paper", "ours": "This project", "others": "Others"}
 """Who says a sentence, by `Claim.owner`."""
 
@@ -49,7 +52,8 @@ def section(entry: Entry, facts: Mapping[str, str]) -> str:
         f"<h3>Assumptions</h3><ul>{assumptions}</ul>" if assumptions else "",
         f"</div><div>{_headline(claim, verdict)}<h3>The same number on your machine</h3>",
         f"<pre><code>{escape(command(facts, entry.name))}</code></pre>",
-        _files("Check", [f"validation/claims/{entry.name}.py"]) + _files("Code", claim.code) + "</div></div>",
+        _files("Check", [f"validation/claims/{entry.name}.py"]),
+        _files("Code", claim.code) + "</div></div>",
         *(_figure(figure, f"{identity}-figure-{index}") for index, figure in enumerate(entry.figures)),
         _equations(claim.equations),
         _rows(entry, verdict.word == "failed"),
@@ -139,13 +143,14 @@ def _theory(equation: str) -> str:
 
 
 def _rows(entry: Entry, opened: bool) -> str:
-    """All rows, those of one reason under it; closed unless one failed."""
+    """All rows, those of one reason under it; folded unless one failed."""
     if not entry.rows:
         return ""
     told = ", ".join(f"{number} {verdict}" for verdict, number in count(entry.rows).items() if number)
     bodies = "\n".join(_bodies(entry))
+    long = len(entry.rows) > LONG and all(row.verdict == "confirmed" for row in entry.rows)
     return (
-        f"<details{' open' if opened else ''}><summary>All numbers: {len(entry.rows)} rows, {told}</summary>"
+        f"<details{' class=long' if long else ''}{' open' if opened else ''}><summary>All numbers: {len(entry.rows)} rows, {told}</summary>"
         '<table class="rows"><thead><tr><th scope="col">setting</th><th scope="col">exact value</th>'
         f'<th scope="col">predicted</th><th scope="col">result</th></tr></thead>{bodies}</table></details>'
     )

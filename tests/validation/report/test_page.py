@@ -15,7 +15,7 @@ from validation.evidence.curves import Figure, Panel, Series
 from validation.evidence.record import equal
 from validation.report import text
 from validation.report.page import page
-from validation.report.section import MARKS
+from validation.report.section import LONG, MARKS
 
 HOSTILE = "<u title=\"x\"> & 'y' </section>"
 
@@ -108,6 +108,12 @@ def test_a_failed_row_fails_the_claim_and_opens_its_numbers() -> None:
     assert '<span class="badge failed">' in section(html, "trade-off")
     assert "<details open><summary>All numbers: 3 rows, 1 confirmed, 1 refuted, 1 failed" in html
     assert "1 of 3 numbers failed" in html
+
+
+def test_only_long_tables_of_confirmed_rows_stay_folded_on_paper() -> None:
+    good, bad = ROWS
+    for rows, folded in (([good] * LONG, 0), ([good] * (LONG + 1), 1), ([good] * LONG + [bad], 0)):
+        assert page([ENTRY._replace(rows=rows)], FACTS).count("<details class=long>") == folded
 
 
 def test_found_and_predicted_are_those_of_the_row_that_stands_for_the_claim() -> None:
