@@ -89,6 +89,9 @@ class Pass:
         Whether the first layer's backward pass makes the gradient of the network's input.
     memory : Memory or None
         Where time is cut into pieces.
+    heard : dict or None
+        Where each layer of units puts, by its index, its estimates of dL/dr in the backward pass, arrays of the shape of
+        its spikes (theory 5.11); None if nobody asks. Not for time in pieces.
     """
 
     backend: ModuleType
@@ -96,6 +99,7 @@ class Pass:
     dtype: np.dtype
     input_gradient: bool = True
     memory: Memory | None = None
+    heard: dict[int, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Layer(ABC, Generic[TapeT]):
     """A layer: `connect` checks its input's type, `initial` draws parameters, `forward` and `backward` run it.
 
     TapeT is what its forward pass keeps for the backward pass. Nothing but the layer looks into its tapes; it answers
-    for them by `monitor`, `spikes` and `counted`.
+    for them by `monitor`, `spikes`, `densities` and `counted`.
     """
 
     kind: ClassVar[str]
@@ -189,6 +193,13 @@ class Layer(ABC, Generic[TapeT]):
 
     def spikes(self, tape: TapeT) -> np.ndarray | None:
         """What the units gave, as shares of the upper state: (batch, *units) or (steps, batch, *units) bytes or floats.
+
+        None where the layer has no units.
+        """
+        return None
+
+    def densities(self, tape: TapeT) -> np.ndarray | None:
+        """f(r) of every unit, 0 where it has no noise (theory 5.10): float64 of the shape of `spikes`.
 
         None where the layer has no units.
         """
