@@ -90,8 +90,8 @@ class Pass:
     memory : Memory or None
         Where time is cut into pieces.
     heard : dict or None
-        Where each layer of units puts, by its index, its estimates of dL/dr in the backward pass, arrays of the shape of
-        its spikes (theory 5.11); None if nobody asks. Not for time in pieces.
+        Where each layer of units puts, by its index, its estimates of dL/dr in the backward pass, arrays of the shape
+        of its spikes (theory 5.11); None if nobody asks. Not for time in pieces.
     """
 
     backend: ModuleType

@@ -142,7 +142,7 @@ def of_all_examples(d: np.ndarray, e: np.ndarray, cells: int, examples: int) -> 
 def means(
     by_cell: np.ndarray, others: np.ndarray, draws: np.ndarray, shape: tuple[int, ...], cells: int, examples: int
 ) -> Means:
-    """Averages over cells; their covariance over `draws` and over `others`, further examples, in parts (theory 5.15)."""
+    """Averages over cells; their covariance, of which `others` is that over examples (theory 5.15)."""
     seen, chosen = shape[1] / examples, shape[0] / cells
     total = seen * draws + (1.0 - seen) * others
     freedom = (shape[2] if seen == 1.0 else shape[1]) - 1
@@ -185,7 +185,9 @@ def cosine(means: Means) -> Interval:
     g2, product, e2 = means.value[[GRADIENT, PRODUCT, ESTIMATE]]
     if e2 <= 0.0 or not np.isfinite(ratio(means, PRODUCT, GRADIENT).low):
         return Interval(np.nan, -1.0, 1.0)
-    value = product / np.sqrt(g2 * e2)
+    value = np.clip(
+        product / np.sqrt(g2 * e2), -1.0, 1.0
+    )  # noise may lead beyond, the interval starts from what is possible
     slope = np.zeros(5)
     slope[[GRADIENT, PRODUCT, ESTIMATE]] = -value / (2.0 * g2), 1.0 / np.sqrt(g2 * e2), -value / (2.0 * e2)
     half = quantile(means) * np.sqrt(max(slope @ means.covariance @ slope, 0.0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_integer
+from refsbnn.errors import check_integer
 from refsbnn.evaluation.predict import Inputs
 from refsbnn.layers.layer import Parameters
 from refsbnn.network import Network
