@@ -215,10 +215,12 @@ class Base:
         """f(r) and the spike of each cell: (cells, rows)."""
         run, stages = Pass(self.network.backend, self.drawn, self.network.dtype), self.network.stages[where.first :][:1]
         _, tapes = chain.forward(stages, run, self.parameters, self.entered[where.first])
-        for name, stage, tape in chain.taped(stages, tapes):
-            if name == where.layer:
-                f, z = stage.layer.densities(tape), stage.layer.spikes(tape)
-        return at(f, where, self.drawn.batch), at(z, where, self.drawn.batch)
+        own = next(own for own in chain.taped(stages, tapes) if own[0] == where.layer)
+        layer, tape = own[1].layer, own[2]
+        f, z = (
+            at(np.asarray(values), where, self.drawn.batch) for values in (layer.densities(tape), layer.spikes(tape))
+        )
+        return f, z
 
     def differences(self, where: Cells, some: slice, z: np.ndarray) -> np.ndarray:
         """L(z_i = 1) - L(z_i = 0) of some of the cells, whose spikes were z, by turning each over: (cells, rows)."""
