@@ -35,8 +35,8 @@ class Forced:
     >>> from refsbnn.streams import Purpose, Streams
     >>> drawn = CounterDraws(Streams(1), Purpose.PREDICT, 0, np.arange(1))
     >>> Forced(drawn, 2, np.array([0, 1]), np.array([[1, 0]])).uniforms(2, (3,)).round(2)
-    array([[0.  , 0.8 , 0.96],
-           [0.7 , 1.  , 0.96]])
+    array([[0.  , 0.88, 0.68],
+           [0.59, 1.  , 0.68]])
     """
 
     draws: Draws
