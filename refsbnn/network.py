@@ -126,6 +126,12 @@ class Network:
         size = recompute or max(len(rest), 1)
         self._segments = [rest[i : i + size] for i in range(0, len(rest), size)]
 
+    def again(self, layers: Sequence[Layer] | None = None, *, recompute: int = 0) -> "Network":
+        """The same network, or other layers in the place of its own, with all time steps at once."""
+        name = next(name for name, module in BACKENDS.items() if module == self.backend.__name__)
+        own = [stage.layer for stage in self.stages] if layers is None else layers
+        return Network(own, self.input, backend=name, dtype=self.dtype.name, recompute=recompute)
+
     def initial(self, streams: Streams) -> Parameters:
         """Initial parameters: a flat dictionary of arrays of the network's type, keys such as "2.dense.mu"."""
         values = {key: value.astype(self.dtype) for key, value in chain.initial(self.stages, streams).items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import __version__, files
+from refsbnn import __version__, files, objective
 from refsbnn.arrays import Arrays
 from refsbnn.data.dataset import Dataset
 from refsbnn.errors import InputError, check_choice, refusing
@@ -15,6 +15,8 @@ from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
 from refsbnn.layers.description import build, describe
+from refsbnn.probe.report import Report as ProbeReport
+from refsbnn.probe.report import probe
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import folder
@@ -129,18 +131,96 @@ class Run:
         InputError
             A part that the run does not have, examples that do not fit.
         """
-        task, name = self.task, part if isinstance(part, str) else "given"
-        if isinstance(part, str):
-            check_choice("part", part, PARTS)
-            inputs = getattr(task.data, part)
-            if not len(inputs.labels):
-                raise InputError(f"the run holds no {part} examples; give some: evaluate((x, labels))")
-        else:
-            inputs = task.data.given(*(np.asarray(each) for each in part))
+        inputs, name = self._inputs(part)
+        task = self.task
         samples = self.config.evaluation.samples if samples is None else samples
         return report(
             task.network, self.parameters, inputs, inputs.labels, task.streams, samples, part=name, progress=progress
         )
+
+    def probe(
+        self,
+        members: Sequence[str] | None = None,
+        *,
+        layers: Sequence[str] | None = None,
+        units: int = 32,
+        examples: int = 64,
+        draws: int = 64,
+        part: str | tuple[np.ndarray, np.ndarray] = "train",
+        seed: int | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> ProbeReport:
+        """Bias, variance and cosine of gradient estimators in the network, by layer (theory 5.10 to 5.15).
+
+        The loss is the negative log-likelihood. What is random in an example (coding, augmentation) is averaged as the
+        noise is.
+
+        Parameters
+        ----------
+        members : sequence of str, optional
+            Estimators to compare, on the same draws; the run's own if not given.
+        layers : sequence of str, optional
+            Names as "2.spike"; all layers of units if not given.
+        units, examples, draws : int
+            Units of a layer and examples, both drawn at random, and draws of the noise.
+        part : {"train", "validation", "test"} or (x, labels)
+        seed : int, optional
+            Of what is drawn; the run's own if not given.
+        progress : callable, optional
+            Called with the spikes turned over since, and how many there will be in all.
+
+        Returns
+        -------
+        Report
+            ``print(report.table())`` shows it.
+
+        Raises
+        ------
+        InputError
+            A part that the run does not have, a member whose forward value is no spike, an unknown layer, too few of
+            anything.
+
+        Examples
+        --------
+        >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
+        >>> report = run.probe(["st", "trapezoid"], units=4, examples=8, draws=8)
+        >>> [(row.layer, row.member, row.total) for row in report.rows]
+        [('2.spike', 'st', 16), ('2.spike', 'trapezoid', 16)]
+        """
+        inputs, name = self._inputs(part)
+        network = self.task.network
+        if network.output.kind != "values" or network.output.steps is not None:
+            raise InputError(f"the network gives {network.output}; the likelihood needs a SampledReadout at its end")
+
+        def loss(logits: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            loglik, dlogits = objective.categorical(logits, inputs.labels[rows])
+            return -loglik, -dlogits
+
+        return probe(
+            network,
+            self.parameters,
+            inputs,
+            loss,
+            self.task.streams if seed is None else Streams(seed),
+            of=len(inputs.labels),
+            part=name,
+            members=members,
+            layers=layers,
+            units=units,
+            examples=examples,
+            draws=draws,
+            progress=progress,
+        )
+
+    def _inputs(self, part: str | tuple[np.ndarray, np.ndarray]) -> tuple[Any, str]:
+        """A part of the data, or new examples, and its name."""
+        if not isinstance(part, str):
+            return self.task.data.given(*(np.asarray(each) for each in part)), "given"
+        check_choice("part", part, PARTS)
+        inputs = getattr(self.task.data, part)
+        if not len(inputs.labels):
+            raise InputError(f"the run holds no {part} examples; give some as (x, labels)")
+        return inputs, part
 
     def save(self, out: str | Path) -> None:
         """Write a folder that `load` and `refsbnn evaluate` read. Arrays that were given as data are not in it.

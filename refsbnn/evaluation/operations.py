@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refsbnn.layers import chain
-from refsbnn.network import BACKENDS, Network, Tape
+from refsbnn.network import Network, Tape
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,7 @@ class Counts:
 
 def keeping(network: Network) -> Network:
     """The same network, keeping its tapes."""
-    if not network.recompute and not network.chunk:
-        return network
-    backend = next(name for name, module in BACKENDS.items() if module == network.backend.__name__)
-    return Network([stage.layer for stage in network.stages], network.input, backend=backend, dtype=network.dtype.name)
+    return network.again() if network.recompute or network.chunk else network
 
 
 def fired(network: Network, tape: Tape) -> Iterator[tuple[str, np.ndarray]]:

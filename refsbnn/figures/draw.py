@@ -62,10 +62,10 @@ def draw(folder: Path, task: Task, parameters: Parameters, history: History, sco
 
 
 def save(path: Path, make: Any, *arguments: Any) -> None:
-    """Make a figure in the common style and write it in one step."""
+    """Make a figure in the common style and write it in one step, in the format that the file's name ends in."""
     image = io.BytesIO()
     with style.sheet():
-        make(*arguments).savefig(image, format="png")
+        make(*arguments).savefig(image, format=path.suffix[1:])
     write_bytes(path, image.getvalue())
 
 

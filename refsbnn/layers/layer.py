@@ -94,6 +94,9 @@ class Pass:
         Where time is cut into pieces.
     penalty : {"sensitivity", "norm"}
         Kind of the bias penalty (theory 4.15, 4.5).
+    heard : dict or None
+        Where each layer of units puts, by its index, its estimates of dL/dr in the backward pass, arrays of the shape
+        of its spikes (theory 5.11); None if nobody asks. Not for time in pieces.
     """
 
     backend: ModuleType
@@ -102,6 +105,7 @@ class Pass:
     input_gradient: bool = True
     memory: Memory | None = None
     penalty: str = "sensitivity"
+    heard: dict[int, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class Layer(ABC, Generic[TapeT]):
     """A layer: `connect` checks its input's type, `initial` draws parameters, `forward` and `backward` run it.
 
     TapeT is what its forward pass keeps for the backward pass. Nothing but the layer looks into its tapes; it answers
-    for them by `monitor`, `spikes` and `counted`.
+    for them by `monitor`, `spikes`, `densities` and `counted`.
     """
 
     kind: ClassVar[str]
@@ -212,6 +216,13 @@ class Layer(ABC, Generic[TapeT]):
 
     def spikes(self, tape: TapeT) -> np.ndarray | None:
         """What the units gave, as shares of the upper state: (batch, *units) or (steps, batch, *units) bytes or floats.
+
+        None where the layer has no units.
+        """
+        return None
+
+    def densities(self, tape: TapeT) -> np.ndarray | None:
+        """f(r) of every unit, 0 where it has no noise (theory 5.10): float64 of the shape of `spikes`.
 
         None where the layer has no units.
         """

@@ -32,6 +32,15 @@ def noise_of(m: np.ndarray, v: np.ndarray | None) -> np.ndarray:
     return np.ones(m.shape) if v is None else v
 
 
+def density(law: noises.Noise, m: np.ndarray, v: np.ndarray | None) -> np.ndarray:
+    """f(m / s), 0 for a unit without noise (theory 3.17); v None stands for 1 (theory 3.18)."""
+    m = m.astype(np.float64)
+    if v is None:
+        return law.pdf(m)
+    noisy = v > 0.0
+    return noisy * law.pdf(m / np.sqrt(np.where(noisy, v, 1.0)))
+
+
 class SpikeTape(NamedTuple):
     """Of binary units: what entered them, their uniforms, and their values as the backend keeps them."""
 
@@ -81,6 +90,10 @@ class Units(Layer[TapeT]):
 
     @abstractmethod
     def spikes(self, tape: TapeT) -> np.ndarray:
+        """As in `Layer`."""
+
+    @abstractmethod
+    def densities(self, tape: TapeT) -> np.ndarray:
         """As in `Layer`."""
 
     def extra(self, run: Pass, stage: Stage, steps: int | None) -> np.ndarray | None:
@@ -136,6 +149,8 @@ class Spike(Units[SpikeTape]):
         x, h = tape.x, np.asarray(tape.h)
         extra = self.extra(run, stage, self._steps(stage, x.m))
         dm, dv = run.backend.unit.backward(g, h, x.m, x.v, tape.u, extra=extra, **self._options())
+        if run.heard is not None:
+            run.heard[stage.place.index] = dm if x.v is None else dm * np.sqrt(x.v)  # theory 5.11
         if penalty == 0.0:
             return Moments(dm, dv), {}
         one = sensitivity.units(sensitivity.total(x.fed), x.m, noise_of(x.m, x.v))
@@ -152,6 +167,9 @@ class Spike(Units[SpikeTape]):
     def spikes(self, tape: SpikeTape) -> np.ndarray:
         h = np.asarray(tape.h)
         return h if self.domain == "binary" or h.dtype == np.uint8 else (h + 1.0) / 2.0
+
+    def densities(self, tape: SpikeTape) -> np.ndarray:
+        return density(self.law, tape.x.m, tape.x.v)
 
 
 @dataclass(frozen=True)
@@ -295,6 +313,8 @@ class LIF(Units[NeuronTape]):
         )
         if run.memory is not None:
             run.memory.gradients[index] = gradient.before
+        if run.heard is not None:
+            run.heard[index] = self._heard(tape, gradient.m)
         own = {}
         if weights is not None:
             mu, sigma2 = weights
@@ -309,11 +329,21 @@ class LIF(Units[NeuronTape]):
                 own["recurrent_rho"] = (dsigma2 * sigma2).astype(mu.dtype, copy=False)  # theory 3.5
         return Moments(gradient.m, gradient.v, rows=None if one is None else one.rows.times(penalty)), own
 
+    def _heard(self, tape: NeuronTape, dM: np.ndarray) -> np.ndarray:
+        """c_t of theory 3.12, from dM_t = c_t / s_t + beta n_t dM_{t+1} with dM_{T+1} = 0."""
+        later = np.concatenate([dM[1:], np.zeros_like(dM[:1])])
+        kept = self.beta * (1.0 - self.spikes(tape)) if self.reset == "hard" else self.beta
+        c_over_s = dM - kept * later
+        return c_over_s if tape.V is None else c_over_s * np.sqrt(tape.V)
+
     def monitor(self, tape: NeuronTape) -> Monitor:
         return monitor(tape.M - self.theta, tape.V, self.spikes(tape), self._neurons(tape).value())
 
     def spikes(self, tape: NeuronTape) -> np.ndarray:
         return np.asarray(tape.z)
+
+    def densities(self, tape: NeuronTape) -> np.ndarray:
+        return density(self.law, tape.M - self.theta, tape.V)
 
     def counted(self, stage: Stage, tape: NeuronTape) -> int:
         spikes = self.spikes(tape)

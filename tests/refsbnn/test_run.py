@@ -80,7 +80,7 @@ def test_arrays_in_place_of_the_configurations_data(tmp_path: Path) -> None:
     held = np.concatenate([run.task.data.train.x, run.task.data.validation.x])
     np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(x, axis=0))  # every example is in one part, once
     assert run.evaluate((x, y)).modes[-1].scores.examples == 101
-    with pytest.raises(InputError, match=r"holds no test examples; give some: evaluate\(\(x, labels\)\)"):
+    with pytest.raises(InputError, match=r"holds no test examples; give some as \(x, labels\)"):
         run.evaluate("test")
     run.save(tmp_path)
     again = Run.load(tmp_path)
