@@ -146,13 +146,14 @@ def _rows(entry: Entry, opened: bool) -> str:
     """All rows, those of one reason under it; folded unless one failed."""
     if not entry.rows:
         return ""
-    told = ", ".join(f"{number} {verdict}" for verdict, number in count(entry.rows).items() if number)
+    counted = count(entry.rows)
+    told = ", ".join(f"{many} {verdict}" for verdict, many in counted.items() if many)
+    folded = " class=long" if counted["confirmed"] == len(entry.rows) > LONG else ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("setting", "exact value", "predicted", "result"))
     bodies = "\n".join(_bodies(entry))
-    long = len(entry.rows) > LONG and all(row.verdict == "confirmed" for row in entry.rows)
     return (
-        f"<details{' class=long' if long else ''}{' open' if opened else ''}><summary>All numbers: {len(entry.rows)} rows, {told}</summary>"
-        '<table class="rows"><thead><tr><th scope="col">setting</th><th scope="col">exact value</th>'
-        f'<th scope="col">predicted</th><th scope="col">result</th></tr></thead>{bodies}</table></details>'
+        f"<details{folded}{' open' if opened else ''}><summary>All numbers: {len(entry.rows)} rows, {told}</summary>"
+        f'<table class="rows"><thead><tr>{head}</tr></thead>{bodies}</table></details>'
     )
 
 
