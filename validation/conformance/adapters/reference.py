@@ -165,9 +165,10 @@ class Reference:
         reset = Reset(o["beta"], o["theta"], o["reset"] == "hard", o["accumulate"])
         diagonal = np.diagonal(mu), np.diagonal(sigma2)
         one = sensitivity.neurons(Neurons(below.rows(), own.rows(), diagonal, reset, o["theta"], a["M"], a["V"]))
-        out = dict(zip(("dmu", "dsigma2"), below.gradients(one.rows), strict=True))
+        dmu, dsigma2 = below.gradients(one.rows)
         back = zip(("drecurrent_mu", "drecurrent_sigma2"), own.gradients(one.recurrent), one.diagonal, strict=True)
-        out |= {name: part + np.diag(more) for name, part, more in back}
+        out = {name: part + np.diag(more) for name, part, more in back}
+        out |= {"dmu": dmu, "dsigma2": np.asarray(dsigma2)}
         return {"S": np.array(one.value), **out, "dM": one.M, "dV": one.V}
 
     def curvature(self, o: Any, a: Arrays) -> Arrays:

@@ -38,7 +38,8 @@ def sensitivity(a: Arrays, o: Options) -> Answers:
     mu, sigma2, m, v = (array(a[k]) for k in ("mu", "sigma2", "m", "v"))
     binary = o["domain"] == "binary"
     moved, spread = (mu, sigma2) if binary else (2 * mu, zeros(sigma2.shape))
-    mean, (da, dc, dq, dm, dv) = squares(*sums(moved, spread), m, v)
+    A, C, Q = sums(moved, spread)
+    mean, (da, dc, dq, dm, dv) = squares(A, C, Q, m, v)
     dmu, dsigma2 = weights(moved, spread, total(da, 0), total(dc, 0), total(dq, 0))
     if not binary:
         dmu, dsigma2 = 2 * dmu, zeros(sigma2.shape)
@@ -61,8 +62,8 @@ def neurons(a: Arrays, o: Options) -> Answers:
         below[2] + own[2] + e * (e + 2 * spread),
     ]
     first = [np.broadcast_to(one, M[:1].shape) for one in below]
-    entering = [np.concatenate(pair) for pair in zip(first, later, strict=True)]
-    value, (da, dc, dq, dM, dV) = squares(*entering, M - theta, V)
+    A, C, Q = (np.concatenate(pair) for pair in zip(first, later, strict=True))
+    value, (da, dc, dq, dM, dV) = squares(A, C, Q, M - theta, V)
     dmu, dsigma2 = weights(mu, sigma2, *(total(one, (0, 1)) for one in (da, dc, dq)))
     da, dc, dq = da[1:], dc[1:], dq[1:]
     down_mu, down_sigma2 = weights(own_mu, own_sigma2, *(total(one, (0, 1)) for one in (da, dc, dq)))
