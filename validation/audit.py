@@ -30,6 +30,7 @@ from validation.report.page import page
 from validation.report.table import count, table
 
 EXAMPLE = "example: refsbnn audit --quick --claim unification --json audit/report.json"
+PAGE = Path("audit/report.html")  # of all claims: a part of them does not replace it
 UNMET = ("does not hold", "not decidable here")  # what --strict does not let pass
 
 
@@ -58,8 +59,7 @@ def _parser() -> Parser:
         "--html",
         type=Path,
         metavar="FILE",
-        default=Path("audit/report.html"),
-        help="where the page goes (default audit/report.html)",
+        help="where the page goes (default audit/report.html; with --claim none)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write ledger, rows and curves as JSON too")
     return parser
@@ -134,7 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.list:
             print(ledger.contents([(name, module(name).CLAIM) for name in names]))
             return 0
-        return _audit(Level(options.quick, options.seed), names, options.html, options.json, options.strict)
+        html = options.html or (None if options.claim else PAGE)
+        return _audit(Level(options.quick, options.seed), names, html, options.json, options.strict)
     except InputError as error:
         print(f"refsbnn audit: {error}", file=sys.stderr)
         return 2
@@ -154,7 +155,7 @@ def chosen(wanted: Sequence[str] | None) -> list[str]:
     return [name for name in claims.NAMES if not wanted or name in wanted]
 
 
-def _audit(level: Level, names: Sequence[str], html_file: Path, json_file: Path | None, strict: bool) -> int:
+def _audit(level: Level, names: Sequence[str], html_file: Path | None, json_file: Path | None, strict: bool) -> int:
     for path in (html_file, json_file):
         if path is not None:
             files.writable(path)
@@ -176,8 +177,9 @@ def _audit(level: Level, names: Sequence[str], html_file: Path, json_file: Path 
     for each, verdict in zip(entries, verdicts, strict=True):
         print(f"\n{ledger.heading(each, verdict)}\n{table(each.rows)}")
     print(f"\n{ledger.summary(verdicts, counted)}")
-    files.write_text(html_file, page(entries, facts))
-    print(f"report: {html_file}")
+    if html_file is not None:
+        files.write_text(html_file, page(entries, facts))
+        print(f"report: {html_file}")
     if json_file is not None:
         record = _record(entries, verdicts, facts, counted)
         files.write_text(json_file, json.dumps(record, indent=1, allow_nan=False))
