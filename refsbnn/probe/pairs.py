@@ -162,6 +162,11 @@ def measure(
     draws : int
     progress : callable, optional
         Called with the number of spikes that have been turned over since.
+
+    Raises
+    ------
+    InputError
+        A layer of the user's own that does not say what its units estimate.
     """
     shape = len(examples), draws
     unbiased = [np.empty((len(where.cells), *shape)) for where in chosen]
@@ -178,6 +183,9 @@ def measure(
                 output, tape = other.forward(parameters, x, drawn)
                 losses, g = loss(output, examples[part])
                 heard = estimates_of(other, parameters, tape, g)
+                for where in chosen:
+                    if where.index not in heard:
+                        raise InputError(f"layer {where.layer} does not fill `Pass.heard`, so it cannot be probed")
                 for where, out in zip(chosen, estimates, strict=True):
                     out[name][:, part, draw] = at(heard[where.index], where, drawn.batch)
             base = Base(

@@ -1,6 +1,7 @@
 """`refsbnn probe`: the same numbers as in Python, and one line with exit code 2 for what cannot be probed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,19 @@ def test_networks_that_have_no_bias_to_find() -> None:
     own = [Dense(3), Spike("uniform"), Dense(2), SampledReadout()]
     with pytest.raises(ValueError, match="'uniform' has a fixed forward value"):
         fit("digits_binary", "training.epochs=1", data=(x, y), layers=own).probe()
+
+
+class Silent(Spike):
+    """Units that do not say what they estimate."""
+
+    def backward(self, run, *rest):
+        return super().backward(replace(run, heard=None), *rest)
+
+
+def test_units_that_do_not_say_what_they_estimate() -> None:
+    x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    run = fit(
+        "digits_binary", "training.epochs=1", data=(x, y), layers=[Dense(3), Silent(), Dense(2), SampledReadout()]
+    )
+    with pytest.raises(ValueError, match=r"layer 1\.spike does not fill `Pass\.heard`"):
+        run.probe()
