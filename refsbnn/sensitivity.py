@@ -309,15 +309,7 @@ def neurons(given: Neurons) -> NeuronSensitivity:
     axes = tuple(range(M.ndim - mean.ndim))
     own = ((2.0 * moved * da + spread * dc).sum(axis=axes), (moved * dc + 2.0 * spread * dq).sum(axis=axes))
     sent = nothing if before is None else (back[0][0], back[1][0])
-    return NeuronSensitivity(
-        one.value,
-        one.rows.summed(rows),
-        later.summed(recurrent),
-        own,
-        dM,
-        dV,
-        sent,
-    )
+    return NeuronSensitivity(one.value, one.rows.summed(rows), later.summed(recurrent), own, dM, dV, sent)
 
 
 class Curvature(NamedTuple):

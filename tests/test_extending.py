@@ -38,11 +38,15 @@ def test_the_examples_run() -> None:
 
 
 def test_a_member_stands_in_the_files_that_are_told_and_in_no_other() -> None:
-    """`temp` by its name, as a call or as its class. The digest names nothing; this test and the guide speak of it."""
+    """`temp` by its name, as a call or as its class. The digest names nothing; this test and the guide speak of it, and two
+    claims compare it with others."""
     files = told("file")
     assert len(files) <= 8
     found = naming(r"[\"'`]temp[(\"'`]|\bTemp\b|\btemp\(", (*CODE, "tests", "docs"), ("*.py", "*.md"))
-    assert found - {"docs/extending.md", "tests/test_extending.py"} == files - {"validation/conformance/vectors.sha256"}
+    compared = {"validation/claims/least_error.py", "validation/claims/least_mass.py"}
+    assert found - compared - {"docs/extending.md", "tests/test_extending.py"} == files - {
+        "validation/conformance/vectors.sha256"
+    }
 
 
 def test_a_layer_stands_in_the_files_that_are_told_and_in_those_that_use_it() -> None:

@@ -251,7 +251,7 @@ def repeated(value: Any, copies: int, axis: int) -> Any:
     if not isinstance(value, Moments):
         return np.repeat(value, copies, axis)
     v = None if value.v is None else np.repeat(value.v, copies, axis)
-    return Moments(np.repeat(value.m, copies, axis), v, value.norm2)
+    return Moments(np.repeat(value.m, copies, axis), v, value.fed)
 
 
 def at(values: np.ndarray, where: Cells, batch: int) -> np.ndarray:

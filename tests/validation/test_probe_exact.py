@@ -127,6 +127,7 @@ def gap(name: str) -> float:
 
 @pytest.mark.parametrize("name", SPIKES)
 def test_the_mean_of_the_derivatives_is_the_gradient(name: str) -> None:
+    """Theory 5.10."""
     assert gap(name) < 1.0
 
 

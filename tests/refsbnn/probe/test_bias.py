@@ -12,7 +12,7 @@ LAW = np.array([[1.0, -0.5], [0.2, 1.5], [-2.0, 0.4]])  # (d, e) of three equall
 
 
 def test_sums_over_pairs_are_unbiased_for_products_of_means() -> None:
-    """All 3^4 samples of four draws, equally likely."""
+    """All 3^4 samples of four draws, equally likely (theory 5.12)."""
     samples = np.array([LAW[list(which)] for which in product(range(3), repeat=4)])
     d, e = samples[..., 0], samples[..., 1]
     mean = bias.statistics(d, e, e**2).mean(axis=1)
@@ -30,7 +30,7 @@ def test_leaving_each_copy_out_is_leaving_it_out() -> None:
 
 
 def test_the_mean_of_some_examples_is_unbiased_for_that_of_all() -> None:
-    """All choices of 3 of 4 examples; without noise in the draws. The squares are those of the mean gradient of all."""
+    """All choices of 3 of 4 examples, without noise in the draws: the squares of the mean gradient (theory 5.13)."""
     g, mu = RNG.normal(size=(2, 2, 4))
     found = []
     for left in range(4):
@@ -44,6 +44,7 @@ def test_the_mean_of_some_examples_is_unbiased_for_that_of_all() -> None:
 
 
 def test_numbers_without_noise() -> None:
+    """Theory 5.14."""
     g = RNG.normal(size=(5, 4, 1))
     for of in (bias.of_each_example, bias.of_all_examples):
         found = bias.bias(of(np.repeat(g, 3, axis=2), np.repeat(0.5 * g, 3, axis=2), 5, 4))
@@ -53,6 +54,7 @@ def test_numbers_without_noise() -> None:
 
 
 def test_the_interval_of_a_ratio_is_where_the_difference_is_not_told_from_zero() -> None:
+    """Theory 5.15."""
     value, spread = np.array([2.0, 0.3, 0.0, 0.0, 0.0]), np.zeros((5, 5))
     spread[:2, :2] = [[0.04, 0.01], [0.01, 0.02]]
     means = bias.Means(value, spread, 10**6)
