@@ -38,8 +38,10 @@ def test_the_examples_run() -> None:
 
 
 def test_a_member_stands_in_the_files_that_are_told_and_in_no_other() -> None:
-    """`temp` by its name, as a call or as its class. The digest names nothing; this test and the guide speak of it, and two
-    claims compare it with others."""
+    """`temp` by its name, as a call or as its class, but for claims that compare it.
+
+    The digest names nothing; this test and the guide speak of it.
+    """
     files = told("file")
     assert len(files) <= 8
     found = naming(r"[\"'`]temp[(\"'`]|\bTemp\b|\btemp\(", (*CODE, "tests", "docs"), ("*.py", "*.md"))

@@ -64,7 +64,7 @@ CLAIM = Claim(
         Formula("4.9", r"p_1 V'(1) + p_0 V'(0) - (V(1) - V(0)) = (p_1 - \tfrac12) V'' + \tfrac1{12} V''' + \dots"),
         Formula(
             "4.10",
-            r"\frac{d^2 F_i}{dz_j^2} = f \left( -r \delta^2 + (r^2 - 1) \delta \kappa + \tfrac14 (3 r - r^3) \kappa^2 \right)",
+            r"\frac{d^2 F_i}{dz_j^2} = f ( -r \delta^2 + (r^2 - 1) \delta \kappa + \tfrac14 (3 r - r^3) \kappa^2 )",
         ),
         Formula("4.11", r"S_i = \sum_j \rho_{ij}^2 = \frac{A}{v} - \frac{m C}{v^2} + \frac{m^2 Q}{4 v^3}"),
         Formula("4.14", r"R = \sum_k p_k \|w_k\|^2 - \Big\|\sum_k p_k w_k\Big\|^2"),
