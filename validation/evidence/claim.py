@@ -1,7 +1,7 @@
 """A claim: whose sentence it is, what it says exactly, what the exact numbers say of it.
 
-A module of `validation.claims` is one claim. It holds ``CLAIM``, its docstring, ``check(level)``, which yields rows, and,
-where curves tell more than a number, ``figures(level)``.
+A module of `validation.claims` is one claim. It holds ``CLAIM``, its docstring, ``check(level)``, which yields rows,
+and, where curves tell more than a number, ``figures(level)``.
 """
 
 from collections.abc import Sequence
