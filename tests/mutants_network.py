@@ -87,7 +87,7 @@ NETWORKS = (
     ),
     Mutant(
         "H without p p^T",
-        "refsbnn/sensitivity.py",
+        "refsbnn/curvature.py",
         "value = p @ norm2 - np.square(mean).sum(axis=1)",
         "value = p @ norm2",
         f"{SENSITIVITY}::test_curvature_is_the_hessian_along_each_spike",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import objective, sensitivity
+from refsbnn import curvature, objective
 from refsbnn.draws import CounterDraws
 from refsbnn.layers import Monitor
 from refsbnn.streams import Purpose
@@ -71,7 +71,7 @@ def estimate(
     penalty = task.config.objective.penalty
     wanted = (penalty != 0.0 or monitored) and task.config.objective.penalty_kind == "sensitivity"
     weights = task.network.readout(parameters) if wanted else None
-    bent = None if weights is None else sensitivity.categorical(logits, weights)
+    bent = None if weights is None else curvature.categorical(logits, weights)
     g, readout = -dlogits / len(rows), None
     if bent is not None and penalty != 0.0:
         g, readout = g + penalty * bent.logits, penalty * bent.weight

@@ -7,7 +7,7 @@ backward pass an ordinary derivative, so central differences check every line of
 import numpy as np
 import pytest
 
-from refsbnn import objective, sensitivity
+from refsbnn import curvature, objective
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers import (
@@ -114,10 +114,10 @@ def problem(name, kind="sensitivity"):
     return network, parameters, x, draws, rng
 
 
-def curvature(network, parameters, output):
+def bent_of(network, parameters, output):
     """The readout's part of the bias penalty, as if the output's means were logits."""
     logits = output if isinstance(output, np.ndarray) else output.m
-    return sensitivity.categorical(logits, network.readout(parameters))
+    return curvature.categorical(logits, network.readout(parameters))
 
 
 def loss(network, parameters, x, draws, g):
@@ -125,7 +125,7 @@ def loss(network, parameters, x, draws, g):
     output, tape = network.forward(parameters, x, draws)
     parts = [g[0] * (output if isinstance(output, np.ndarray) else output.m)]
     if network.penalty == "sensitivity":
-        parts.append(PENALTY * curvature(network, parameters, output).value)
+        parts.append(PENALTY * bent_of(network, parameters, output).value)
     if getattr(output, "v", None) is not None:
         parts.append(g[1] * output.v)
     parts.append(PENALTY * np.mean([record.penalty for record in network.monitors(tape)]))
@@ -142,7 +142,7 @@ def test_backward_is_the_derivative(name, kind):
     *_, output, tape = loss(network, parameters, x, draws, g)
     cotangent, readout = g[0], None
     if kind == "sensitivity":
-        bent = curvature(network, parameters, output)
+        bent = bent_of(network, parameters, output)
         cotangent, readout = cotangent + PENALTY * bent.logits, PENALTY * bent.weight
     if not isinstance(output, np.ndarray):
         cotangent = type(output)(cotangent, None if output.v is None else g[1])

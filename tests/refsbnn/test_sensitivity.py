@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refsbnn import objective, sensitivity
+from refsbnn import curvature, objective, sensitivity
+from refsbnn.curvature import Curvature
 from refsbnn.errors import InputError
-from refsbnn.sensitivity import Curvature, Neurons, Reset, Rows, Weights
+from refsbnn.sensitivity import Neurons, Reset, Rows, Weights
 from tests.refsbnn.differences import check_gradient
 
 EPS = np.finfo(float).eps
 seeds = st.integers(0, 2**32 - 1)
 SPANS = {"binary": 1.0, "bipolar": 2.0, "input": 0.0}
 CURVATURES: dict[str, Callable[[np.ndarray, np.ndarray], Curvature]] = {
-    "categorical": sensitivity.categorical,
-    "bernoulli": sensitivity.bernoulli,
-    "gaussian": lambda logits, weight: sensitivity.gaussian(logits, weight, 0.7),
+    "categorical": curvature.categorical,
+    "bernoulli": curvature.bernoulli,
+    "gaussian": lambda logits, weight: curvature.gaussian(logits, weight, 0.7),
 }
 
 
@@ -173,9 +174,9 @@ def test_curvature_is_the_hessian_along_each_spike(seed: int, kind: str) -> None
         (lambda: sensitivity.units(Rows(*np.ones((3, 3))), np.ones((2, 4)), np.ones((2, 4))), "beside norm2"),
         (lambda: sensitivity.units(Rows(*np.ones((3, 4))), np.ones((2, 3)), np.ones((2, 4))), r"m has shape \(2, 3\)"),
         (lambda: sensitivity.units(Rows(*np.ones((3, 4))), np.ones((2, 4)), -np.ones((2, 4))), "v holds the negative"),
-        (lambda: sensitivity.categorical(np.ones((2, 3)), np.ones((4, 5))), r"weight has shape \(4, 5\)"),
-        (lambda: sensitivity.bernoulli(np.full((2, 3), np.nan), np.ones((3, 5))), "logits holds NaN"),
-        (lambda: sensitivity.gaussian(np.ones((2, 3)), np.ones((3, 5)), 0.0), "noise_variance is 0.0"),
+        (lambda: curvature.categorical(np.ones((2, 3)), np.ones((4, 5))), r"weight has shape \(4, 5\)"),
+        (lambda: curvature.bernoulli(np.full((2, 3), np.nan), np.ones((3, 5))), "logits holds NaN"),
+        (lambda: curvature.gaussian(np.ones((2, 3)), np.ones((3, 5)), 0.0), "noise_variance is 0.0"),
     ],
 )
 def test_bad_arguments(call: Callable[[], object], message: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import oracle
-from refsbnn import sensitivity
+from refsbnn import curvature
 from refsbnn.layers import Moments
 from tests.validation.twins import CASES
 from validation import driver, twin
@@ -18,11 +18,11 @@ LEFT_OUT = ("pool", "between the states", "surrogate", "residual of two convolut
 NAMES = [name for name in CASES if not any(word in name for word in LEFT_OUT)]
 
 
-def curvature(loss: Any, logits: np.ndarray, weight: np.ndarray) -> float:
+def bent_of(loss: Any, logits: np.ndarray, weight: np.ndarray) -> float:
     """The readout's part for one row."""
     if isinstance(loss, oracle.Gaussian):
-        return sensitivity.gaussian(logits, weight, loss.noise_variance).value
-    return (sensitivity.categorical if isinstance(loss, oracle.Categorical) else sensitivity.bernoulli)(
+        return curvature.gaussian(logits, weight, loss.noise_variance).value
+    return (curvature.categorical if isinstance(loss, oracle.Categorical) else curvature.bernoulli)(
         logits, weight
     ).value
 
@@ -36,7 +36,7 @@ def expected(one: twin.Twin, x: np.ndarray, loss: Any) -> tuple[list[float], flo
         out, tape = one.network.forward(one.parameters, np.expand_dims(x.reshape(shape), timed), row)
         logits = out.m if isinstance(out, Moments) else out
         layers.append([record.penalty for record in one.network.monitors(tape)])
-        bent.append(curvature(loss, logits.astype(float), one.network.readout(one.parameters)))
+        bent.append(bent_of(loss, logits.astype(float), one.network.readout(one.parameters)))
     return list(p @ np.array(layers)), float(p @ np.array(bent))
 
 

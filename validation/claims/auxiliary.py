@@ -70,7 +70,7 @@ CLAIM = Claim(
         Formula("4.14", r"R = \sum_k p_k \|w_k\|^2 - \Big\|\sum_k p_k w_k\Big\|^2"),
         Formula("4.15", r"P = \overline{S_i} + R"),
     ),
-    code=("refsbnn/sensitivity.py", "oracle/sensitivity.py", "validation/evidence/batch.py"),
+    code=("refsbnn/sensitivity.py", "refsbnn/curvature.py", "oracle/sensitivity.py", "validation/evidence/batch.py"),
 )
 TITLE = CLAIM.title
 

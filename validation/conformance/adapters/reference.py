@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import refsbnn.reference
-from refsbnn import baselines, estimators, objective, optim, posterior, sensitivity, streams
+from refsbnn import baselines, curvature, estimators, objective, optim, posterior, sensitivity, streams
 from refsbnn import noise as noises
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from refsbnn.errors import InputError
@@ -172,7 +172,7 @@ class Reference:
         return {"S": np.array(one.value), **out, "dM": one.M, "dV": one.V}
 
     def curvature(self, o: Any, a: Arrays) -> Arrays:
-        rule = sensitivity.categorical if o["likelihood"] == "categorical" else sensitivity.bernoulli
+        rule = curvature.categorical if o["likelihood"] == "categorical" else curvature.bernoulli
         value, dlogits, dmu = rule(a["logits"], a["mu"])
         return {"R": np.array(value), "dlogits": dlogits, "dmu": dmu}
 
