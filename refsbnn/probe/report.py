@@ -76,7 +76,7 @@ class Report:
         for title, own in (("each example", "each"), ("mean of examples", "all")):
             lines += [
                 "",
-                f"{title:<20}{'units':>12}{'|g|':>9}{'relative bias':>22}{'scale':>7}{'variance':>10}{'cosine':>20}",
+                f"{title:<20}{'units':>12}{'|g|':>9}{'relative bias':>21}{'scale':>7}{'variance':>9}{'cosine':>22}",
             ]
             layer = ""
             for row in self.rows:
@@ -84,25 +84,25 @@ class Report:
                     lines.append(row.layer)
                 layer, found = row.layer, getattr(row, own)
                 lines.append(
-                    f"  {row.member:<18}{f'{row.units}/{row.total}':>12}{found.gradient:>9.2g}{told(found.bias, 3):>22}"
-                    f"{number(found.scale.value, 2):>7}{number(found.variance, 1):>10}{told(found.cosine, 2):>20}"
+                    f"  {row.member:<18}{f'{row.units}/{row.total}':>12}{found.gradient:>9.2g}{told(found.bias):>21}"
+                    f"{number(found.scale.value, 2):>7}{number(found.variance, 1):>9}{told(found.cosine):>22}"
                 )
         return "\n".join(lines)
 
 
-def told(interval: Interval, digits: int) -> str:
+def told(interval: Interval) -> str:
     """An estimate and its interval, or a dash where nothing can be told."""
     if not np.isfinite(interval.value):
         return "-"
-    low, high = (number(end, digits) for end in (interval.low, interval.high))
-    return f"{number(interval.value, digits)} [{low}, {high}]"
+    value, low, high = (number(each, 3) for each in interval)
+    return f"{value} [{low}, {high}]"
 
 
 def number(value: float, digits: int) -> str:
     """Some decimals, fewer where the number is large."""
     if not np.isfinite(value):
         return "-"
-    return f"{value:.{digits}f}" if abs(value) < 100.0 else f"{value:.3g}"
+    return f"{value:.{digits}f}" if abs(value) < 10.0 ** (4 - digits) else f"{value:.3g}"
 
 
 def rows(pairs: Sequence[Pairs], examples: int) -> Iterator[Row]:
