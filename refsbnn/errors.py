@@ -71,6 +71,18 @@ def check_number(name: str, value: Any, accepts: Callable[[float], bool], expect
     return float(value)
 
 
+def check_shape(name: str, shape: tuple[int, ...], accepted: Sequence[int | None]) -> None:
+    """Raise `InputError` unless a shape is the accepted one, in which None stands for any length.
+
+    >>> check_shape("x", (2, 3), (None, 4))
+    Traceback (most recent call last):
+    refsbnn.errors.InputError: x has shape (2, 3); expected (any, 4)
+    """
+    if len(shape) != len(accepted) or any(n not in (None, have) for n, have in zip(accepted, shape, strict=True)):
+        wanted = ", ".join("any" if n is None else str(n) for n in accepted)
+        raise InputError(f"{name} has shape {shape}; expected ({wanted})")
+
+
 def check_array(
     name: str,
     value: Any,
@@ -103,12 +115,7 @@ def check_array(
     except (TypeError, ValueError):
         raise InputError(f"{name} is not a numeric array (a {type(value).__name__} was given)") from None
     if shape is not None:
-        fits = array.ndim == len(shape) and all(
-            want is None or want == have for want, have in zip(shape, array.shape, strict=True)
-        )
-        if not fits:
-            wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
-            raise InputError(f"{name} has shape {array.shape}; expected {wanted}")
+        check_shape(name, array.shape, shape)
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
     if nonnegative and (array < 0).any():

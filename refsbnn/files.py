@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import math
 import os
 import secrets
 import time
@@ -137,10 +138,7 @@ def read_array(file: IO[bytes], size: int) -> np.ndarray:
         raise ValueError(f"no array of numpy.save: {error}"[:200]) from None
     if dtype.kind not in "biuf" or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError(f"it holds {dtype} {shape}; expected numbers"[:200])
-    count = 1
-    for n in shape:
-        count *= n
-    if header.tell() + count * dtype.itemsize != size:
+    if header.tell() + math.prod(shape) * dtype.itemsize != size:
         raise ValueError(f"{size} bytes are no array {dtype} {shape}"[:200])
     content = header.read() + file.read()
     return np.ndarray(shape, dtype, content, order="F" if fortran else "C").copy(order="K")

@@ -4,9 +4,7 @@ import numpy as np
 from numba import njit
 
 
-def supported(
-    times: np.ndarray, x: np.ndarray, y: np.ndarray, shape: tuple[int, int, int], within: float
-) -> np.ndarray:
+def supported(times: np.ndarray, x: np.ndarray, y: np.ndarray, shape: tuple[int, ...], within: float) -> np.ndarray:
     """Which events have another one at most `within` earlier on one of the eight pixels around (background filter).
 
     Examples

@@ -44,10 +44,7 @@ class EventSet(Record):
 
     def seen(self, options: Data) -> tuple[int, ...]:
         """Shape of the events as the options want them."""
-        if len(self.shape) == 1:
-            return self.shape
-        height, width, channels = self.shape
-        return pixels.coarse((height, width, channels), options.downsample, options.merge)
+        return self.shape if len(self.shape) == 1 else pixels.coarse(self.shape, options.downsample, options.merge)
 
     def signal(self, options: Data) -> Signal:
         """Spikes of channels or pixels."""
@@ -82,15 +79,13 @@ class EventSet(Record):
 
     def turned(self, one: Seen, options: Data) -> Recording:
         """A camera's recording: filtered, on coarser pixels, polarities merged."""
-        height, width, channels = self.shape
-        shape = (height, width, channels)
-        pixels.check(one, shape)
+        pixels.check(one, self.shape)
         kept = np.ones(len(one.times), np.bool_)
         if options.denoise_ms > 0.0:
             from refsbnn.data.denoise import supported
 
-            kept = supported(one.times, one.x, one.y, shape, options.denoise_ms)
-        places = pixels.units_of(one.x, one.y, one.polarity, shape, options.downsample, options.merge)
+            kept = supported(one.times, one.x, one.y, self.shape, options.denoise_ms)
+        places = pixels.units_of(one.x, one.y, one.polarity, self.shape, options.downsample, options.merge)
         return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 

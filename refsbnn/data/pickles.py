@@ -9,6 +9,7 @@ one another stand for a million values: none is printed, compared or hashed befo
 """
 
 import pickletools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def follow(content: bytes) -> Any:
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
+    containers: dict[str, Callable[[list[Any]], Any]] = {"LIST": list, "TUPLE": tuple, "DICT": pairs}
     encoded = 0
 
     def taken(count: int = -1) -> list[Any]:
@@ -104,12 +106,8 @@ def follow(content: bytes) -> Any:
             stack.append(argument.encode("latin-1"))
         elif kind == "MARK":
             marks.append(len(stack))
-        elif kind in ("EMPTY_LIST", "LIST"):
-            stack.append([] if kind.startswith("EMPTY") else taken())
-        elif kind in ("EMPTY_TUPLE", "TUPLE"):
-            stack.append(() if kind.startswith("EMPTY") else tuple(taken()))
-        elif kind in ("EMPTY_DICT", "DICT"):
-            stack.append({} if kind.startswith("EMPTY") else pairs(taken()))
+        elif (container := containers.get(kind.removeprefix("EMPTY_"))) is not None:
+            stack.append(container([] if kind.startswith("EMPTY_") else taken()))
         elif kind in ("TUPLE1", "TUPLE2", "TUPLE3"):
             stack.append(tuple(taken(int(kind[-1]))))
         elif kind in ("APPEND", "APPENDS"):

@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     name: str = ""
 
 
-def check(one: Seen, shape: tuple[int, int, int]) -> None:
+def check(one: Seen, shape: tuple[int, ...]) -> None:
     """Raise InputError unless a recording's events lie on pixels of `shape` (height, width, polarities)."""
     for name, column, size in zip(("y", "x", "polarity"), (one.y, one.x, one.polarity), shape, strict=True):
         if len(column) and not 0 <= column.min() <= column.max() < size:
@@ -40,7 +40,7 @@ def check(one: Seen, shape: tuple[int, int, int]) -> None:
 
 
 def units_of(
-    x: np.ndarray, y: np.ndarray, polarity: np.ndarray, shape: tuple[int, int, int], downsample: int, merge: bool
+    x: np.ndarray, y: np.ndarray, polarity: np.ndarray, shape: tuple[int, ...], downsample: int, merge: bool
 ) -> np.ndarray:
     """The units (row, column, polarity), row-major, of events on pixels of `shape` (height, width, 2).
 
@@ -55,6 +55,6 @@ def units_of(
     return (y * width + x) * channels + (0 if merge else polarity.astype(np.int64))
 
 
-def coarse(shape: tuple[int, int, int], downsample: int, merge: bool) -> tuple[int, int, int]:
+def coarse(shape: tuple[int, ...], downsample: int, merge: bool) -> tuple[int, int, int]:
     """Shape of the events after that: pixels that fill no block join the last one."""
     return max(shape[0] // downsample, 1), max(shape[1] // downsample, 1), 1 if merge else shape[2]

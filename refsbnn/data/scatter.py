@@ -102,25 +102,11 @@ def place(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def count(bits, counts):
-    """How many bits each step of each recording has: (steps, batch)."""
-    for b in range(bits.shape[0]):
-        for t in range(bits.shape[1]):
-            total = 0
-            for word in bits[b, t]:
-                while word != 0:
-                    word &= word - np.uint64(1)
-                    total += 1
-            counts[t, b] = total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def events(octets, offsets, columns):
-    """Columns of `Events` of shape (steps, batch, size), whose offsets are known; the bits as bytes."""
-    batch = octets.shape[0]
-    for b in range(batch):
-        for t in range(octets.shape[1]):
-            k = offsets[t * batch + b]
+    """Offsets and columns of `Events` of shape (steps, batch, size) from the bits as bytes (batch, steps, bytes)."""
+    k = 0
+    for t in range(octets.shape[1]):
+        for b in range(octets.shape[0]):
             for i in range(octets.shape[2]):
                 octet = octets[b, t, i]
                 if octet != 0:
@@ -128,3 +114,4 @@ def events(octets, offsets, columns):
                         if (octet >> bit) & 1:
                             columns[k] = 8 * i + bit
                             k += 1
+            offsets[t * octets.shape[0] + b + 1] = k

@@ -14,12 +14,12 @@ from refsbnn.errors import InputError
 from refsbnn.kernels import conv2d_batch as batch
 from refsbnn.kernels import winograd
 from refsbnn.kernels.bits import Spikes, pack, unpack
-from refsbnn.kernels.check import are_spikes, check_float, check_values, check_weights
+from refsbnn.kernels.check import are_spikes, check_float, check_values, like
 from refsbnn.kernels.conv2d_image import Grid, padded
-from refsbnn.kernels.dense import present
+from refsbnn.kernels.dense import floats, present
 from refsbnn.kernels.simd import aligned_zeros
 from refsbnn.reference.conv2d import output_shape
-from refsbnn.reference.moments import LinearGradients, square
+from refsbnn.reference.moments import LinearGradients, check_weights, square
 
 
 class Filters(NamedTuple):
@@ -78,7 +78,7 @@ def forward(
     Bytes are spikes: 1 is the upper state of the domain "binary" or "bipolar". A float array of those domains may hold
     relaxed values and is treated like a real one.
     """
-    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4)
+    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4, like("mu", mu))
     weights = present(mu, sigma2)
     values, leading, grid = check_input(x, weights, stride, padding, domain, variance)
     layout = filters(weights, stride)
@@ -114,7 +114,7 @@ def backward(
 
     Arguments, results and errors as in `refsbnn.reference.conv2d.backward`, x as in `forward`.
     """
-    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 4)
+    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 4, like("mu", mu))
     weights = present(mu, sigma2)
     values, leading, grid = check_input(x, weights, stride, padding, domain, variance)
     shape = (*leading, grid.rows, grid.columns, grid.out)
@@ -167,8 +167,7 @@ def input_gradients(
     if grid.parts == 1 or (domain, variance) == ("bipolar", "linear"):
         return dx
     if isinstance(states, Spikes):
-        states = unpack(states).reshape(dx.shape).astype(dx.dtype)
-        states = states + states - 1 if domain == "bipolar" else states
+        states = floats(unpack(states).reshape(dx.shape), domain, dx.dtype)
     return dx + square(states, domain, variance)[1] * through(layout.half, layout.half)
 
 
@@ -184,15 +183,11 @@ def check_input(
     x: np.ndarray | Spikes, weights: list[np.ndarray], stride: int, padding: int, domain: str, variance: str
 ) -> tuple[np.ndarray | Spikes, tuple[int, ...], Grid]:
     """x as packed spikes or as flat images of mu's type, the leading axes, and the grid; raises InputError."""
-    if stride < 1 or padding < 0:
-        raise InputError(f"stride and padding are {stride} and {padding}; accepted: stride >= 1, padding >= 0")
     mu = weights[0]
     x = check_values(x, mu.shape[3], mu.dtype, domain, variance)
     if not isinstance(x, np.ndarray) or x.ndim < 3:
         raise InputError(f"x has shape {x.shape}; expected (..., height, width, {mu.shape[3]})")
     *leading, rows, columns, out = output_shape(x.shape, mu.shape, stride, padding)
-    if rows < 1 or columns < 1:
-        raise InputError(f"filter {mu.shape[1:3]} is larger than the padded input of x {x.shape}, padding {padding}")
     height, width, channels = x.shape[-3:]
     kh, kw = mu.shape[1:3]
     grid = Grid(height, width, channels, kh, kw, stride, padding, rows, columns, out, len(weights))

@@ -11,8 +11,8 @@ import numpy as np
 from refsbnn.errors import InputError
 from refsbnn.events import Events
 from refsbnn.kernels import matrix, sparse
-from refsbnn.kernels.check import are_spikes, check_float, check_values, check_weights
-from refsbnn.reference.moments import LinearGradients, square
+from refsbnn.kernels.check import are_spikes, check_float, check_values, like
+from refsbnn.reference.moments import LinearGradients, check_weights, square
 
 
 def forward(
@@ -38,31 +38,25 @@ def forward(
     >>> m.tolist(), v.tolist()
     ([[0.5]], [[0.25]])
     """
-    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 2)
+    mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 2, like("mu", mu))
     x = check_values(x, mu.shape[1], mu.dtype, domain, variance)
-    leading = x.shape[:-1]
-    if not are_spikes(x):
-        flat = np.asarray(x).reshape(-1, mu.shape[1])
-        x2, _ = square(flat, domain, variance)
-        m = matrix.product(flat, np.ascontiguousarray(mu.T)) + bias_mu  # theory 3.1
-        m = m.reshape(*leading, -1)
-        if sigma2 is None:
-            return m, None
-        v = matrix.product(x2, np.ascontiguousarray(sigma2.T)) + bias_sigma2  # theory 3.1
-        return m, v.reshape(*leading, -1)
-    if domain == "bipolar":  # sum of w (2 z - 1) = sum of 2 w z - sum of w; the squares are all 1
+    if are_spikes(x) and domain == "bipolar":  # sum of w (2 z - 1) = sum of 2 w z - sum of w; the squares are all 1
         mu, bias_mu = mu + mu, bias_mu - mu.sum(axis=1)
         if sigma2 is not None:
             sigma2, bias_sigma2 = np.zeros_like(sigma2), bias_sigma2 + sigma2.sum(axis=1)
-    events = sparse.events_of(x)
-    half = matrix.padded(len(mu))
     weights, biases = present(mu, sigma2), present(bias_mu, bias_sigma2)
-    start = np.zeros((len(biases), half), mu.dtype)
-    start[:, : len(mu)] = biases
-    sums = np.empty((len(weights), len(events.offsets) - 1, len(mu)), mu.dtype)
-    sparse.sums(events.offsets, events.columns, sparse.Table(rows_of(weights, half), half), start.ravel(), sums)
-    sums = sums.reshape(-1, *leading, len(mu))
-    return sums[0], None if sigma2 is None else sums[1]
+    if are_spikes(x):
+        events, half = sparse.events_of(x), matrix.padded(len(mu))
+        start = np.zeros((len(biases), half), mu.dtype)
+        start[:, : len(mu)] = biases
+        moments: Any = np.empty((len(weights), len(events.offsets) - 1, len(mu)), mu.dtype)
+        sparse.sums(events.offsets, events.columns, sparse.Table(rows_of(weights, half), half), start.ravel(), moments)
+    else:
+        flat = np.asarray(x).reshape(-1, mu.shape[1])
+        terms = zip((flat, square(flat, domain, variance)[0]), weights, biases, strict=False)
+        moments = [matrix.product(own, np.ascontiguousarray(w.T)) + bias for own, w, bias in terms]  # theory 3.1
+    m, *rest = (part.reshape(*x.shape[:-1], len(mu)) for part in moments)
+    return m, rest[0] if rest else None
 
 
 def backward(
@@ -80,28 +74,20 @@ def backward(
 
     Arguments, results and errors as in `refsbnn.reference.dense.backward`.
     """
-    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 2)
+    mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, 2, like("mu", mu))
     x = check_values(x, mu.shape[1], mu.dtype, domain, variance)
-    leading = x.shape[:-1]
-    dm = check_float("dm", dm, (*leading, len(mu)), mu.dtype).reshape(-1, len(mu))
-    bias_mu: np.ndarray = matrix.column_sums(dm)
-    bias_sigma2: Any = None
-    if sigma2 is not None:
-        dv = check_float("dv", dv, (*leading, len(mu)), mu.dtype).reshape(-1, len(mu))
-        bias_sigma2 = matrix.column_sums(dv)
-    if are_spikes(x):
-        dmu, *rest = spike_weight_gradients(sparse.events_of(x), present(dm, dv))
-        dsigma2 = rest[0] if rest else None
-        if domain == "bipolar":
-            dmu = dmu + dmu - bias_mu[:, None]
-            dsigma2 = np.broadcast_to(bias_sigma2[:, None], mu.shape).copy() if rest else None
-    else:
-        flat = np.asarray(x).reshape(-1, mu.shape[1])
-        x2, _ = square(flat, domain, variance)
-        dmu = matrix.transposed_product(dm, flat)  # theory 3.3
-        dsigma2 = None if sigma2 is None else matrix.transposed_product(dv, x2)  # theory 3.3
-    dx = input_gradients(dm, dv, x, mu, sigma2, domain, variance) if input_gradient else None
-    return LinearGradients(dx, dmu, dsigma2, bias_mu, bias_sigma2)
+    shape = (*x.shape[:-1], len(mu))
+    given = [
+        check_float(name, g, shape, mu.dtype).reshape(-1, len(mu))
+        for name, g in zip(("dm", "dv"), (dm, dv)[: len(present(mu, sigma2))], strict=False)
+    ]
+    bias_mu, *bias_rest = map(matrix.column_sums, given)
+    dmu, *rest = weight_gradients(x, given, domain, variance)
+    if are_spikes(x) and domain == "bipolar":
+        dmu = dmu + dmu - bias_mu[:, None]
+        rest = [np.broadcast_to(total[:, None], mu.shape).copy() for total in bias_rest]
+    dx = input_gradients(given, x, present(mu, sigma2), domain, variance) if input_gradient else None
+    return LinearGradients(dx, dmu, rest[0] if rest else None, bias_mu, bias_rest[0] if rest else None)
 
 
 def present(mean: np.ndarray, variance: np.ndarray | None) -> list[np.ndarray]:
@@ -119,32 +105,32 @@ def rows_of(weights: list[np.ndarray], half: int) -> np.ndarray:
     return rows
 
 
-def spike_weight_gradients(events: Events, given: list[np.ndarray]) -> list[np.ndarray]:
-    """dm^T z, and dv^T z if given (theory 3.3), each (out, in), for dm and dv (rows, out)."""
-    out = given[0].shape[1]
-    sums = sparse.gradients(events, *(matrix.widened(part) for part in given))
-    return [np.ascontiguousarray(part[:, :out].T) for part in sums]
+def weight_gradients(x: Any, given: list[np.ndarray], domain: str, variance: str) -> list[np.ndarray]:
+    """dm^T x, and dv^T x2 if given (theory 3.3), each (out, in), for dm and dv (rows, out); x = x2 = z of spikes."""
+    if are_spikes(x):
+        sums = sparse.gradients(sparse.events_of(x), *(matrix.widened(part) for part in given))
+        return [np.ascontiguousarray(part[:, : given[0].shape[1]].T) for part in sums]
+    flat = x.reshape(-1, x.shape[-1])
+    values = flat, square(flat, domain, variance)[0]
+    return [matrix.transposed_product(part, own) for part, own in zip(given, values, strict=False)]
 
 
 def input_gradients(
-    dm: np.ndarray,
-    dv: Any,
-    x: Events | np.ndarray,
-    mu: np.ndarray,
-    sigma2: Any,
-    domain: str,
-    variance: str,
+    given: list[np.ndarray], x: Any, weights: list[np.ndarray], domain: str, variance: str
 ) -> np.ndarray:
     """dm mu + (dv sigma2) dx2 (theory 3.3), of x's shape."""
     if isinstance(x, Events):
         raise InputError("the gradient of events was asked for; use input_gradient=False")
-    if sigma2 is None:
-        return matrix.product(dm, mu).reshape(x.shape)  # theory 3.18
     if (domain, variance) == ("binary", "linear"):  # dx2 = 1: one product of the two side by side
-        return matrix.product(np.hstack([dm, dv]), np.vstack([mu, sigma2])).reshape(x.shape)
-    dx = matrix.product(dm, mu)
-    if (domain, variance) != ("bipolar", "linear"):
-        values = x.reshape(dx.shape).astype(mu.dtype)
-        values = values + values - 1 if are_spikes(x) and domain == "bipolar" else values
-        dx += matrix.product(dv, sigma2) * square(values, domain, variance)[1]
+        return matrix.product(np.hstack(given), np.vstack(weights)).reshape(x.shape)
+    dx = matrix.product(given[0], weights[0])
+    if len(weights) > 1 and (domain, variance) != ("bipolar", "linear"):
+        values = floats(x.reshape(dx.shape), domain, dx.dtype)
+        dx += matrix.product(given[1], weights[1]) * square(values, domain, variance)[1]
     return dx.reshape(x.shape)
+
+
+def floats(x: np.ndarray, domain: str, dtype: np.dtype) -> np.ndarray:
+    """The values that x, floats or bytes, stands for."""
+    values = x.astype(dtype)
+    return values + values - 1 if are_spikes(x) and domain == "bipolar" else values

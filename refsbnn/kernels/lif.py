@@ -13,11 +13,11 @@ from refsbnn import noise as noises
 from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_array
 from refsbnn.kernels import dense, fire, lif_adjoint, lif_loops, matrix, philox, slopes, sparse
-from refsbnn.kernels.check import check_float, float_type
+from refsbnn.kernels.check import check_float, like
 from refsbnn.kernels.lif_loops import Moments, Neuron, Square, Start
 from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
 from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
-from refsbnn.reference.moments import square
+from refsbnn.reference.unit import check_uniforms
 
 
 def forward(
@@ -55,7 +55,7 @@ def forward(
     """
     point = v is None
     m, v = check_own(m, v)
-    recurrent = check_neurons(m, recurrent, beta, theta, reset, point)
+    recurrent = check_options(m.shape, recurrent, beta, theta, reset, point, like("m", m))
     noise, member = noises.get(noise), estimators.get(member)
     kind = fire.kind_of(member)
     flat = m.reshape(*m.shape[:2], -1)
@@ -69,11 +69,11 @@ def forward(
         start, source = check_before(before, m, z.dtype, point), philox.source(u, m.shape)
         lif_loops.spikes(current, source, sparse.Table(rows, half), neuron, kind == fire.STEP, start, membrane, z)
     else:
-        philox.check_uniforms(u, m.shape)
+        check_uniforms(u, m.shape)
         proposal = fire.proposal(member, noise, u)
         z = np.empty(flat.shape, np.uint8 if proposal.spikes else m.dtype)
         proposal = proposal._replace(u=proposal.u.reshape(flat.shape))
-        start, weights = check_before(before, m, z.dtype, point), square_of(recurrent, flat, variance)
+        start, weights = check_before(before, m, z.dtype, point), square_of(recurrent, flat, m.dtype, variance)
         lif_loops.values(current, proposal, weights, neuron, start, membrane, z)
     z, M = z.reshape(m.shape), membrane.mean.reshape(m.shape)
     return z, LIFTape(M, None if point else membrane.variance.reshape(m.shape), z, before)
@@ -104,12 +104,12 @@ def backward(
     """
     point = tape.V is None
     M, V = check_own(tape.M, tape.V)
-    recurrent = check_neurons(M, recurrent, beta, theta, reset, point)
+    recurrent = check_options(M.shape, recurrent, beta, theta, reset, point, like("M", M))
     g = check_float("g", g, M.shape, M.dtype)
     h = check_spikes(tape.z, M.shape, M.dtype)
     none = np.zeros((0, 0, 0), M.dtype)
     direct_M, direct_V = (
-        none if each is None else check_float(name, each, M.shape, M.dtype).reshape(*M.shape[:2], -1)
+        none if each is None else check_float(name, each, M.shape, M.dtype)
         for name, each in (("dM", dM), ("dV", None if point else dV))
     )
     draws = None if extra is None else check_array("extra", extra, (None, *M.shape))
@@ -118,30 +118,36 @@ def backward(
     if rule.kind == slopes.GIVEN:
         every = np.ones_like(M) if point else V
         k = slopes.slopes(h, M, every, theta, estimators.get(member), noises.get(noise), u, draws)
-        k = k.reshape(*M.shape[:2], -1)
-    flat = (*M.shape[:2], -1)
-    gm = np.empty_like(M).reshape(flat)
-    gv = np.empty((len(V), *gm.shape[1:]), M.dtype)
-    back = np.zeros((0 if tape.before is None else 3, *gm.shape[1:]), M.dtype)
+    values = h.reshape(*M.shape[:2], -1)
+    batch, units = values.shape[1:]
+
+    def wide(part: np.ndarray) -> np.ndarray:
+        """(T, batch, units) with zeros up to whole vectors."""
+        return matrix.widened(part.reshape(-1, units)).reshape(len(part), batch, matrix.padded(units))
+
+    path = lif_adjoint.Path(wide(M), wide(V), values)
+    gm, gv = np.empty_like(path.M), np.empty_like(path.V)
+    back = np.zeros((0 if tape.before is None else 3, batch, units), M.dtype)
     start = check_before(tape.before, M, h.dtype, point)
     lif_adjoint.gradients(
-        lif_adjoint.Given(g.reshape(flat), direct_M, direct_V, carried(after, M, point)),
-        lif_adjoint.Path(M.reshape(flat), V.reshape(gv.shape), h.reshape(flat)),
-        lif_adjoint.Slopes(k, slopes.floor(M.dtype)),
+        lif_adjoint.Given(wide(g), wide(direct_M), wide(direct_V), carried(after, M, point)),
+        path,
+        lif_adjoint.Slopes(wide(k), slopes.floor(M.dtype)),
         rule,
-        square_of(recurrent, gm, variance),
+        square_of(recurrent, values, M.dtype, variance),
         Neuron(M.dtype.type(beta), M.dtype.type(theta), reset == "hard", accumulate),
         reset_gradient,
-        start,
+        start._replace(M=matrix.widened(start.M), V=matrix.widened(start.V)),
         lif_adjoint.Sent(gm, gv, back),
     )
+    gm, gv = (np.ascontiguousarray(part[:, :, :units]) for part in (gm, gv))
     own: list[np.ndarray | None] = [None, None]
     if recurrent is not None:
         first, earlier = 1, h[:-1]
         if tape.before is not None:
             first, earlier = 0, np.concatenate([start.z[None], h[:-1]])
-        moments = [part[first:].reshape(-1, gm.shape[2]) for part in dense.present(gm, None if point else gv)]
-        own = [*weight_gradients(moments, earlier, variance), None][:2]
+        moments = [part[first:].reshape(-1, units) for part in dense.present(gm, None if point else gv)]
+        own = [*dense.weight_gradients(earlier, moments, "binary", variance), None][:2]
     sent = None
     if tape.before is not None:
         dM, dv, dz = back.reshape(3, *M.shape[1:])
@@ -149,22 +155,10 @@ def backward(
     return LIFGradients(gm.reshape(M.shape), None if point else gv.reshape(M.shape), own[0], own[1], sent)
 
 
-def weight_gradients(given: list[np.ndarray], before: np.ndarray, variance: str) -> list[np.ndarray]:
-    """Of the recurrent weights: the moments' gradients at each step times the values one step before (theory 3.3)."""
-    units = given[0].shape[1]
-    if not len(given[0]):
-        return [np.zeros((units, units), part.dtype) for part in given]
-    if before.dtype == np.uint8:
-        return dense.spike_weight_gradients(sparse.events_of(before), given)
-    values = before.reshape(-1, units)
-    squares = square(values, "binary", variance)[0]
-    return [matrix.transposed_product(part, x) for part, x in zip(given, (values, squares), strict=False)]
-
-
-def square_of(recurrent: Recurrent | None, like: np.ndarray, variance: str) -> Square:
+def square_of(recurrent: Recurrent | None, like: np.ndarray, dtype: np.dtype, variance: str) -> Square:
     """The recurrent weights of units whose arrays (T, batch, units) are as `like`, with zeros up to whole vectors."""
     width = matrix.padded(like.shape[2])
-    mu, sigma2 = [np.zeros(0, like.dtype)] * 2
+    mu, sigma2 = [np.zeros(0, dtype)] * 2
     if recurrent is not None:
         mu = padded_square(recurrent[0], width)
         sigma2 = sigma2 if recurrent[1] is None else padded_square(recurrent[1], width)
@@ -205,23 +199,5 @@ def check_own(m: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     """m and v; v of no steps beside point weights, whose neurons have V_t = 1 (theory 3.18)."""
     if v is not None:
         return check_moments(m, v)
-    m = check_float("m", m, (None,) * np.ndim(m), float_type("m", m))
+    m = check_float("m", m)
     return m, np.zeros((0, *m.shape[1:]), m.dtype)
-
-
-def check_neurons(
-    m: np.ndarray, recurrent: Recurrent | None, beta: float, theta: float, reset: str, point: bool
-) -> Recurrent | None:
-    """The recurrent weights, of m's type, after checking the neuron's numbers."""
-    check_options(m.shape, None, beta, theta, reset, point)
-    if recurrent is None:
-        return None
-    if point != (recurrent[1] is None):
-        raise InputError("one of v and the recurrent sigma2 is None; point weights have neither")
-    if m.ndim != 3:
-        raise InputError(f"m has shape {m.shape}; expected (T, batch, units) with recurrent weights")
-    units = m.shape[2]
-    return (
-        check_float("recurrent mu", recurrent[0], (units, units), m.dtype),
-        None if point else check_float("recurrent sigma2", recurrent[1], (units, units), m.dtype, nonnegative=True),
-    )

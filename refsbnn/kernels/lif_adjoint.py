@@ -31,8 +31,8 @@ class Given(NamedTuple):
 
     Attributes
     ----------
-    g : (T, batch, units) float, gradient of the spikes
-    direct_M, direct_V : (T, batch, units) float, what else depends on M and V, or of no steps
+    g : (T, batch, width) float, gradient of the spikes, width units and zeros up to whole vectors
+    direct_M, direct_V : (T, batch, width) float, what else depends on M and V, or of no steps
     after : (3, batch, units) float, what the step after the last sends to M, V and z, or empty
     """
 
@@ -47,7 +47,7 @@ class Path(NamedTuple):
 
     Attributes
     ----------
-    M, V : (T, batch, units) float; V of no steps beside point weights
+    M, V : (T, batch, width) float; V of no steps beside point weights
     h : (T, batch, units) uint8 or float
     """
 
@@ -61,7 +61,7 @@ class Slopes(NamedTuple):
 
     Attributes
     ----------
-    k : (T, batch, units) float, w f(r) where the rule's kind is GIVEN, else of no steps
+    k : (T, batch, width) float, w f(r) where the rule's kind is GIVEN, else of no steps
     floor : float, as in `slopes.floor`
     """
 
@@ -74,7 +74,7 @@ class Sent(NamedTuple):
 
     Attributes
     ----------
-    m, v : (T, batch, units) float, overwritten by gradients of the currents; v of no steps beside point weights
+    m, v : (T, batch, width) float, overwritten by gradients of the currents; v of no steps beside point weights
     before : (3, batch, units) float, overwritten by what goes to M, V and z before the first step, or empty
     """
 
@@ -96,7 +96,7 @@ def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, star
     recurrent : Square
     neuron : Neuron
     reset_gradient : bool, gradients flow through the reset
-    start : Start
+    start : Start, its M and V as wide
     sent : Sent, overwritten
     """
     for shard in prange((path.M.shape[1] + SHARD - 1) // SHARD):
@@ -125,22 +125,19 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     k, floor = slopes
     beta, theta, hard, accumulate = neuron
     gm, gv, before = sent
-    width = recurrent.width
-    T, batch, units = g.shape
+    T, batch, width = g.shape
+    units = h.shape[2]
     rows = min(SHARD, batch - first)
     point = len(V) == 0
     # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
     dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
     dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
-    row = aligned_zeros(7 * width, g.dtype)  # of one sample and step: g, k, M, V, z, direct_V, direct_M
+    row = aligned_zeros(width, g.dtype)  # z of one sample and step
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     decay, threshold = splat(beta), splat(theta)
-    # Rows of whole vectors are read and written where they lie, others through a padded copy.
-    whole = units == width
-    at_g, at_k, at_M, at_V = address(row), address(row), address(row), address(row)
-    if whole:
-        at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
+    at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
+    at_direct_M, at_direct_V = address(direct_M), address(direct_V)
     for s in range(rows if len(after) > 0 else 0):
         at = s * width
         dM[at : at + units], dV[at : at + units] = after[0, first + s], after[1, first + s]
@@ -148,55 +145,43 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     for t in range(T - 1, -1, -1):
         for s in range(rows):
             b, at = first + s, s * width
-            from_g = from_k = from_M = from_V = (t * batch + b) * units
-            if not whole:
-                from_g, from_k, from_M, from_V = 0, width, 2 * width, 3 * width
-                row[:units] = g[t, b]
-                if len(k) > 0:
-                    row[width : width + units] = k[t, b]
-                row[2 * width : 2 * width + units] = M[t, b]
-                if not point:
-                    row[3 * width : 3 * width + units] = V[t, b]
-            row[4 * width : 4 * width + units] = h[t, b]
-            if len(direct_V) > 0:
-                row[5 * width : 5 * width + units] = direct_V[t, b]
-            if len(direct_M) > 0:
-                row[6 * width : 6 * width + units] = direct_M[t, b]
+            own = (t * batch + b) * width
+            row[:units] = h[t, b]
             for i in range(0, width, LANES):
-                z = load(row, 4 * width + i)
-                r = load(at_M, from_M + i) - threshold
+                z = load(row, i)
+                r = load(at_M, own + i) - threshold
                 spread = inverse = ones
                 if not point:
-                    spread = load(at_V, from_V + i)
+                    spread = load(at_V, own + i)
                     inverse = ones / sqrt(spread)
                     r = r * inverse
-                c = (load(at_g, from_g + i) + load(dz, at + i)) * own_slope(at_k, from_k + i, z, r, rule)
+                c = (load(at_g, own + i) + load(dz, at + i)) * own_slope(at_k, own + i, z, r, rule)
                 c = cut(c, floor)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 keep = decay * (ones - z) if hard else decay
-                mean_unit = mean_unit + load(row, 6 * width + i)
+                mean_unit = mean_unit + (load(at_direct_M, own + i) if len(direct_M) > 0 else zero)
                 store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12
                 if not point:
                     total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
-                    total = total + load(row, 5 * width + i)
+                    total = total + (load(at_direct_V, own + i) if len(direct_V) > 0 else zero)
                     if accumulate:
                         total = total + decay * keep * load(dV, at + i)  # theory 3.12
                     store(dV, at + i, total)
-            gm[t, b] = dM[at : at + units]
+            gm[t, b] = dM[at : at + width]
             if not point:
-                gv[t, b] = dV[at : at + units]
+                gv[t, b] = dV[at : at + width]
         if t > 0 or len(start.M) > 0:
             for s in range(rows):
                 b, at = first + s, s * width
-                row[:units] = M[t - 1, b] if t > 0 else start.M[b]
-                if not point:
-                    row[width : width + units] = V[t - 1, b] if t > 0 else start.V[b]
+                last_M, last_V, own = at_M, at_V, ((t - 1) * batch + b) * width
+                if t == 0:
+                    last_M, last_V, own = address(start.M), address(start.V), b * width
                 for i in range(0, width, LANES):
                     back = zero
                     if reset_gradient and hard:
-                        back = zero - decay * load(row, i) * load(dM, at + i)  # theory 3.12
+                        back = zero - decay * load(last_M, own + i) * load(dM, at + i)  # theory 3.12
                         if accumulate and not point:
-                            back = back - decay * decay * load(row, width + i) * load(dV, at + i)  # theory 3.12
+                            back = back - decay * decay * load(last_V, own + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
                         back = zero - threshold * load(dM, at + i)  # theory 3.12
                     store(dz, at + i, back)

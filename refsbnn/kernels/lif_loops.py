@@ -203,50 +203,32 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
     membrane : Moments, float, overwritten
     h : (T, batch, units) uint8 or float, overwritten
     """
-    for b in prange(h.shape[1]):
-        _values_of(current, proposal, recurrent, neuron, start, membrane, h, b)
-
-
-@njit(cache=True, error_model="numpy")
-def _values_of(current, proposal, recurrent, neuron, start, membrane, h, b):
-    """Sample b.
-
-    Parameters
-    ----------
-    current : Moments
-    proposal : Proposal
-    recurrent : Square
-    neuron : Neuron
-    start : Start
-    membrane : Moments
-    h : (T, batch, units) uint8 or float
-    b : int
-    """
     m, v = current
     M, V = membrane
     kind, u, tau, gaussian = proposal
     beta, theta, hard, accumulate = neuron
     mu, sigma2, width, quadratic = recurrent
-    T, _, units = m.shape
+    T, batch, units = m.shape
     point, one = len(v) == 0, beta - beta + 1
-    for t in range(T):
-        for i in range(units):
-            mean = m[t, b, i]
-            spread = one if point else v[t, b, i]
-            if t > 0 or len(start.M) > 0:
-                for j in range(units if len(mu) > 0 else 0):
-                    z = h[t - 1, b, j] if t > 0 else start.z[b, j]
-                    mean += mu[i * width + j] * z  # theory 3.1
-                    if not point:
-                        spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
-                last = h[t - 1, b, i] if t > 0 else start.z[b, i]
-                keep = 1 - last if hard else 1
-                mean += beta * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
-                if not hard:
-                    mean -= theta * last  # theory 3.10
-                if accumulate and not point:
-                    spread += beta * beta * (V[t - 1, b, i] if t > 0 else start.V[b, i]) * keep  # theory 3.9, 3.10
-            M[t, b, i] = mean
-            if not point:
-                V[t, b, i] = spread
-            h[t, b, i] = fire.sample(np.float64(mean - theta), np.float64(spread), u[t, b, i], kind, tau, gaussian)
+    for b in prange(batch):
+        for t in range(T):
+            for i in range(units):
+                mean = m[t, b, i]
+                spread = one if point else v[t, b, i]
+                if t > 0 or len(start.M) > 0:
+                    for j in range(units if len(mu) > 0 else 0):
+                        z = h[t - 1, b, j] if t > 0 else start.z[b, j]
+                        mean += mu[i * width + j] * z  # theory 3.1
+                        if not point:
+                            spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
+                    last = h[t - 1, b, i] if t > 0 else start.z[b, i]
+                    keep = 1 - last if hard else 1
+                    mean += beta * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
+                    if not hard:
+                        mean -= theta * last  # theory 3.10
+                    if accumulate and not point:
+                        spread += beta * beta * (V[t - 1, b, i] if t > 0 else start.V[b, i]) * keep  # theory 3.9, 3.10
+                M[t, b, i] = mean
+                if not point:
+                    V[t, b, i] = spread
+                h[t, b, i] = fire.sample(np.float64(mean - theta), np.float64(spread), u[t, b, i], kind, tau, gaussian)

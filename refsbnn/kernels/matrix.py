@@ -25,6 +25,12 @@ def widened(array: np.ndarray) -> np.ndarray:
     return wide
 
 
+def in_vectors(array: np.ndarray) -> np.ndarray:
+    """All entries as whole vectors: the flat array itself if it fills them, else a copy with zeros behind."""
+    rest = -array.size % LANES
+    return np.concatenate([array.reshape(-1), np.zeros(rest, array.dtype)]) if rest else array.reshape(-1)
+
+
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ b for contiguous matrices of one float type."""
     return _run(a, b, len(a), a.shape[1], 1, a.shape[1])

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit, uint32, uint64
 
 from refsbnn.draws import Uniforms
-from refsbnn.errors import InputError, check_array
+from refsbnn.errors import InputError
+from refsbnn.reference.unit import check_uniforms
 
 GRID = np.float32(2.0**-24)
 
@@ -68,11 +69,3 @@ def source(u: np.ndarray | Uniforms, shape: tuple[int, ...]) -> Source:
     draws = u.draws
     samples = np.asarray(draws.samples, np.int64)
     return Source(np.zeros(0, np.float32), np.uint64(draws.streams.seed), samples, u.word, draws.step)
-
-
-def check_uniforms(u: np.ndarray | Uniforms, shape: tuple[int, ...]) -> np.ndarray:
-    """The numbers, float64, after checking that they lie in [0, 1)."""
-    u = check_array("u", u, shape, nonnegative=True)
-    if u.size and u.max() >= 1.0:
-        raise InputError(f"u holds {u.max():g}; expected uniforms in [0, 1)")
-    return u

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 from refsbnn.errors import InputError
-from refsbnn.kernels.check import are_spikes, check_bytes, check_float, float_type
+from refsbnn.kernels.check import are_spikes, check_bytes, check_float
 from refsbnn.reference.pool import pooled_shape
 
 
@@ -31,7 +31,7 @@ def average_forward(x: np.ndarray, size: int, stride: int | None = None) -> np.n
 
 def average_backward(g: np.ndarray, x_shape: tuple[int, ...], size: int, stride: int | None = None) -> np.ndarray:
     """Gradient of x; arguments and errors as in `refsbnn.reference.pool.average_backward`."""
-    g = check_float("g", g, pooled_shape(x_shape, size, stride), float_type("g", g))
+    g = check_float("g", g, pooled_shape(x_shape, size, stride))
     dx = np.zeros(x_shape, g.dtype)
     _share(images(g), size, stride or size, g.dtype.type(1.0 / size**2), images(dx))
     return dx
@@ -49,7 +49,7 @@ def max_backward(
     g: np.ndarray, index: np.ndarray, x_shape: tuple[int, ...], size: int, stride: int | None = None
 ) -> np.ndarray:
     """Gradient of x; arguments and errors as in `refsbnn.reference.pool.max_backward`."""
-    g = check_float("g", g, pooled_shape(x_shape, size, stride), float_type("g", g))
+    g = check_float("g", g, pooled_shape(x_shape, size, stride))
     if index.shape != g.shape or index.dtype != np.int32:
         raise InputError(f"index is {index.dtype} {index.shape}; expected int32 {g.shape}")
     if index.size and not 0 <= index.min() <= index.max() < size**2:
@@ -62,7 +62,7 @@ def max_backward(
 def check_input(x: np.ndarray, size: int, stride: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
     """x as bytes or floats, and the pooled shape."""
     shape = pooled_shape(np.shape(x), size, stride)
-    x = check_bytes("x", x) if are_spikes(x) else check_float("x", x, np.shape(x), float_type("x", x))
+    x = check_bytes("x", x) if are_spikes(x) else check_float("x", x)
     return x, shape
 
 

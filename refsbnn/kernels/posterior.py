@@ -7,7 +7,7 @@ from numba import njit, prange
 
 from refsbnn import posterior
 from refsbnn.errors import check_array
-from refsbnn.kernels.check import check_float, float_type
+from refsbnn.kernels.check import check_float
 
 SHARDS = 16  # parts of the weights whose sums are added in order
 
@@ -22,7 +22,7 @@ def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, 
     >>> value, dmu.tolist(), drho.tolist()
     (0.5, [1.0], [0.0])
     """
-    mu = check_float("mu", mu, np.shape(mu), float_type("mu", mu))
+    mu = check_float("mu", mu)
     rho = check_float("rho", rho, mu.shape, mu.dtype)
     prior = float(check_array("prior_sigma2", prior_sigma2, positive=True))
     if mu.dtype == np.float64:  # whose last digits near the prior the plain sum below would lose

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from refsbnn.errors import InputError, check_choice
+from refsbnn.errors import check_choice
 from refsbnn.kernels.check import check_float, float_type
 from refsbnn.kernels.unit import check_moments
-from refsbnn.reference.readout import REDUCTIONS
+from refsbnn.reference.readout import REDUCTIONS, check_steps
 
 
 def integrate_forward(
@@ -26,10 +26,7 @@ def integrate_forward(
     check_choice("reduce", reduce, REDUCTIONS)
     point = v is None
     m, v = check_moments(m, np.zeros_like(m) if v is None else v)
-    if not 0.0 <= beta <= 1.0:
-        raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
-    if m.ndim == 0 or len(m) == 0:
-        raise InputError(f"m has shape {m.shape}; expected (T, ...) with at least one step")
+    check_steps(m, beta)
     c = np.empty_like(m)
     m_out, v_out = np.empty_like(m[0]), np.empty_like(m[0])
     flat = (len(m), -1)
@@ -58,7 +55,7 @@ def sample_forward(m: np.ndarray, v: np.ndarray, eps: np.ndarray) -> np.ndarray:
 
 def sample_backward(g: np.ndarray, v: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradients of the logits' moments; as in `refsbnn.reference.readout.sample_backward`."""
-    g = check_float("g", g, np.shape(g), float_type("g", g))
+    g = check_float("g", g)
     v = check_float("v", v, g.shape, g.dtype, nonnegative=True)
     eps = check_float("eps", eps, g.shape, g.dtype)
     s = np.sqrt(np.where(v > 0, v, 1))
@@ -79,43 +76,26 @@ def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
     m_out, v_out : (n,) float, overwritten
     """
     for i in prange(m.shape[1]):
-        _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i)
-
-
-@njit(cache=True, error_model="numpy")
-def _integrate_one(m, v, beta, reduction, one, c, m_out, v_out, i):
-    """Column i.
-
-    Parameters
-    ----------
-    m, v : (T, n) float
-    beta : float
-    reduction : int
-    one : float
-    c : (T, n) float
-    m_out, v_out : (n,) float
-    i : int
-    """
-    T = len(m)
-    last = T - 1
-    if reduction == 1:  # the first step of the largest mean membrane
-        membrane = best = m[0, i]
-        last = 0
-        for t in range(1, T):
-            membrane = beta * membrane + m[t, i]
-            if membrane > best:
-                best, last = membrane, t
-    weight = one / T if reduction == 0 else one
-    reach = one * 0
-    for t in range(T - 1, -1, -1):
-        # Read at one step, an input decays since; averaged, it counts once for each later step.
-        if reduction == 0:
-            reach = beta * reach + weight
-        elif t <= last:
-            reach = weight if t == last else beta * reach
-        c[t, i] = reach
-    mean, spread = one * 0, one * 0
-    for t in range(T):
-        mean += c[t, i] * m[t, i]
-        spread += c[t, i] * c[t, i] * v[t, i]
-    m_out[i], v_out[i] = mean, spread
+        T = len(m)
+        last = T - 1
+        if reduction == 1:  # the first step of the largest mean membrane
+            membrane = best = m[0, i]
+            last = 0
+            for t in range(1, T):
+                membrane = beta * membrane + m[t, i]
+                if membrane > best:
+                    best, last = membrane, t
+        weight = one / T if reduction == 0 else one
+        reach = one * 0
+        for t in range(T - 1, -1, -1):
+            # Read at one step, an input decays since; averaged, it counts once for each later step.
+            if reduction == 0:
+                reach = beta * reach + weight
+            elif t <= last:
+                reach = weight if t == last else beta * reach
+            c[t, i] = reach
+        mean, spread = one * 0, one * 0
+        for t in range(T):
+            mean += c[t, i] * m[t, i]
+            spread += c[t, i] * c[t, i] * v[t, i]
+        m_out[i], v_out[i] = mean, spread

@@ -15,6 +15,7 @@ from numba.extending import overload
 
 from refsbnn import estimators
 from refsbnn.kernels.gaussian import DENSITY, HALF, LEAST, ONE, ZERO, absolute, bell, beyond, density_over_cdf, tail
+from refsbnn.kernels.matrix import in_vectors
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
@@ -117,14 +118,15 @@ def slopes(
     (...) array of m's type
     """
     found = inline_rule(h, m.dtype, member, noise)
-    k = np.empty_like(m)
     if found.kind != GIVEN:
-        _fill(h.reshape(-1), m.reshape(-1), v.reshape(-1), np.float32(theta), found, k.reshape(-1))
-        return k
+        own, mean, variance = (in_vectors(part) for part in (h, m, v))
+        k = np.empty_like(mean)
+        _fill(own, mean, variance, np.float32(theta), found, k)
+        return k[: m.size].reshape(m.shape)
     live = np.where(v > 0.0, v, 1.0).astype(np.float64)
     r = (m.astype(np.float64) - theta) / np.sqrt(live)
-    k[...] = member.slope(np.asarray(h, np.float64), r, noise, u=np.asarray(u, np.float64), extra=extra)
-    return k
+    k = member.slope(np.asarray(h, np.float64), r, noise, u=np.asarray(u, np.float64), extra=extra)
+    return np.broadcast_to(k, m.shape).astype(m.dtype)
 
 
 @njit(cache=True, error_model="numpy")
@@ -276,40 +278,14 @@ def _fill(h, m, v, theta, rule, k):
 
     Parameters
     ----------
-    h : (n,) uint8, spikes
+    h : (n,) uint8, spikes; n a multiple of 16
     m, v : (n,) float32
     theta : float32
     rule : Rule
     k : (n,) float32, overwritten
     """
     for task in prange((len(m) + CHUNK - 1) // CHUNK):
-        _fill_chunk(h, m, v, theta, rule, k, task * CHUNK, min((task + 1) * CHUNK, len(m)))
-
-
-@njit(cache=True, error_model="numpy")
-def _fill_chunk(h, m, v, theta, rule, k, first, last):
-    """Units first to last; the last, partial vector goes through a padded copy.
-
-    Parameters
-    ----------
-    h : (n,) uint8
-    m, v : (n,) float32
-    theta : float32
-    rule : Rule
-    k : (n,) float32
-    first, last : int
-    """
-    ph, pm, pv, pk = address(h), address(m), address(v), address(k)
-    for i in range(first, last - LANES + 1, LANES):
-        r = (load(pm, i) - splat(theta)) / sqrt(load(pv, i))
-        store(pk, i, slope(load_bytes(ph, i), r, rule))
-    rest = (last - first) % LANES
-    if rest > 0:
-        i = last - rest
-        z, r, out = np.zeros(LANES, np.uint8), np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
-        for j in range(rest):
-            z[j] = h[i + j]
-            r[j] = (m[i + j] - theta) / np.sqrt(v[i + j])
-        store(out, 0, slope(load_bytes(z, 0), load(r, 0), rule))
-        for j in range(rest):
-            k[i + j] = out[j]
+        ph, pm, pv, pk = address(h), address(m), address(v), address(k)
+        for i in range(task * CHUNK, min((task + 1) * CHUNK, len(m)), LANES):
+            r = (load(pm, i) - splat(theta)) / sqrt(load(pv, i))
+            store(pk, i, slope(load_bytes(ph, i), r, rule))

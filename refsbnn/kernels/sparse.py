@@ -204,32 +204,18 @@ def _turn(offsets, columns, rows, turned, starts):
     starts : (chunks, in + 1) int64, zero; overwritten
     """
     for chunk in prange(len(starts)):
-        _turn_chunk(offsets, columns, chunk * CHUNK, min((chunk + 1) * CHUNK, rows), turned, starts[chunk])
-
-
-@njit(cache=True, error_model="numpy")
-def _turn_chunk(offsets, columns, first, last, turned, start):
-    """Rows first to last, one chunk.
-
-    Parameters
-    ----------
-    offsets : (rows + 1,) int64
-    columns : (events,) int32
-    first, last : int
-    turned : (events,) int32
-    start : (in + 1,) int64, zero; overwritten
-    """
-    for k in range(offsets[first], offsets[last]):
-        start[columns[k] + 1] += 1
-    start[0] = offsets[first]
-    for j in range(1, len(start)):
-        start[j] += start[j - 1]
-    place = start.copy()
-    for i in range(first, last):
-        for k in range(offsets[i], offsets[i + 1]):
-            j = columns[k]
-            turned[place[j]] = i - first
-            place[j] += 1
+        start, first, last = starts[chunk], chunk * CHUNK, min((chunk + 1) * CHUNK, rows)
+        for k in range(offsets[first], offsets[last]):
+            start[columns[k] + 1] += 1
+        start[0] = offsets[first]
+        for j in range(1, len(start)):
+            start[j] += start[j - 1]
+        place = start.copy()
+        for i in range(first, last):
+            for k in range(offsets[i], offsets[i + 1]):
+                j = columns[k]
+                turned[place[j]] = i - first
+                place[j] += 1
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

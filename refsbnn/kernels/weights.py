@@ -7,7 +7,7 @@ import numpy as np
 
 from refsbnn.kernels import conv2d as convolution
 from refsbnn.kernels import dense as fully_connected
-from refsbnn.kernels.check import are_spikes, check_float
+from refsbnn.kernels.check import check_float
 from refsbnn.reference.weights import bias_deviation, check_states, uniforms
 
 
@@ -24,7 +24,7 @@ def dense(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Moments and uniforms of a dense layer; as in `refsbnn.reference.weights.dense`, u in float64."""
     m, v = fully_connected.forward(x, mu, sigma2, bias_mu, bias_sigma2, domain=domain)
-    values = floats(x, domain, mu.dtype, 2)
+    values = checked(x, domain, mu.dtype, 2)
     eps = check_float("eps", eps, (values.shape[-2], *mu.shape), mu.dtype)
     each = [
         fully_connected.forward(np.ascontiguousarray(values[..., b, :]), np.sqrt(sigma2) * eps[b], np.zeros_like(mu))[0]
@@ -50,7 +50,7 @@ def conv2d(
     """Moments and uniforms of a convolution; as in `refsbnn.reference.weights.conv2d`, u in float64."""
     options = {"stride": stride, "padding": padding}
     m, v = convolution.forward(x, mu, sigma2, bias_mu, bias_sigma2, domain=domain, **options)  # type: ignore[arg-type]
-    values = floats(x, domain, mu.dtype, 4)
+    values = checked(x, domain, mu.dtype, 4)
     eps = check_float("eps", eps, (values.shape[-4], *mu.shape), mu.dtype)
     none = np.zeros_like(mu)
     each = []
@@ -62,9 +62,8 @@ def conv2d(
     return m, v, uniforms(deviation, v.astype(np.float64))
 
 
-def floats(x: np.ndarray, domain: str, dtype: np.dtype, ndim: int) -> np.ndarray:
-    """The values that x, floats or bytes, stands for; relaxed ones are refused in a spike domain."""
-    values = np.asarray(x).astype(dtype)
-    values = values + values - 1 if are_spikes(x) and domain == "bipolar" else values
+def checked(x: np.ndarray, domain: str, dtype: np.dtype, ndim: int) -> np.ndarray:
+    """The values that x stands for; relaxed ones are refused in a spike domain."""
+    values = fully_connected.floats(np.asarray(x), domain, dtype)
     check_states(values, domain, ndim)
     return values

@@ -124,19 +124,21 @@ def backward(
 
 
 def output_shape(x_shape: tuple[int, ...], weight_shape: tuple[int, ...], stride: int, padding: int) -> tuple[int, ...]:
-    """Shape of the convolution's output, channels last."""
+    """Shape of the convolution's output, channels last; raises InputError where no filter fits."""
+    if stride < 1 or padding < 0:
+        raise InputError(f"stride and padding are {stride} and {padding}; accepted: stride >= 1, padding >= 0")
     *leading, height, width, _ = x_shape
     out, kh, kw, _ = weight_shape
-    return (*leading, (height + 2 * padding - kh) // stride + 1, (width + 2 * padding - kw) // stride + 1, out)
+    rows, columns = ((n + 2 * padding - k) // stride + 1 for n, k in ((height, kh), (width, kw)))
+    if min(rows, columns) < 1:
+        raise InputError(f"filter {(kh, kw)} is larger than the padded input of x {x_shape}, padding {padding}")
+    return *leading, rows, columns, out
 
 
 def check_input(x: np.ndarray, mu: np.ndarray, stride: int, padding: int) -> np.ndarray:
     """`x` as float64 after checking that the filters fit on it; raises InputError otherwise."""
-    if stride < 1 or padding < 0:
-        raise InputError(f"stride and padding are {stride} and {padding}; accepted: stride >= 1, padding >= 0")
     x = check_array("x", x, (*np.shape(x)[:-3], None, None, mu.shape[3]))
-    if min(output_shape(x.shape, mu.shape, stride, padding)[-3:-1]) < 1:
-        raise InputError(f"filter {mu.shape[1:3]} is larger than the padded input of x {x.shape}, padding {padding}")
+    output_shape(x.shape, mu.shape, stride, padding)
     return x
 
 

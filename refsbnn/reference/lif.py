@@ -4,6 +4,7 @@ All noise that a membrane holds is drawn anew at each step, so that given its pa
 variance V; the spike is a noisy binary unit on (M - theta, V). Arrays have time first.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -265,8 +266,9 @@ def check_options(
     theta: float,
     reset: str,
     point: bool,
+    check: Callable[..., np.ndarray] = check_array,
 ) -> Recurrent | None:
-    """The recurrent weights as float64 after checking them and the neuron's numbers; raises InputError otherwise."""
+    """The recurrent weights as `check` gives them; raises InputError for them or the neuron's numbers."""
     check_choice("reset", reset, RESETS)
     if not 0.0 <= beta <= 1.0 or not np.isfinite(theta):
         raise InputError(f"beta and theta are {beta!r} and {theta!r}; expected beta in [0, 1] and a finite theta")
@@ -275,7 +277,7 @@ def check_options(
         raise InputError(f"m has shape {shape}; expected {wanted}")
     if recurrent is None:
         return None
-    mu = check_array("recurrent mu", recurrent[0], (shape[2], shape[2]))
+    mu = check("recurrent mu", recurrent[0], (shape[2], shape[2]))
     if point != (recurrent[1] is None):
         raise InputError("one of v and the recurrent sigma2 is None; point weights have neither")
-    return mu, None if point else check_array("recurrent sigma2", recurrent[1], mu.shape, nonnegative=True)
+    return mu, None if point else check("recurrent sigma2", recurrent[1], mu.shape, nonnegative=True)

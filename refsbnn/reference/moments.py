@@ -1,5 +1,6 @@
 """What every linear layer shares: the square that carries a value into the variance, and the gradients' names."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +74,9 @@ def check_weights(
     bias_mu: np.ndarray | None,
     bias_sigma2: np.ndarray | None,
     ndim: int,
+    check: Callable[..., np.ndarray] = check_array,
 ) -> tuple[np.ndarray, Any, np.ndarray, Any]:
-    """The weights of a linear layer as float64; an absent bias is zero with variance zero.
+    """The weights of a linear layer as `check` gives them; an absent bias is zero with variance zero.
 
     Point weights (theory 3.18) have neither sigma2 nor bias_sigma2.
 
@@ -83,13 +85,13 @@ def check_weights(
     InputError
         `mu` has not `ndim` dimensions, a shape does not match it, a variance is negative, or NaN.
     """
-    mu = check_array("mu", mu, (None,) * ndim)
-    zero = np.zeros(mu.shape[0])
-    bias_mu = zero if bias_mu is None else check_array("bias_mu", bias_mu, zero.shape)
+    mu = check("mu", mu, (None,) * ndim)
+    zero = np.zeros(len(mu), mu.dtype)
+    bias_mu = zero if bias_mu is None else check("bias_mu", bias_mu, zero.shape)
     if sigma2 is None:
         if bias_sigma2 is not None:
             raise InputError("bias_sigma2 is given without sigma2; point weights have neither")
         return mu, None, bias_mu, None
-    sigma2 = check_array("sigma2", sigma2, mu.shape, nonnegative=True)
-    bias_sigma2 = zero if bias_sigma2 is None else check_array("bias_sigma2", bias_sigma2, zero.shape, nonnegative=True)
+    sigma2 = check("sigma2", sigma2, mu.shape, nonnegative=True)
+    bias_sigma2 = zero if bias_sigma2 is None else check("bias_sigma2", bias_sigma2, zero.shape, nonnegative=True)
     return mu, sigma2, bias_mu, bias_sigma2

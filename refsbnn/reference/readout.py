@@ -47,14 +47,19 @@ def integrate_forward(
     check_choice("reduce", reduce, REDUCTIONS)
     m = check_array("m", m)
     v = None if v is None else check_array("v", v, m.shape, nonnegative=True)
-    if not 0.0 <= beta <= 1.0:
-        raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
-    if m.ndim == 0 or len(m) == 0:
-        raise InputError(f"m has shape {m.shape}; expected (T, ...) with at least one step")
+    check_steps(m, beta)
     c = np.stack([np.broadcast_to(row, m.shape[1:]) for row in coefficients(m, beta, reduce)])
     m_out = (c * m).sum(axis=0)  # theory 3.13: E sum_t c_t a_t
     v_out = None if v is None else (c * c * v).sum(axis=0)  # theory 3.13: steps are independent
     return m_out, v_out, c
+
+
+def check_steps(m: np.ndarray, beta: float) -> None:
+    """Raise InputError unless there is a step and the decay is one."""
+    if not 0.0 <= beta <= 1.0:
+        raise InputError(f"beta is {beta!r}; expected a number in [0, 1]")
+    if m.ndim == 0 or len(m) == 0:
+        raise InputError(f"m has shape {m.shape}; expected (T, ...) with at least one step")
 
 
 def integrate_backward(dm: np.ndarray, dv: np.ndarray | None, tape: np.ndarray) -> tuple[np.ndarray, Any]:

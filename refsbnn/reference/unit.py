@@ -106,10 +106,15 @@ def check_moments(m: np.ndarray, v: np.ndarray | None, u: np.ndarray) -> tuple[n
     """m, v (1 where it is None) and u as float64 of one shape, v >= 0, u in [0, 1); raises InputError otherwise."""
     m = check_array("m", m)
     v = np.ones(m.shape) if v is None else check_array("v", v, m.shape, nonnegative=True)
-    u = check_array("u", u, m.shape, nonnegative=True)
+    return m, v, check_uniforms(u, m.shape)
+
+
+def check_uniforms(u: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The uniforms as float64, after checking that they lie in [0, 1)."""
+    u = check_array("u", u, shape, nonnegative=True)
     if u.size and u.max() >= 1.0:
         raise InputError(f"u holds {u.max():g}; expected uniforms in [0, 1)")
-    return m, v, u
+    return u
 
 
 def standardise(m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
