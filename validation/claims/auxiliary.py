@@ -184,7 +184,7 @@ def trained(
 ) -> dict[tuple[str, str], Outcome]:
     """Every penalty of one setting, by penalty and mark; the first of them is none."""
     shape, rng = SHAPES[name], level.rng(f"{__name__}.{name}")
-    count = 24 if level.quick else 64
+    count = 24 if level.quick else 96
     parameters, (x, labels) = shape.initial(rng, count), shape.examples(rng, count, 6)
     copies = len(penalties)
     all_ = {key: np.concatenate([value] * copies) for key, value in parameters.items()}
