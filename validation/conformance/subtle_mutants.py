@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import draws, objective, optim, posterior, streams
+from refsbnn import curvature, draws, objective, optim, posterior, sensitivity, streams
 from refsbnn.reference import conv2d, dense, lif, readout, unit, weights
 from validation.conformance.mutant import BOTH, GIVEN, OWN, Mutant, Patch, wrapped
 
@@ -185,6 +185,26 @@ SUBTLE = (
         "stream",
         GIVEN,
         lambda: [(streams.Streams, "normals", lambda self, *a, **k: streams.special.ndtri(self.uniforms(*a, **k)))],
+    ),
+    Mutant(
+        "squared variance path not quartered",
+        "global-scale",
+        GIVEN,
+        lambda: [wrapped(sensitivity, "units", lambda f, rows, *k: f(rows._replace(square=4.0 * rows.square), *k))],
+    ),
+    Mutant(
+        "sensitivity without the reset",
+        "reset-gradient",
+        GIVEN,
+        lambda: [wrapped(sensitivity, "neurons", lambda f, given: f(given._replace(reset=None)))],
+    ),
+    Mutant(
+        "curvature without what the classes share",
+        "wrong-axis",
+        GIVEN,
+        lambda: [
+            wrapped(curvature, "categorical", lambda f, x, w: f(x, w)._replace(value=(np.square(w).sum(1)).mean()))
+        ],
     ),
     Mutant(
         "one uniform for all examples",
