@@ -72,7 +72,7 @@ CLAIM = Claim(
             r"\frac{d^2 F_i}{dz_j^2} = f ( -r \delta^2 + (r^2 - 1) \delta \kappa + \tfrac14 (3 r - r^3) \kappa^2 )",
         ),
         Formula("4.11", r"S_i = \sum_j \rho_{ij}^2 = \frac{A}{v} - \frac{m C}{v^2} + \frac{m^2 Q}{4 v^3}"),
-        Formula("4.14", r"R = \sum_k p_k \|w_k\|^2 - \Big\|\sum_k p_k w_k\Big\|^2"),
+        Formula("4.14", r"R = \sum_k p_k \|w_k\|^2 - \left\| \sum_k p_k w_k \right\|^2"),
         Formula("4.15", r"P = \overline{S_i} + R"),
     ),
     code=("refsbnn/sensitivity.py", "refsbnn/curvature.py", "oracle/sensitivity.py", "validation/evidence/batch.py"),
