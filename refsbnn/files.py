@@ -33,8 +33,10 @@ def write_bytes(path: Path, *parts: bytes) -> None:
     Raises
     ------
     InputError
-        The folder cannot be written to, or the disk is full. What lay at `path` before is still there.
+        The folder cannot be written to, the disk is full, or `path` is a device or the like, which a rename would
+        replace. What lay at `path` before is still there.
     """
+    _replaceable(path)
     temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"  # a name may be too long already
     with refusing(f"cannot write {path}", OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,14 +81,22 @@ def writable(path: Path) -> None:
     Raises
     ------
     InputError
-        The path is a folder, or its folder cannot be made or written to.
+        The path is a folder or a device, or its folder cannot be made or written to.
     """
+    _replaceable(path)
     with refusing(f"cannot write {path}", OSError):
-        if path.is_dir():
-            raise InputError(f"{path} is a directory; expected the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {path}: no permission to write to {path.parent}")
+
+
+def _replaceable(path: Path) -> None:
+    """Refuse what is there and no file: a folder, or a device such as /dev/null."""
+    with refusing(f"cannot write {path}", OSError):
+        if path.is_dir():
+            raise InputError(f"{path} is a directory; expected the name of a file")
+        if path.exists() and not path.is_file():
+            raise InputError(f"cannot write {path}: no regular file; expected the name of a file")
 
 
 def write_text(path: Path, text: str) -> None:

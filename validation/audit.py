@@ -35,7 +35,7 @@ UNMET = ("does not hold", "not decidable here")  # what --strict does not let pa
 
 
 def _seed(text: str) -> int:
-    if not text.isdigit() or int(text) >= 2**64:
+    if not (text.isascii() and text.isdigit() and len(text) <= 20) or int(text) >= 2**64:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; expected a whole number from 0 to 2^64-1")
     return int(text)
 
@@ -196,7 +196,7 @@ def _record(
         "facts": facts,
         "count": counted,
         "verdicts": ledger.count(verdicts),
-        "ledger": [ledger.record(each, verdict) for each, verdict in zip(entries, verdicts, strict=True)],
+        "ledger": [ledger.record(each, verdict, facts) for each, verdict in zip(entries, verdicts, strict=True)],
         "rows": [row.to_json() for each in entries for row in each.rows],
         "figures": [figure.to_json() for each in entries for figure in each.figures],
     }

@@ -117,7 +117,7 @@ def test_exit_code_and_files(
 def test_the_numbers_file_carries_the_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(monkeypatch, [GOOD])
     numbers = tmp_path / "report.json"
-    audit.main(["--html", str(tmp_path / "a.html"), "--json", str(numbers)])
+    audit.main(["--quick", "--seed", "3", "--html", str(tmp_path / "a.html"), "--json", str(numbers)])
     (line,) = json.loads(numbers.read_text())["ledger"]
     assert line == {
         "name": "planted",
@@ -129,7 +129,7 @@ def test_the_numbers_file_carries_the_ledger(monkeypatch: pytest.MonkeyPatch, tm
         "code": ["oracle/noise.py"],
         "found": 1.0,
         "predicted": {"relation": "=", "expected": 1.0, "tolerance": 0.0},
-        "command": "refsbnn audit --claim planted",
+        "command": "refsbnn audit --claim planted --quick --seed 3",
     }
 
 
@@ -179,6 +179,9 @@ def test_page_without_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
     ("arguments", "told"),
     [
         (["--seed", "-1"], "expected a whole number"),
+        (["--seed", "\u00b2"], "expected a whole number"),
+        (["--seed", "9" * 5000], "expected a whole number"),
+        (["--json", "/dev/null"], "no regular file"),
         (["--sed", "1"], "unrecognized arguments"),
         (["--html", "."], "is a directory"),
         (["--json", "setup.cfg/report.json"], "cannot write"),

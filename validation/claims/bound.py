@@ -14,6 +14,7 @@ import numpy as np
 from scipy import integrate, special, stats
 
 import oracle
+from oracle import dynamics
 from validation.claims.lif_noise import counts_shared
 from validation.evidence import drawn, networks
 from validation.evidence.claim import Claim, Formula
@@ -59,7 +60,7 @@ def check(level: Level) -> Rows:
     for one in (drawn.neuron(), drawn.convolution(), drawn.stream()):
         setting = f"{one.label}, KL of each draw: objective minus log evidence of own weights"
         yield at_most(CLAIM.title, setting, one.each - one.own, 0.0, "a bound")
-    yield from (*each_draw(level), *shared())
+    yield from (*each_draw(level), *counts(level), *shared())
 
 
 def dense(level: Level) -> list[Row]:
@@ -139,6 +140,38 @@ def each_draw(level: Level) -> list[Row]:
         setting = f"{label}, KL of each draw: largest objective minus log evidence of own weights"
         rows.append(at_most(CLAIM.title, setting, worst, 0.0, "a bound"))
     return rows
+
+
+def counts(level: Level) -> list[Row]:
+    """How often a weight is drawn, by theory 4.6 and by counting the noise terms that the moments of all stages hold.
+
+    A noise term is a stage's variance and one earlier input of the layer: each holds a draw of its own.
+    """
+    rng, steps = level.rng(f"{__name__}.counts"), 4
+    lif, x = networks.lif(rng, [2, 2], 1, theta=0.5), rng.normal(size=(steps, 2))
+    silent = [np.zeros((1, 2))] * steps
+    held = 0
+    for s, t in product(range(steps), repeat=2):
+        other = x + (np.arange(steps) == s)[:, None]
+        here, there = (dynamics.preactivation(lif, each, t, silent)[1] for each in (x, other))
+        held += int((here != there).any())
+    found: list[tuple[str, int | None, int]] = [(f"LIF, {steps} steps", oracle.draws(lif, x)["layers.0"], held)]
+    stream = networks.residual(rng, 2, 2, [1, 2, 1], 1)
+    start, units = rng.normal(size=2), dynamics.stages(stream, rng.normal(size=2))
+    spikes = [np.ones((1, n)) for n in units]
+    for name, number in oracle.draws(stream, start).items():
+        if name != "readout":
+            key = f"{name}.sigma2"
+            more = oracle.replace(stream, {key: 2.0 * oracle.parameters(stream)[key]})
+            read = [
+                [dynamics.preactivation(net, start, t, spikes)[1] for t in range(len(units))] for net in (stream, more)
+            ]
+            found.append((f"stream, {name}", number, sum((a != b).any() for a, b in zip(*read, strict=True))))
+    setting = "draws of a weight for one example"
+    return [
+        equal(CLAIM.title, f"{one}: {setting}", float(told or 0), float(seen), 0.0, "a count")
+        for one, told, seen in found
+    ]
 
 
 def shared() -> list[Row]:

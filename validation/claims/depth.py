@@ -5,8 +5,8 @@ constant with every block, so with accumulated variance the spread of r = H / sq
 instantaneous variance it grows with the root of the depth. Checked on the network that trains. A normaliser holds the
 spread in training too; this does not: the recorded CIFAR-10 runs end at two to three times their initial spread with
 agr and at three to six times with the trapezoid, where batch normalisation keeps it between 0.9 and 1.7. The gradient
-crosses the stream: exact gradients of small networks fall towards the input in plain networks and not in residual
-ones.
+crosses the stream: exact gradients of small networks of {0,1} units fall towards the input in plain networks and not
+in residual ones; with {-1,+1} units of this spread plain networks lose little over three or four layers.
 """
 
 from functools import cache
@@ -77,29 +77,36 @@ def check(level: Level) -> Rows:
                 setting = f"residual, {name}, {label}, block {block}: root mean square of r at initialisation"
                 reach = (told.high - told.value + slack) / (2.0 * np.sqrt(expected))
                 yield equal(TITLE, setting, np.sqrt(told.value), np.sqrt(expected), reach, why)
+    for name, accumulate in VARIANCES.items():
+        told = intervals.mean(squares(level, "bipolar", accumulate, 0.5)[:, BLOCKS], 1.0 - FALSE_ALARM)
+        expected = predicted("bipolar", accumulate, BLOCKS, 0.5)
+        setting = f"residual, {name}, {{-1,+1}}, branches times 1/2, block {BLOCKS}: root mean square of r"
+        why = f"Student's reach over the networks at a false-alarm rate of {FALSE_ALARM:g}"
+        reach = (told.high - told.value) / (2.0 * np.sqrt(expected))
+        yield equal(TITLE, setting, np.sqrt(told.value), np.sqrt(expected), reach, why)
     yield from gradients(level)
     if recorded.AT_HAND:
         yield from trained()
 
 
-def predicted(domain: str, accumulate: bool, block: int) -> float:
-    """E[H^2] / E[U] after `block` blocks of scale 1 (theory 3.24, 3.25), inputs of mean square 1."""
+def predicted(domain: str, accumulate: bool, block: int, scale: float = 1.0) -> float:
+    """E[H^2] / E[U] after `block` blocks (theory 3.24, 3.25), inputs of mean square 1."""
     share = 1.0 if domain == "bipolar" else 0.5  # E[y^2]
-    mean = GAIN * (1.0 + share * block)
+    mean = GAIN * (1.0 + scale**2 * share * block)
     own = 1.0 / WIDTH  # the bias has a variance and no mean
-    each = SPREAD * (share + own)
+    each = SPREAD * scale**2 * (share + own)
     if not accumulate and block:
         return mean / each
     return mean / (SPREAD * (1.0 + own) + block * each)
 
 
 @cache
-def squares(level: Level, domain: Domain, accumulate: bool) -> np.ndarray:
+def squares(level: Level, domain: Domain, accumulate: bool, scale: float = 1.0) -> np.ndarray:
     """Mean square of r at the stem and after each block of networks as they are drawn, (networks, blocks + 1)."""
     count = 24 if level.quick else 60
     layers: list[Layer] = [Dense(WIDTH, gain=GAIN, spread=SPREAD)]
     branch = (Spike(domain=domain), Dense(WIDTH, gain=GAIN, spread=SPREAD))
-    layers += [Residual(branch, accumulate=accumulate) for _ in range(BLOCKS)]
+    layers += [Residual(branch, scale=scale, accumulate=accumulate) for _ in range(BLOCKS)]
     network = Network([*layers, Spike(domain=domain), Dense(2), SampledReadout()], Signal("values", (WIDTH,)))
     rng = level.rng(__name__)
     found = []
@@ -204,7 +211,7 @@ def figures(level: Level) -> list[Figure]:
         f"Left, root mean square of r after each block of residual networks of {WIDTH} {{-1,+1}} units as they are "
         "drawn, by the network that trains, and as predicted: constant with accumulated variance, growing with the "
         "root of the depth with instantaneous variance. Middle, exact gradient of each layer's mu in small "
-        "networks, relative to the last: it falls towards the input in plain networks, fast with {0,1} units. "
-        "Right, the recorded CIFAR-10 runs after training."
+        "networks, relative to the last: with {0,1} units it falls fast towards the input in plain networks; with "
+        "{-1,+1} units of this spread so few layers show little. Right, the recorded CIFAR-10 runs after training."
     )
     return [Figure("Depth without normalisation", caption, panels)]

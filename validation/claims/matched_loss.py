@@ -6,9 +6,10 @@ network, where both arrived, is the exact relative bias of all hidden parameters
 without, and with the usual posterior variance at the start over a tenth of it. "Bias on the way to the prior" moves
 networks there without training them, and so at another loss.
 
-With {-1,+1} units both lower the bias of the trapezoid and of agr by a tenth to a quarter, that of st by less than a
-tenth. With {0,1} units they do little, and the KL term raises that of st by about a tenth: a spike acts through the
-variance there, which the KL term keeps up.
+With {-1,+1} units both lower the bias of the trapezoid and of agr, by 7 to 28 percent at seed 0, and that of st by
+less than a tenth. With {0,1} units they lower that of the trapezoid and of agr by 6 to 17 percent, not always outside
+the 99 % interval, and the KL term raises that of st by about a tenth: a spike acts through the variance there, which
+the KL term keeps up.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 import oracle
-from validation.evidence import batch_oracle, descent, intervals
+from refsbnn import posterior
+from validation.evidence import batch, batch_oracle, descent, intervals
 from validation.evidence.batch_shape import Batch, Charges, Shape
 from validation.evidence.claim import Claim, Formula
 from validation.evidence.descent import MEMBERS, Mark
@@ -29,14 +31,15 @@ CLAIM = Claim(
     source="abstract, sentence 6",
     statement=(
         "Trained to the same exact loss, a KL weight or a larger posterior variance gives a smaller exact relative "
-        "bias of st, the trapezoid and agr(tau=0.5), with {-1,+1} and with {0,1} units."
+        "bias of the trapezoid and of agr(tau=0.5) with {-1,+1} units. That of st changes by less than 30 %; with "
+        "{0,1} units a KL weight of 0.01 does not lower it by 5 %."
     ),
     assumptions=(
         "two layers of three units, six examples, three classes, exact gradients",
         "networks that do not reach the loss are left out; a KL weight leaves out more",
     ),
     finding="holds with conditions",
-    reason="{-1,+1} units, trapezoid and agr: less by 10 to 25 %; st hardly; {0,1} units: little, st more",
+    reason="trapezoid and agr: less by 7 to 28 %, {0,1} units by 6 to 17 %; st: 6 % less to 9 % more",
     claimed="less bias",
     headline="{-1,+1}, trapezoid: bias with KL weight 0.01 over that without",
     equations=(Formula("4.1", r"N E_q[\log p(y | z)] - \mathrm{KL}(q \| p)"),),
@@ -61,6 +64,7 @@ PAIRS = {
 def check(level: Level) -> Rows:
     """Geometric means of the ratios of bias, network by network."""
     yield same_numbers(level)
+    yield same_charge(level)
     for label in list(SHAPES)[: 1 if level.quick else None]:
         found = trained(level, label)
         for told, (one, other) in list(PAIRS.items())[: 1 if level.quick else None]:
@@ -78,7 +82,7 @@ def row(level: Level, label: str, member: str, told: str, size: intervals.Interv
         return at_most(TITLE, setting, size.value, 1.1 if level.quick else 1.0, why)
     if label == "{0,1}" and member == "st" and "0.01" in told:
         return at_least(TITLE, setting, size.value, 0.95, f"more, not less; {why}")
-    return equal(TITLE, setting, size.value, 1.0, 0.3, f"little or nothing; {why}")
+    return equal(TITLE, setting, size.value, 1.0, 0.3, f"a third at most, either way; {why}")
 
 
 class Found(NamedTuple):
@@ -126,3 +130,19 @@ def same_numbers(level: Level) -> Row:
         gradient += float(((scale * np.sum([each[key].gradient for each in found], axis=0)) ** 2).sum())
     setting = "{0,1}, trapezoid: relative bias of a fast network, against the oracle"
     return equal(TITLE, setting, fast, np.sqrt(bias / gradient), 1e-11, "some thousand roundings")
+
+
+def same_charge(level: Level) -> Row:
+    """The KL term that these networks are trained with is refsbnn's, against N(0, 1 / inputs)."""
+    rng, none, all_ = level.rng(f"{__name__}.charge"), np.zeros(1), np.ones(1)
+    worst = 0.0
+    for shape in SHAPES.values():
+        one = Batch(shape, shape.initial(rng, 1), *shape.examples(rng, 1, 2))
+        with_ = batch.exact(one, Charges(none, none, none, none, all_)).gradient
+        without = batch.exact(one).gradient
+        for t in range(shape.layers):
+            mu, rho = (one.parameters[f"{t}.{field}"][0] for field in ("mu", "rho"))
+            for field, expected in zip(("mu", "rho"), posterior.kl_of(mu, rho, 1.0 / mu.shape[1])[1:], strict=True):
+                key = f"{t}.{field}"
+                worst = max(worst, float(np.abs(with_[key][0] - without[key][0] - expected).max()))
+    return at_most(TITLE, "gradient of the KL term: fast networks less refsbnn's", worst, 1e-13, "rounding")

@@ -19,7 +19,11 @@ CLAIM = Claim(
     source="abstract, sentence 6",
     statement="Halfway from a posterior to the prior the relative bias of st and of the trapezoid is smaller in most "
     "random networks; next to the prior it is not 0.",
-    assumptions=("networks 2-3-3, signal-to-noise ratios of order one", "the readout is kept"),
+    assumptions=(
+        "networks 2-3-3, signal-to-noise ratios of order one",
+        "posterior variances of the weights below the prior's: the way to the prior raises them",
+        "the readout is kept",
+    ),
     finding="holds with conditions",
     reason="a tendency, four networks of five; the bias falls and has no minimum of 0",
     claimed="less bias",

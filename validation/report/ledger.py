@@ -16,7 +16,6 @@ OWNERS = {
     "others": "Claims of other works",
 }
 WORDS = (*FINDINGS, "failed")
-COMMAND = "refsbnn audit --claim"
 
 
 def lines(entries: Sequence[Entry], verdicts: Sequence[Verdict]) -> str:
@@ -79,7 +78,19 @@ def count(verdicts: Sequence[Verdict]) -> dict[str, int]:
     return {word: counted[word] for word in WORDS}
 
 
-def record(entry: Entry, verdict: Verdict) -> dict[str, Any]:
+def command(facts: Mapping[str, str], name: str = "") -> str:
+    """What to type for all numbers, or those of one claim, at the level and seed of this run.
+
+    >>> command({"level": "quick", "seed": "3"}, "deep_bias")
+    'refsbnn audit --claim deep_bias --quick --seed 3'
+    """
+    claim = f" --claim {name}" if name else ""
+    quick = " --quick" if facts["level"] == "quick" else ""
+    seed = f" --seed {facts['seed']}" if facts["seed"] != "0" else ""
+    return f"refsbnn audit{claim}{quick}{seed}"
+
+
+def record(entry: Entry, verdict: Verdict, facts: Mapping[str, str]) -> dict[str, Any]:
     """A claim's line as plain JSON values: the record, its verdict, what was found and predicted, and the command."""
     row = None if verdict.row is None else verdict.row.to_json()
     told = asdict(entry.claim)
@@ -90,7 +101,7 @@ def record(entry: Entry, verdict: Verdict) -> dict[str, Any]:
         **told,
         "found": None if row is None else row["exact"],
         "predicted": None if row is None else {key: row[key] for key in ("relation", "expected", "tolerance")},
-        "command": f"{COMMAND} {entry.name}",
+        "command": command(facts, entry.name),
     }
 
 

@@ -7,7 +7,8 @@ from importlib.resources import files
 from validation import claims
 from validation.evidence.claim import Entry, judge
 from validation.evidence.record import Row
-from validation.report.section import MARKS, anchor, badge, because, command, quoted, section
+from validation.report.ledger import command
+from validation.report.section import MARKS, anchor, badge, because, quoted, section
 from validation.report.table import count, expectation
 from validation.report.text import escape, signs
 

@@ -6,6 +6,7 @@ from validation.evidence.claim import Claim, Entry, Formula, Verdict, judge
 from validation.evidence.curves import Figure
 from validation.evidence.record import Row
 from validation.report import draw
+from validation.report.ledger import command
 from validation.report.table import count, expectation, number
 from validation.report.text import SECTIONS, escape, inline, mathematics, paragraphs, path, signs
 
@@ -70,18 +71,6 @@ def anchor(name: str) -> str:
     'claim-deep-bias'
     """
     return f"claim-{name.replace('_', '-')}"
-
-
-def command(facts: Mapping[str, str], name: str = "") -> str:
-    """What to type for all numbers, or those of one claim, at the level and seed of this run.
-
-    >>> command({"level": "quick", "seed": "3"}, "deep_bias")
-    'refsbnn audit --claim deep_bias --quick --seed 3'
-    """
-    claim = f" --claim {name}" if name else ""
-    quick = " --quick" if facts["level"] == "quick" else ""
-    seed = f" --seed {facts['seed']}" if facts["seed"] != "0" else ""
-    return f"refsbnn audit{claim}{quick}{seed}"
 
 
 def badge(word: str) -> str:

@@ -91,7 +91,7 @@ def faults(text: str) -> list[str]:
     told += [f"nowhere: {one}" for one in named if one not in ids]
     for link in links:
         path, _, anchor = link.partition("#")
-        if path and not (ROOT / "audit" / path).resolve().is_file():
+        if path and not (ROOT / "audit" / path).resolve().exists():
             told.append(f"no such file: {link}")
         elif path and anchor and anchor not in anchors((ROOT / "audit" / path).resolve()):
             told.append(f"no such heading: {link}")
