@@ -38,8 +38,9 @@ CLAIM = Claim(
         "gradients: exact, in networks of three or four layers of three units",
         "after training: the recorded runs, two stages of two blocks, one seed each",
     ),
-    finding="holds with conditions",
-    reason="by construction at initialisation alone, with accumulated variance; training raises it 1.8 to 6 times",
+    finding="not decidable here",
+    reason="the spread is kept at initialisation, with accumulated variance, and grows 1.8 to 6 times in training; no "
+    "deep network has been trained here yet",
     claimed="no normalisation needed in deep residual networks",
     headline="residual, accumulated, {-1,+1}, block 20: root mean square of r at initialisation",
     equations=(

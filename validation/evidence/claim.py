@@ -82,7 +82,7 @@ class Verdict(NamedTuple):
     """A claim's line in the ledger after its check ran: the finding, or "failed" where a row is not as predicted."""
 
     word: str
-    row: Row | None  # the headline's
+    row: Row | None  # the headline's; none where no number decides
 
 
 def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
@@ -100,5 +100,8 @@ def judge(claim: Claim, rows: Sequence[Row]) -> Verdict:
         "failed" if any row failed or no row is left to show; else the claim's finding.
     """
     shown = next((row for row in rows if row.setting == claim.headline), None)
-    failed = any(row.verdict == "failed" for row in rows) or (shown is None and claim.finding != "not decidable here")
-    return Verdict("failed" if failed else claim.finding, shown)
+    if any(row.verdict == "failed" for row in rows):
+        return Verdict("failed", shown)
+    if claim.finding == "not decidable here":
+        return Verdict(claim.finding, None)
+    return Verdict("failed" if shown is None else claim.finding, shown)
