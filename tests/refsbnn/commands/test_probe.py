@@ -93,6 +93,15 @@ def test_what_cannot_be_meant_is_one_line(
     assert said.count("\n") == 1
 
 
+def test_the_split_is_the_one_that_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for part in ("train", "validation"):
+        assert main(["probe", str(folder), *FEW, "--split", part]) == 0
+        told.append(capsys.readouterr().out)
+        assert told[-1].startswith(f"{part}, 4 examples")
+    assert told[0].splitlines()[2:] != told[1].splitlines()[2:]
+
+
 def test_no_such_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", str(tmp_path / "none")]) == 2
     assert "is no folder" in capsys.readouterr().err
