@@ -83,8 +83,12 @@ class Report:
                 if row.layer != layer:
                     lines.append(row.layer)
                 layer, found = row.layer, getattr(row, own)
+                member, units = f"  {row.member}", f" {row.units}/{row.total}"
+                if len(member + units) > 32:  # a long name has a line of its own
+                    lines.append(member)
+                    member = ""
                 lines.append(
-                    f"  {row.member:<18}{f'{row.units}/{row.total}':>12}{found.gradient:>9.2g}{told(found.bias):>21}"
+                    f"{member}{units:>{32 - len(member)}}{found.gradient:>9.2g}{told(found.bias):>21}"
                     f"{number(found.scale.value, 2):>7}{number(found.variance, 1):>9}{told(found.cosine):>22}"
                 )
         return "\n".join(lines)

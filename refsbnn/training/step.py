@@ -14,7 +14,7 @@ from refsbnn.training.task import Parameters, Task
 
 @dataclass(frozen=True)
 class Step:
-    """What one step computed: parts of the loss in nats per example, gradients, what the units did if asked.
+    """What one step computed: parts of the loss in nats per example, gradients, what the units did, None if not asked.
 
     `curvature` is the readout's part of the bias penalty, where it is wanted.
     """
@@ -23,14 +23,16 @@ class Step:
     kl: float
     correct: float
     gradients: Parameters
-    monitors: list[Monitor]
+    monitors: list[Monitor] | None
     curvature: float = 0.0
 
     def numbers(self) -> dict[str, float]:
         """What the record averages: parts of the loss; penalty, firing rate and spread of r of each unit layer."""
         out = {name: getattr(self, name) for name in ("loglik", "kl", "correct")}
-        if self.monitors:
-            out["penalty"] = float(np.mean([monitor.penalty for monitor in self.monitors])) + self.curvature
+        if self.monitors is None:
+            return out
+        layers = [monitor.penalty for monitor in self.monitors] or [0.0]  # without units there is nothing to penalise
+        out["penalty"] = float(np.mean(layers)) + self.curvature
         for i, monitor in enumerate(self.monitors):
             out |= {f"rate.{i}": monitor.rate, f"spread.{i}": monitor.spread}
         return out
@@ -79,6 +81,6 @@ def estimate(
     kl, kl_gradients = task.network.kl(parameters, each_draw=task.config.objective.kl == "each-draw")
     for key, g in kl_gradients.items():
         gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
-    monitors = task.network.monitors(tape) if monitored else []
+    monitors = task.network.monitors(tape) if monitored else None
     correct = float((logits.argmax(axis=1) == examples.labels[rows]).mean())
     return Step(float(loglik.mean()), kl, correct, gradients, monitors, 0.0 if bent is None else bent.value)

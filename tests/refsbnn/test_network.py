@@ -172,6 +172,18 @@ def test_the_norm_is_that_of_every_layer():
     assert network.monitors(tape)[0].penalty == pytest.approx(expected, rel=1e-14)  # a few roundings a term
 
 
+@pytest.mark.parametrize("domain", ["binary", "bipolar"])
+@pytest.mark.parametrize("between", [[], [AveragePool(2)], [MaxPool(2)]], ids=str)
+def test_a_rearranged_spike_moves_what_reads_it_by_its_whole_step(between, domain):
+    """Theory 4.11: pools and flattening leave the span as it is."""
+    layers = [Conv2d(2, size=1), Spike(domain=domain), *between, Flatten(), Dense(3), SampledReadout()]
+    network = Network(layers, Signal("values", (4, 4, 1)))
+    parameters = network.initial(Streams(1))
+    key = next(key for key in parameters if key.endswith("dense.mu"))
+    span = {"binary": 1.0, "bipolar": 2.0}[domain]
+    np.testing.assert_array_equal(network.readout(parameters), span * parameters[key])
+
+
 def test_what_is_no_readout_has_no_curvature():
     network = Network([Dense(3), Spike()], Signal("values", (4,)))
     assert network.readout(network.initial(Streams(0))) is None

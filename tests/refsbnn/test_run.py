@@ -98,6 +98,11 @@ def test_layers_in_place_of_the_configurations_model(tmp_path: Path) -> None:
     assert [stage.layer for stage in Run.load(tmp_path).task.network.stages] == layers
 
 
+def test_a_network_without_units_has_nothing_to_penalise() -> None:
+    run = fit("digits_binary", *SMALL, "objective.penalty=0.1", data=shapes(), layers=[Dense(2), SampledReadout()])
+    assert [row["penalty"] for row in run.history] == [0.0] * len(run.history)
+
+
 def test_spikes_over_time_as_data(tmp_path: Path) -> None:
     spikes = np.random.default_rng(4).integers(0, 2, (30, 6, 5), np.uint8)
     data = Arrays(spikes, spikes[:, :, 0].sum(axis=1) % 2, time=True)

@@ -143,6 +143,17 @@ def test_neurons_gradients(hard: bool, accumulate: bool, started: bool) -> None:
     check_gradient(lambda *a: (np.array(make(*a).value()),), arguments, [np.array(1.0)], gradients, rng)
 
 
+@pytest.mark.parametrize(("hard", "accumulate", "started"), KINDS)
+@pytest.mark.parametrize("block", [1, 12, 18])  # one step at a time, two and three of the four
+def test_the_value_by_blocks_of_steps(
+    block: int, hard: bool, accumulate: bool, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, make = neurons(np.random.default_rng(7), hard, accumulate, started)
+    monkeypatch.setattr(sensitivity, "BLOCK", block)
+    one = make(*arguments)
+    assert one.value() == pytest.approx(sensitivity.neurons(one).value, rel=100 * EPS)
+
+
 def hessian(kind: str, logits: np.ndarray) -> np.ndarray:
     """Of the negative log-likelihood in the logits of one sample, written out."""
     if kind == "gaussian":

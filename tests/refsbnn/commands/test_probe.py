@@ -54,6 +54,15 @@ def test_lines_fit_and_members_see_the_same_gradient(folder: Path) -> None:
     assert first.each.scale != second.each.scale
 
 
+def test_long_names_fit(folder: Path) -> None:
+    names = ["mix(lam=0.123456789012)", "gr(tau=0.1234567890123,K=100)"]
+    report = Run.load(folder).probe(names, layers=["4.spike"], examples=200, draws=10)
+    lines = report.table().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len({line.rindex("]") for line in lines if line.endswith("]")}) == 1  # the columns stand below each other
+    assert all(any(line.startswith(f"  {name}") for line in lines) for name in names)
+
+
 def test_a_seed_is_another_choice_and_the_same_twice(folder: Path) -> None:
     run = Run.load(folder)
     once, again, other = (run.probe(units=3, examples=5, draws=4, seed=seed).as_dict() for seed in (1, 1, 2))
@@ -82,6 +91,15 @@ def test_what_cannot_be_meant_is_one_line(
     said = capsys.readouterr().err
     assert said.startswith(f"refsbnn: error: {line}")
     assert said.count("\n") == 1
+
+
+def test_the_split_is_the_one_that_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for part in ("train", "validation"):
+        assert main(["probe", str(folder), *FEW, "--split", part]) == 0
+        told.append(capsys.readouterr().out)
+        assert told[-1].startswith(f"{part}, 4 examples")
+    assert told[0].splitlines()[2:] != told[1].splitlines()[2:]
 
 
 def test_no_such_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

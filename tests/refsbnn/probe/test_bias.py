@@ -75,6 +75,15 @@ def test_a_gradient_that_may_be_zero_says_nothing() -> None:
     assert found.as_dict()["bias"] == {"value": None, "low": 0.0, "high": None}
 
 
+def test_a_square_below_zero_says_nothing() -> None:
+    """What is unbiased for a square may come out negative, by more than its deviation says."""
+    value = np.ones(5)
+    value[bias.GRADIENT] = -1.0
+    found = bias.bias(bias.Means(value, 1e-6 * np.eye(5), 10))
+    assert np.isnan([found.bias.value, found.scale.value, found.cosine.value, found.variance]).all()
+    assert found.gradient == 0.0
+
+
 def test_fewer_cells_than_there_are_widen_the_interval() -> None:
     d = RNG.normal(size=(4, 5, 6)) + 1.0
     part, whole = (bias.of_each_example(d, 0.5 * d, cells, 50) for cells in (8, 4))
