@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, uint64
 
+from refsbnn.errors import InputError
 from refsbnn.kernels.simd import address
 
 WORD = 64
@@ -34,7 +35,12 @@ def words_for(units: int) -> int:
 
 
 def pack(spikes: np.ndarray) -> Spikes:
-    """Packed form of spikes (images, height, width, channels): uint8, 0 or 1, as `check_values` leaves them.
+    """Packed form of spikes (images, height, width, channels): uint8 or bool, 0 or 1.
+
+    Raises
+    ------
+    InputError
+        Another type or number of dimensions, or a value that is not a spike.
 
     Examples
     --------
@@ -42,6 +48,11 @@ def pack(spikes: np.ndarray) -> Spikes:
     >>> pack(np.array([[[[1, 0, 1]]]], np.uint8)).words
     array([[5, 0]], dtype=uint64)
     """
+    if not isinstance(spikes, np.ndarray) or spikes.dtype not in (np.uint8, np.bool_) or spikes.ndim != 4:
+        given = f"{getattr(spikes, 'dtype', type(spikes).__name__)} {np.shape(spikes)}"
+        raise InputError(f"spikes are {given}; expected uint8 or bool (images, height, width, channels)")
+    if spikes.size and spikes.max() > 1:
+        raise InputError(f"spikes hold the value {spikes.max()}; expected 0 and 1")
     units = math.prod(spikes.shape[1:])
     packed = np.packbits(spikes.reshape(len(spikes), units), axis=1, bitorder="little")
     words = np.zeros((len(spikes), words_for(units)), np.uint64)
@@ -88,34 +99,22 @@ def patches(words, grid, patch_words):
     patch_words[:] = uint64(0)
     image, positions = address(words), patch_words.shape[1]
     target = address(patch_words)
-    for tap, pixel, first, past in runs(grid):
-        for position in range(first, past):
-            offset = (pixel + (position - first) * grid.stride) * grid.channels
-            for c in range(0, grid.channels, WORD):
-                count = min(WORD, grid.channels - c)
-                value, entry = read(image, offset + c, count), tap * grid.channels + c
-                place, shift = entry // WORD * positions + position, uint64(entry % WORD)
-                target[place] |= value << shift
-                if shift + uint64(count) > uint64(WORD):
-                    target[place + positions] |= value >> (uint64(WORD) - shift)
-
-
-@njit(cache=True)
-def runs(grid):
-    """The places that a filter meets: for each tap and row the tap, its first pixel, the first position and the end.
-
-    From one position of a run to the next the pixel moves by the stride.
-
-    Parameters
-    ----------
-    grid : Grid
-    """
     for k in range(grid.kh):
         for l in range(grid.kw):
-            first, past = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            tap = (k * grid.kw + l) * grid.channels
+            first, last = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
             for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
-                pixel = (row * grid.stride + k - grid.padding) * grid.width + first * grid.stride + l - grid.padding
-                yield k * grid.kw + l, pixel, row * grid.columns + first, row * grid.columns + past
+                source = (row * grid.stride + k - grid.padding) * grid.width
+                for column in range(first, last):
+                    offset = (source + column * grid.stride + l - grid.padding) * grid.channels
+                    position = row * grid.columns + column
+                    for c in range(0, grid.channels, WORD):
+                        count = min(WORD, grid.channels - c)
+                        value = read(image, offset + c, count)
+                        place, shift = (tap + c) // WORD * positions + position, uint64((tap + c) % WORD)
+                        target[place] |= value << shift
+                        if shift + uint64(count) > uint64(WORD):
+                            target[place + positions] |= value >> (uint64(WORD) - shift)
 
 
 @njit(cache=True)

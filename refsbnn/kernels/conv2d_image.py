@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from numba import njit, prange
 
-from refsbnn.kernels.bits import WORD, runs, transpose
+from refsbnn.kernels.bits import WORD, transpose, valid
 from refsbnn.kernels.lookup import TABLE, add_products, build_table
 from refsbnn.kernels.simd import LANES, Factor, Rows, address, aligned_zeros, matmul_add
 
@@ -155,11 +155,16 @@ def real_sums(x, weights, grid, sums, offset):
     """
     half = padded(grid.out)
     width = grid.parts * half
-    for tap, pixel, first, past in runs(grid):
-        left = Factor(address(x), pixel * grid.channels, grid.stride * grid.channels, 1)
-        right = Rows(address(weights), tap * grid.channels * width + offset, width)
-        into = Rows(address(sums), first * width + offset, width)
-        matmul_add(left, right, into, past - first, half, grid.channels)
+    for k in range(grid.kh):
+        for l in range(grid.kw):
+            tap = (k * grid.kw + l) * grid.channels * width + offset
+            first, past = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
+                pixel = (row * grid.stride + k - grid.padding) * grid.width + first * grid.stride + l - grid.padding
+                target = (row * grid.columns + first) * width + offset
+                left = Factor(address(x), pixel * grid.channels, grid.stride * grid.channels, 1)
+                right, into = Rows(address(weights), tap, width), Rows(address(sums), target, width)
+                matmul_add(left, right, into, past - first, half, grid.channels)
 
 
 @njit(cache=True)
@@ -176,11 +181,16 @@ def real_weight_gradient(x, gradient, grid, sums, offset):
     """
     half = padded(grid.out)
     width = grid.parts * half
-    for tap, pixel, first, past in runs(grid):
-        left = Factor(address(x), pixel * grid.channels, 1, grid.stride * grid.channels)
-        right = Rows(address(gradient), first * width + offset, width)
-        into = Rows(address(sums), tap * grid.channels * width + offset, width)
-        matmul_add(left, right, into, grid.channels, half, past - first)
+    for k in range(grid.kh):
+        for l in range(grid.kw):
+            tap = (k * grid.kw + l) * grid.channels * width + offset
+            first, past = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
+                pixel = (row * grid.stride + k - grid.padding) * grid.width + first * grid.stride + l - grid.padding
+                source = (row * grid.columns + first) * width + offset
+                left = Factor(address(x), pixel * grid.channels, 1, grid.stride * grid.channels)
+                right, into = Rows(address(gradient), source, width), Rows(address(sums), tap, width)
+                matmul_add(left, right, into, grid.channels, half, past - first)
 
 
 @njit(cache=True)
@@ -196,8 +206,13 @@ def input_gradient(gradient, width, begin, depth, weights, grid, sums):
     sums : (pixels * in padded,) float, added to
     """
     inner = padded(grid.channels)
-    for tap, pixel, first, past in runs(grid):
-        left = Factor(address(gradient), first * width + begin, width, 1)
-        right = Rows(address(weights), (tap * width + begin) * inner, inner)
-        into = Rows(address(sums), pixel * inner, grid.stride * inner)
-        matmul_add(left, right, into, past - first, inner, depth)
+    for k in range(grid.kh):
+        for l in range(grid.kw):
+            tap = ((k * grid.kw + l) * width + begin) * inner
+            first, past = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
+                pixel = (row * grid.stride + k - grid.padding) * grid.width + first * grid.stride + l - grid.padding
+                source = (row * grid.columns + first) * width + begin
+                left, right = Factor(address(gradient), source, width, 1), Rows(address(weights), tap, inner)
+                into = Rows(address(sums), pixel * inner, grid.stride * inner)
+                matmul_add(left, right, into, past - first, inner, depth)
