@@ -80,7 +80,7 @@ def gradient(made: twin.Twin, x: np.ndarray, loss: Any) -> list[np.ndarray]:
     """dE[L]/dr of every cell: the mean of L times the score (theory 5.2)."""
     units = dynamics.stages(made.net, x)
     laws, reach = tree.levels(made.net, x)
-    history = tree._spikes(made.net, units, len(units), np.arange(reach[-1].size))
+    history = tree.spikes_at(made.net, units, len(units), np.arange(reach[-1].size))
     weights = reach[-1] * loss.evaluate(*dynamics.output(made.net, x, history))[0]
     found: list[np.ndarray] = []
     for t in range(len(units) - 1, -1, -1):
@@ -116,7 +116,7 @@ def gap(name: str) -> float:
     made, x, loss = case(name)
     drawn = CounterDraws(Streams(0), Purpose.PREDICT, 0, np.arange(DRAWS))
     units = dynamics.stages(made.net, x)
-    every = tree._spikes(made.net, units, len(units), np.arange(2 ** sum(units)))
+    every = tree.spikes_at(made.net, units, len(units), np.arange(2 ** sum(units)))
     reach = 2.0 * np.ptp(loss.evaluate(*dynamics.output(made.net, x, every))[0]) * 0.4  # d lies in +- f(0) times it
     worst = 0.0
     for (d, _), wanted in zip(measured(made, x, loss, drawn), gradient(made, x, loss), strict=True):

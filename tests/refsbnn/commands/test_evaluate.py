@@ -155,7 +155,7 @@ def test_scores_are_shown_though_their_file_cannot_be_written(folder: Path, caps
     assert main(["evaluate", str(folder), "--json", str(folder)]) == 2
     told = capsys.readouterr()
     assert told.out.startswith("test, 360 examples")
-    assert told.err == f"refsbnn: error: cannot write {folder}: Is a directory\n"
+    assert told.err == f"refsbnn: error: {folder} is a directory; expected the name of a file\n"
 
 
 def test_bad_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
