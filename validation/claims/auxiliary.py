@@ -5,9 +5,8 @@ units that read it, and the curvature of the loss in the logits; B counts ||mu_i
 too. Random networks are trained with Adam on exact gradients, without a penalty and with one, and stopped where the
 exact loss first falls to 0.7 (0.5), or the exact accuracy rises to 3/4. Compared is the exact relative bias of all
 hidden parameters together. P lowers the trapezoid's and agr's bias in dense and residual networks and, at equal loss,
-with neurons; st's by a quarter in dense networks, less surely in residual ones, and hardly with neurons. B raises
-st's. With a penalty fewer networks reach a low loss, and
-the first layer's share of the gradient falls.
+with neurons; st's by a tenth to a quarter in dense and residual networks, and not with neurons. B raises st's. With a
+penalty fewer networks reach a low loss, and the first layer's share of the gradient falls.
 """
 
 from collections.abc import Mapping
