@@ -6,6 +6,7 @@ locks (fcntl, flock) are not used: on NFS they are often not there, or there and
 
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ def held(folder: Path) -> Iterator[None]:
     path = folder / NAME
     with refusing(f"cannot write {path}", OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        mine = owner(os.getpid()) | {"since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        # The token tells this hold from another one of the same process, within the same second too.
+        mine = owner(os.getpid()) | {"since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(8)}
         if not created(path, mine):
             remove_if_stale(path)
             if not created(path, mine):
