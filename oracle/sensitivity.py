@@ -1,4 +1,4 @@
-"""The auxiliary loss of small networks, exactly, and its gradient: every spike is moved (theory 4.11 to 4.16).
+"""The auxiliary loss of small networks, exactly, and its gradient: every spike is moved (theory 4.11 to 4.17).
 
 It knows no formula for a layer: what a spike does to a unit is the difference that `oracle.dynamics` finds, and what
 the parameters do to it is the difference of the adjoints found there.
@@ -32,6 +32,7 @@ from oracle.states import differences
 from oracle.terms import Term, add_totals
 
 Moments = tuple[np.ndarray, np.ndarray]
+Curved = Categorical | Bernoulli | Gaussian  # losses whose Hessian is known
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,13 @@ def penalty(net: Network, x: Any, loss: Loss) -> Penalty:
     InputError
         As in `oracle.exact`, pools, or another loss.
     """
-    x = _checked(net, x, loss)
+    x, known = _checked(net, x, loss)
     laws, reach = tree.levels(net, x)
     found: dict[str, list[float]] = {}
     for t, (name, law, p) in enumerate(zip(stage_names(net, x), laws, reach, strict=False)):
         squares, _ = sensitivity(net, x, t, law, _history(net, x, t, p.size))
         found.setdefault(name, []).append(float(p @ squares))
-    bent, _ = curvature(net, x, loss, _history(net, x, len(laws), reach[-1].size))
+    bent, _ = curvature(net, x, known, _history(net, x, len(laws), reach[-1].size))
     return Penalty({name: float(np.mean(values)) for name, values in found.items()}, float(reach[-1] @ bent))
 
 
@@ -98,17 +99,17 @@ def penalty_gradient(net: Network, x: Any, loss: Loss) -> dict[str, np.ndarray]:
     InputError
         As in `penalty`.
     """
-    x = _checked(net, x, loss)
+    x, known = _checked(net, x, loss)
     laws, reach = tree.levels(net, x)
     gradient = {key: np.zeros(value.shape) for key, value in parameters(net).items()}
-    values, pull = curvature(net, x, loss, _history(net, x, len(laws), reach[-1].size))
+    values, pull = curvature(net, x, known, _history(net, x, len(laws), reach[-1].size))
     add_totals(gradient, pull(reach[-1]))
     share = 1.0 / len(laws)  # every layer has the same number of stages
     for t in range(len(laws) - 1, -1, -1):
         law, p = laws[t], reach[t]
         change, values = differences(values.reshape(p.size, -1), law.p0, law.p1)
         history = _history(net, x, t, p.size)
-        dr = p[:, None] * law.f * change  # theory 5.3
+        dr = p[:, None] * law.f * change  # theory 4.16
         add_totals(gradient, pull_preactivation(net, x, t, history, dr * law.drdm, dr * law.drdv).terms)
         squares, pull = sensitivity(net, x, t, law, history)
         values = values + share * squares
@@ -116,13 +117,13 @@ def penalty_gradient(net: Network, x: Any, loss: Loss) -> dict[str, np.ndarray]:
     return gradient
 
 
-def _checked(net: Network, x: Any, loss: Loss) -> np.ndarray:
+def _checked(net: Network, x: Any, loss: Loss) -> tuple[np.ndarray, Curved]:
     x = check(net, x, loss)
     if net.pools:
         raise InputError("the network has pools; expected one whose layers read spikes")
-    if not isinstance(loss, Categorical | Bernoulli | Gaussian):
+    if not isinstance(loss, Curved):
         raise InputError(f"the loss is a {type(loss).__name__}; accepted: Categorical, Bernoulli, Gaussian")
-    return x
+    return x, loss
 
 
 def _history(net: Network, x: np.ndarray, t: int, nodes: int) -> History:
@@ -177,7 +178,7 @@ Pull = Callable[[np.ndarray], list[Term]]
 
 
 def sensitivity(net: Network, x: np.ndarray, t: int, law: Law, history: History) -> tuple[np.ndarray, Pull]:
-    """S of stage t, the mean over its units, at each node (theory 4.11), and its adjoint.
+    """S of stage t, the mean over its units, at each node (theory 4.11), and its adjoint (theory 4.17).
 
     The adjoint takes a cotangent for each node, (nodes,), to terms of the parameters' gradient.
     """
@@ -197,7 +198,7 @@ def sensitivity(net: Network, x: np.ndarray, t: int, law: Law, history: History)
         terms, on_m, on_v = [], np.zeros(found.shape), np.zeros(found.shape)
         for move, dm, dv, rho in effects():
             drho = cotangent[:, None] * 2.0 * rho / found.shape[1]
-            terms += move.pull(reading, drho * s1, -drho * law.r * s1**2 / 2.0)
+            terms += move.pull(reading, drho * s1, -drho * law.r * s1**2 / 2.0)  # theory 4.17
             on_m -= drho * s1**3 * dv / 2.0
             on_v -= drho * s1**3 * (dm - 1.5 * law.r * s1 * dv) / 2.0
         return [*terms, *reading(history, on_m, on_v).terms]
@@ -205,7 +206,7 @@ def sensitivity(net: Network, x: np.ndarray, t: int, law: Law, history: History)
     return found.mean(axis=1), pull
 
 
-def curvature(net: Network, x: np.ndarray, loss: Loss, history: History) -> tuple[np.ndarray, Pull]:
+def curvature(net: Network, x: np.ndarray, loss: Curved, history: History) -> tuple[np.ndarray, Pull]:
     """R, sum_j w_j^T H w_j at each state, w_j being the change of the outputs' means (theory 4.14), and its adjoint."""
     m, v = output(net, x, history)
     eps = 0.0 if isinstance(loss, Gaussian) or loss.eps is None else np.asarray(loss.eps)
@@ -215,7 +216,8 @@ def curvature(net: Network, x: np.ndarray, loss: Loss, history: History) -> tupl
 
     def effects() -> Iterator[tuple[Move, np.ndarray, np.ndarray, np.ndarray]]:
         for move in (each for s in range(apart - 1, len(history), apart) for each in moves(net, history, s)):
-            yield move, *bent(loss, m + root * eps, move.of(partial(output, moved, x))[0])
+            value, dlogits, dw = bent(loss, m + root * eps, move.of(partial(output, moved, x))[0])
+            yield move, value, dlogits, dw
 
     found = np.zeros(len(m))
     for _, value, *_ in effects():
@@ -232,7 +234,7 @@ def curvature(net: Network, x: np.ndarray, loss: Loss, history: History) -> tupl
     return found, pull
 
 
-def bent(loss: Loss, logits: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def bent(loss: Curved, logits: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """w^T H w at each state, H the Hessian of the loss in the outputs, and its gradients in them and in w (4.14)."""
     if isinstance(loss, Categorical):
         p = special.softmax(logits, axis=1)

@@ -99,7 +99,8 @@ def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> lo
         records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
         if config.training.tensorboard:
             records.append(stack.enter_context(closing(Board(out / "tensorboard", len(state.history)))))
-        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
+        kind = config.objective.penalty_kind
+        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step, kind)))
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:

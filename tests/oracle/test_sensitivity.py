@@ -101,10 +101,10 @@ LOSSES = (
 
 
 def hold(net: oracle.Network, x: Any, loss: Any, rng: np.random.Generator) -> None:
-    """The gradient in a random direction of each parameter is the six-point difference of the exact value.
+    """Theory 4.16, 4.17: the gradient in a random direction of each parameter is the difference of the exact value.
 
-    The direction multiplies the parameter, so a variance stays positive, or 0. A step is 2e-3: the error is STEP^6 / 140
-    times a seventh derivative in the factor, below 1e7 here, and rounding over STEP.
+    The direction multiplies the parameter, so a variance stays positive, or 0. Six points, a step of 2e-3: the error
+    is STEP^6 / 140 times a seventh derivative in the factor, below 1e7 here, and rounding over STEP.
     """
     found = oracle.penalty_gradient(net, x, loss)
     assert found.keys() == oracle.parameters(net).keys()
