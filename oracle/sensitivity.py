@@ -191,11 +191,12 @@ def sensitivity(net: Network, x: np.ndarray, t: int, law: Law, history: History)
             yield move, dm, dv, s1 * (dm - law.r * s1 * dv / 2.0)
 
     found = np.zeros(law.r.shape)
-    for *_, rho in effects():
+    for _, _, _, rho in effects():
         found += rho**2
 
     def pull(cotangent: np.ndarray) -> list[Term]:
-        terms, on_m, on_v = [], np.zeros(found.shape), np.zeros(found.shape)
+        terms: list[Term] = []
+        on_m, on_v = np.zeros(found.shape), np.zeros(found.shape)
         for move, dm, dv, rho in effects():
             drho = cotangent[:, None] * 2.0 * rho / found.shape[1]
             terms += move.pull(reading, drho * s1, -drho * law.r * s1**2 / 2.0)  # theory 4.17
@@ -220,11 +221,12 @@ def curvature(net: Network, x: np.ndarray, loss: Curved, history: History) -> tu
             yield move, value, dlogits, dw
 
     found = np.zeros(len(m))
-    for _, value, *_ in effects():
+    for _, value, _, _ in effects():
         found += value
 
     def pull(cotangent: np.ndarray) -> list[Term]:
-        terms, on_m = [], np.zeros(m.shape)
+        terms: list[Term] = []
+        on_m = np.zeros(m.shape)
         for move, _, dlogits, dw in effects():
             on_m += cotangent[:, None] * dlogits
             terms += move.pull(partial(pull_output, moved, x), cotangent[:, None] * dw, np.zeros(m.shape))
