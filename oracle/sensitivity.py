@@ -198,7 +198,7 @@ def sensitivity(net: Network, x: np.ndarray, t: int, law: Law, history: History)
         terms: list[Term] = []
         on_m, on_v = np.zeros(found.shape), np.zeros(found.shape)
         for move, dm, dv, rho in effects():
-            drho = cotangent[:, None] * 2.0 * rho / found.shape[1]
+            drho = cotangent[:, None] * 2.0 * rho / law.r.shape[1]
             terms += move.pull(reading, drho * s1, -drho * law.r * s1**2 / 2.0)  # theory 4.17
             on_m -= drho * s1**3 * dv / 2.0
             on_v -= drho * s1**3 * (dm - 1.5 * law.r * s1 * dv) / 2.0
