@@ -17,7 +17,7 @@ from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
 from refsbnn.training.metrics import Board, Metrics
 from refsbnn.training.progress import Progress
-from refsbnn.training.resume import begin, check_run
+from refsbnn.training.resume import begin, check_run, holds_run
 from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
@@ -41,6 +41,12 @@ def parser() -> Parser:
     )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
+    earlier.add_argument(
+        "--continue",
+        action="store_true",
+        dest="go_on",
+        help="continue the run in the folder if there is one, else begin: for jobs that a cluster starts again",
+    )
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     return out
 
@@ -58,12 +64,14 @@ def main(argv: Sequence[str]) -> int:
     if arguments.resume:
         check_run(out)  # before a folder is made that is none
     with lock.held(out):
-        state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
-        return run(task, state, out, test=not arguments.no_test)
+        resume = arguments.resume or (arguments.go_on and holds_run(out))
+        state = begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
+        again = "the same command" if arguments.go_on else "the same command with --resume"
+        return run(task, state, out, test=not arguments.no_test, again=again)
 
 
-def run(task: Task, state: State, out: Path, *, test: bool) -> int:
-    """Train from a state on, score, write and show the results; returns the exit code."""
+def run(task: Task, state: State, out: Path, *, test: bool, again: str) -> int:
+    """Train from a state on, score, write and show the results; returns the exit code. `again` continues the run."""
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
@@ -73,11 +81,11 @@ def run(task: Task, state: State, out: Path, *, test: bool) -> int:
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
-        say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
+        say(f"stopped after step {state.step}, saved in {out}; {again} continues it")
         return stop.code
     except KeyboardInterrupt as now:
-        how = f"with --resume continues from the newest checkpoint in {out}" if checkpoint.saved(out) else "begins anew"
-        say(f"stopped at once; the same command {how}")
+        how = f"{again} continues from the newest checkpoint in {out}"
+        say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
