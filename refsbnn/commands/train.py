@@ -63,20 +63,20 @@ def main(argv: Sequence[str]) -> int:
     task = prepare(config)
     if arguments.resume:
         check_run(out)  # before a folder is made that is none
-    with lock.held(out):
+    with lock.held(out, say) as hold:
         resume = arguments.resume or (arguments.go_on and holds_run(out))
         state = begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
         again = "the same command" if arguments.go_on else "the same command with --resume"
-        return run(task, state, out, test=not arguments.no_test, again=again)
+        return run(task, state, out, hold, test=not arguments.no_test, again=again)
 
 
-def run(task: Task, state: State, out: Path, *, test: bool, again: str) -> int:
+def run(task: Task, state: State, out: Path, hold: lock.Hold, *, test: bool, again: str) -> int:
     """Train from a state on, score, write and show the results; returns the exit code. `again` continues the run."""
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
         with interrupt.asked_to_stop() as stop:
-            result = trained(task, state, out, stop)
+            result = trained(task, state, out, hold, stop)
         scores = {"validation": result.validation}
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
@@ -87,6 +87,7 @@ def run(task: Task, state: State, out: Path, *, test: bool, again: str) -> int:
         how = f"{again} continues from the newest checkpoint in {out}"
         say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
+    hold.check()
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
     print(table(config, result, scores))
@@ -100,7 +101,7 @@ def say(line: str) -> None:
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> loop.Result:
+def trained(task: Task, state: State, out: Path, hold: lock.Hold, stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
     with ExitStack() as stack:
@@ -111,11 +112,13 @@ def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> lo
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
+            hold.check()
             for record in records:
                 record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:
+            hold.check()
             checkpoint.save(out, state.step, packed(state, config), config.training.keep)
 
         return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)
