@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import make_folder
 
 NAME = ".lock"
 BEAT, SILENCE = 10.0, 120.0  # seconds
@@ -97,7 +98,7 @@ def held(folder: Path, warn: Callable[[str], None] = lambda line: None) -> Itera
     facts = owner() | {"since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(8)}
     hold = Hold(path, json.dumps(facts).encode())
     with refusing(f"cannot write {path}", OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         while not created(path, hold.text):
             seen = look(path)
             if seen is not None:
