@@ -64,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.resume:
         check_run(out)  # before a folder is made that is none
     with lock.held(out, say) as hold:
+        files.clear(out, older=0.0)  # no other process writes here
         resume = arguments.resume or (arguments.go_on and holds_run(out))
         state = begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
         again = "the same command" if arguments.go_on else "the same command with --resume"
