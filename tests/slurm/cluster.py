@@ -9,14 +9,17 @@ hand, `python tests/slurm/cluster.py COMMAND ...` runs a command inside such a c
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 NODES = ("n1", "n2")
@@ -50,7 +53,7 @@ SelectTypeParameters=CR_CPU
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,sched_min_interval=0,bf_interval=2,batch_sched_delay=1
 SlurmdParameters=config_overrides
-ReturnToService=2
+ReturnToService=0
 KillWait=20
 {nodes}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:4
@@ -97,10 +100,6 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if len(self._daemons) > 2:
-            self.command("scancel", "--full", "--signal=KILL", "--user", getpass.getuser())
-            self.command("scancel", "--user", getpass.getuser())
-            _until(lambda: not self.command("squeue", "-h").stdout.strip(), 10)
         for daemon in reversed(self._daemons):
             daemon.terminate()
         for daemon in reversed(self._daemons):
@@ -109,7 +108,20 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        self._end_what_is_left()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_what_is_left(self) -> None:
+        """Jobs outlive Slurm's daemons; all that runs in one has this cluster's configuration in its environment."""
+        mark = f"SLURM_CONF={self.environment['SLURM_CONF']}".encode()
+        for _ in range(10):
+            left = [pid for pid, variables in _environments() if mark in variables]
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left:
+                return
+            time.sleep(0.1)
 
     def _start(self) -> None:
         controller, *ports = _free_ports(1 + len(NODES))
@@ -171,6 +183,14 @@ class Cluster:
         """Run a command of Slurm to its end; output and errors are kept."""
         options = {"env": self.environment, "text": True, "timeout": 120} | options
         return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, **options)
+
+
+def _environments() -> Iterator[tuple[int, list[bytes]]]:
+    """The number of each other process of this machine that may be looked into, and its environment."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(folder.name) != os.getpid():
+                yield int(folder.name), (folder / "environ").read_bytes().split(b"\0")
 
 
 def _until(true, seconds: float) -> bool:
