@@ -100,14 +100,11 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for daemon in reversed(self._daemons):
-            daemon.terminate()
-        for daemon in reversed(self._daemons):
-            try:
-                daemon.wait(10)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+        # Nothing of theirs is kept, and slurmd may wait for a step's end when it is asked to leave.
+        for daemon in self._daemons:
+            daemon.kill()
+        for daemon in self._daemons:
+            daemon.wait()
         self._end_what_is_left()
         shutil.rmtree(self.folder, ignore_errors=True)
 
