@@ -10,7 +10,7 @@ from pathlib import Path
 from refsbnn.console import DONE, complain
 
 GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
-OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "probe", "train")]
+OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "probe", "sweep", "train")]
 
 
 def commands() -> dict[str, EntryPoint]:
