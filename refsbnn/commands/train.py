@@ -11,6 +11,7 @@ from refsbnn import __version__, files, interrupt
 from refsbnn.console import DONE, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
+from refsbnn.ranks import world
 from refsbnn.training import checkpoint, lock, loop
 from refsbnn.training import config as configuration
 from refsbnn.training.evaluate import Scores, evaluate
@@ -54,12 +55,18 @@ def main(argv: Sequence[str]) -> int:
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-    task = prepare(config)
-    if arguments.resume:
-        check_run(out)  # before a folder is made that is none
-    with lock.held(out):
-        state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
-        return run(task, state, out, test=not arguments.no_test)
+    ranks = world()
+    with ranks.spoken_by_first(), ExitStack() as stack:
+        task = prepare(config, ranks)
+        loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
+
+        def begun() -> State:
+            if arguments.resume:
+                check_run(out)  # before a folder is made that is none
+            stack.enter_context(lock.held(out))
+            return begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
+
+        return run(task, ranks.from_first(begun), out, test=not arguments.no_test)
 
 
 def run(task: Task, state: State, out: Path, *, test: bool) -> int:
@@ -79,6 +86,8 @@ def run(task: Task, state: State, out: Path, *, test: bool) -> int:
         how = f"with --resume continues from the newest checkpoint in {out}" if checkpoint.saved(out) else "begins anew"
         say(f"stopped at once; the same command {how}")
         return interrupt.code(now)
+    if not task.ranks.first:
+        return DONE
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
     print(table(config, result, scores))
@@ -95,6 +104,8 @@ def say(line: str) -> None:
 def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
+    if not task.ranks.first:
+        return loop.train(task, state=state, stop=stop)
     with ExitStack() as stack:
         records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
         if config.training.tensorboard:
