@@ -71,7 +71,9 @@ def main(argv: Sequence[str]) -> int:
     if arguments.list:
         return listed(Sweep(grid, arguments.out, arguments.test, 1, about(arguments, grid)))
     if arguments.engine == "mpi":
-        return mpi.over_ranks(lambda pool, workers: swept(arguments, grid, partial(mpi.run, pool), workers, mpi.threads()))
+        return mpi.over_ranks(
+            lambda pool, workers, threads: swept(arguments, grid, partial(mpi.run, pool), workers, threads)
+        )
     if arguments.engine == "slurm":
         at_once = arguments.jobs or AT_ONCE
         queue = slurm.Queue(arguments.out, at_once, arguments.time, options)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
+from refsbnn.ranks import SIZES
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration
@@ -21,8 +22,6 @@ from refsbnn.training.resume import flat
 
 LOG = "train.log"
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# How launchers tell a process which rank of how many it is: a run is on its own, wherever the sweep runs.
-LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "PRTE_", "MPI_LOCAL", "HYDRA_", "HYDI_", "MPIEXEC_", "SLURM_")
 FREE = ("data.root", "training.checkpoint", "training.keep", "training.tensorboard")  # these change no result
 PATIENCE = 60.0  # seconds for a run of a sweep that was killed to save what it has and go
 TAIL = 4096  # bytes of a log, the last of which says why a run failed
@@ -180,8 +179,8 @@ def wait_for(folder: Path, crew: Crew) -> None:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a run: its threads, and nothing of a launcher."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHERS)}
+    """The environment of a run: its threads, and no word of a launcher: it is alone, wherever the sweep runs."""
+    own = {key: value for key, value in os.environ.items() if key not in SIZES}
     return dict.fromkeys(THREADS, str(threads)) | own
 
 

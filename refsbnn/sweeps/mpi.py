@@ -4,48 +4,58 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, as_completed
+from typing import Any
 
 from refsbnn import interrupt
-from refsbnn.console import DONE
+from refsbnn.console import DONE, complain
 from refsbnn.errors import InputError
+from refsbnn.ranks import Together, world
 from refsbnn.sweeps import local
 from refsbnn.sweeps.job import Job, Report
 
 STOPPED = "stopped"
 
 
-def over_ranks(work: Callable[[Executor, int], int]) -> int:
-    """Call `work` on rank 0 with an executor and its number of workers, while the other ranks work; the exit code.
+def over_ranks(work: Callable[[Executor, int, int], int]) -> int:
+    """Call `work` on rank 0 while the other ranks work for it; the exit code.
+
+    Parameters
+    ----------
+    work : callable
+        It gets the executor, the number of workers, and the threads that each run may have.
 
     Raises
     ------
     InputError
-        No mpi4py, or no MPI library, or one rank alone.
+        One rank alone, no mpi4py, or no MPI library.
     """
-    try:
-        from mpi4py import MPI
-        from mpi4py.futures import MPICommExecutor
-    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py's own, without a library
-        raise InputError(f"--engine mpi needs mpi4py and an MPI library: pip install 'refsbnn[mpi]' ({error})") from None
-    world = MPI.COMM_WORLD
-    if world.size == 1:
+    ranks = world()
+    if not isinstance(ranks, Together):
         raise InputError("--engine mpi has one rank; expected at least 2: mpiexec -n 3 refsbnn sweep ... --engine mpi")
-    if world.rank:  # between runs, rank 0 decides; within one, `local.run` passes signals on
+    from mpi4py.futures import MPICommExecutor
+
+    threads = cores(ranks.comm)
+    if not ranks.first:  # between runs, rank 0 decides; within one, `local.run` passes signals on
         for number in interrupt.SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-    with MPICommExecutor(world, root=0) as pool:
-        return DONE if pool is None else work(pool, world.size - 1)
+    with MPICommExecutor(ranks.comm, root=0) as pool:
+        if pool is None:  # all is done
+            return DONE
+        try:
+            return work(pool, ranks.size - 1, threads)
+        except InputError as error:  # of rank 0 alone: the others end in order
+            return complain(str(error))
 
 
-def threads() -> int:
-    """Threads of a run on this rank: what the rank was bound to, or its share of the node's cores."""
+def cores(comm: Any) -> int:
+    """Cores for each rank: what it was bound to, or its share of the node's; to be called by all ranks."""
     from mpi4py import MPI
 
-    bound, cores = len(os.sched_getaffinity(0)), os.cpu_count() or 1
-    node = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
-    neighbours = node.size
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    neighbours = node.Get_size()
     node.Free()
-    return bound if bound < cores else max(cores // neighbours, 1)
+    bound, there = len(os.sched_getaffinity(0)), os.cpu_count() or 1
+    return bound if bound < there else max(there // neighbours, 1)
 
 
 def on_rank(job: Job) -> str:

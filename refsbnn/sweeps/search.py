@@ -54,10 +54,9 @@ def study(path: Path, direction: str) -> Any:
         end = whole.rfind(b"\n") + 1
         if end < len(whole):  # a line that was not written to its end
             os.truncate(path, end)
-    # The lock is a link to the path as it is given, which only an absolute one resolves.
-    backend = module.storages.journal.JournalFileBackend(str(path.resolve()))
-    storage = module.storages.JournalStorage(backend)
     try:
+        # The lock is a link to the path as it is given, which only an absolute one resolves.
+        storage = module.storages.JournalStorage(module.storages.journal.JournalFileBackend(str(path.resolve())))
         return module.create_study(storage=storage, study_name=STUDY, direction=direction, load_if_exists=True)
     except Exception as error:  # a journal that is damaged fails in many ways
         raise InputError(f"{path} cannot be read: {' '.join(str(error).split()) or type(error).__name__}") from None
