@@ -33,7 +33,7 @@ def parser() -> Parser:
         prog="refsbnn sweep",
         description="Train a network for each point of a grid, or each trial of a search, and each seed: independent "
         "runs of `refsbnn train`, a folder each. Killed and repeated, the command does only what is missing.",
-        epilog="example: refsbnn sweep digits_binary training.rate=[0.003,0.01,0.03] seeds=0-4 --out runs/rates --jobs 2",
+        epilog="example: refsbnn sweep digits_binary training.rate=[0.003,0.01,0.03] seeds=0-4 --out runs/rates",
     )
     out.add_argument("config", help="a TOML file, or the name of a shipped configuration")
     out.add_argument(
@@ -46,17 +46,23 @@ def parser() -> Parser:
     )
     out.add_argument("--out", type=Path, required=True, help="folder of the sweep")
     out.add_argument("--engine", choices=("local", "mpi", "slurm"), default="local", help="default: local")
-    out.add_argument("--jobs", type=int, help=f"runs at a time (default: local 1, slurm {AT_ONCE}; mpi: ranks less one)")
+    out.add_argument("--jobs", type=int, help=f"runs at a time (default: local 1, slurm {AT_ONCE}; mpi has its ranks)")
     out.add_argument("--search", choices=("optuna",), help="search in ranges and lists instead of trying all points")
     out.add_argument("--trials", type=int, help="points that a search tries, in all")
     out.add_argument("--search-seed", type=int, default=0, help="of what a search tries (default: 0)")
     out.add_argument(
         "--score", choices=tuple(DIRECTIONS), default="nll", help="validation score of the best point (default: nll)"
     )
-    out.add_argument("--test", action="store_true", help="score the test split of each run too; chosen by it is nothing")
-    out.add_argument("--time", type=int, default=60, metavar="MINUTES", help="slurm: of a task, then it is requeued (60)")
+    out.add_argument("--test", action="store_true", help="score the test split of each run too; it chooses nothing")
     out.add_argument(
-        "--slurm", action="append", default=[], metavar="OPTION=VALUE", help="slurm: of sbatch, as partition=cpu, mem=4G"
+        "--time", type=int, default=60, metavar="MINUTES", help="slurm: of a task before it is requeued (60)"
+    )
+    out.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="slurm: of sbatch, as partition=cpu",
     )
     out.add_argument("--json", type=Path, help="file for all numbers")
     out.add_argument("--list", action="store_true", help="list the runs and what is missing, and do nothing")
@@ -110,7 +116,7 @@ def check(arguments: Namespace, grid: Grid) -> dict[str, str]:
         name, equals, value = word.lstrip("-").partition("=")
         if not (name and equals and value) or name in slurm.MANAGED:
             raise InputError(
-                f"--slurm {word}: expected an option of sbatch, as partition=cpu, and none of {', '.join(slurm.MANAGED)}"
+                f"--slurm {word}: expected an option of sbatch, as partition=cpu, none of {', '.join(slurm.MANAGED)}"
             )
         options[name] = value
     return options
@@ -163,7 +169,9 @@ def drawn(sweep: Sweep, rows: Sequence[table.Row], score: str) -> str:
     if not style.available():
         return style.not_drawn([FIGURE])
     points = [
-        figures.Shown(row.point.values, {name: row.score(name) for name in figures.PANELS}) for row in rows if row.results
+        figures.Shown(row.point.values, {name: row.score(name) for name in figures.PANELS})
+        for row in rows
+        if row.results
     ]
     if not points:
         return "figure: none, for want of a finished run"

@@ -197,10 +197,10 @@ def check(grid: Grid) -> None:
         count *= len(values)
     if count > MOST:
         raise InputError(f"the sweep has {count} runs; accepted: up to {MOST}")
-    ends = [dict(zip(grid.spans, each, strict=True)) for each in zip(*((s.low, s.high) for s in grid.spans.values()))]
+    ends = [{key: getattr(each, end) for key, each in grid.spans.items()} for end in ("low", "high")]
     seen: set[str] = set()
     for point in grid.points():
-        for end in ends or [{}]:
+        for end in ends if grid.spans else ends[:1]:
             found = configuration.load(grid.config, grid.words(point | end, grid.seeds[0]))
             said = json.dumps(found.as_dict())
             if said in seen:

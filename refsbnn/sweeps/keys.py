@@ -25,7 +25,7 @@ def kinds(key: str) -> list[Any]:
 
 def inside(owner: type, section: str) -> list[Any]:
     """The dataclasses that a section of one may be."""
-    hint = get_type_hints(owner, include_extras=True).get(section)
+    hint: Any = get_type_hints(owner, include_extras=True).get(section)
     if hint is Model:
         return list(MODELS.values())
     if get_origin(hint) is Annotated:

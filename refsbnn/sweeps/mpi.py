@@ -1,4 +1,4 @@
-"""Runs on the ranks of an MPI allocation (mpi4py.futures): rank 0 hands them out, each of the others does one at a time."""
+"""Runs on the ranks of an MPI allocation (mpi4py.futures): rank 0 hands them out, the others do one at a time each."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from refsbnn.sweeps.job import Job, Report
 STOPPED = "stopped"
 
 
-def over_ranks(work: Callable[[Executor, int, int], int]) -> int:
+def over_ranks(work: Callable[[Any, int, int], int]) -> int:
     """Call `work` on rank 0 while the other ranks work for it; the exit code.
 
     Parameters

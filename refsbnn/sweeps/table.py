@@ -39,9 +39,9 @@ class Row:
     point: Point
     results: dict[int, dict[str, Any]]
 
-    def score(self, name: str, part: str = "validation") -> tuple[float, float | None] | None:
-        """Mean and standard error of a score; None without a finished run."""
-        return mean_and_error([facts[part][name] for facts in self.results.values()]) if self.results else None
+    def score(self, name: str, part: str = "validation") -> tuple[float, float | None]:
+        """Mean and standard error of a score; there must be a finished run."""
+        return mean_and_error([facts[part][name] for facts in self.results.values()])
 
     def as_dict(self) -> dict[str, Any]:
         """All numbers, for JSON."""
@@ -57,9 +57,7 @@ class Row:
             ],
             **{
                 part: {
-                    name: dict(zip(("mean", "standard_error"), found, strict=True))
-                    for name in SCORES
-                    if (found := self.score(name, part)) is not None
+                    name: dict(zip(("mean", "standard_error"), self.score(name, part), strict=True)) for name in SCORES
                 }
                 for part in parts
                 if self.results and all(part in facts for facts in self.results.values())
@@ -70,7 +68,7 @@ class Row:
 def best(rows: Sequence[Row], score: str) -> Row | None:
     """The row of the best mean, of equals the first; only those whose runs are all finished count."""
     whole = [row for row in rows if row.results and len(row.results) == len(row.point.runs)]
-    return BETTER[score](whole, key=lambda row: row.score(score)[0], default=None)  # type: ignore[index, no-any-return]
+    return BETTER[score](whole, key=lambda row: row.score(score)[0], default=None)
 
 
 def table(sweep: Sweep, rows: Sequence[Row], score: str, width: int) -> str:
@@ -78,8 +76,7 @@ def table(sweep: Sweep, rows: Sequence[Row], score: str, width: int) -> str:
     first, shown = best(rows, score), list(rows)
     if len(rows) > SHOWN:
         sign = 1.0 if score == "nll" else -1.0
-        shown = sorted((row for row in rows if row.results), key=lambda row: sign * row.score(score)[0])  # type: ignore[index]
-        shown = shown[:SHOWN]
+        shown = sorted((row for row in rows if row.results), key=lambda row: sign * row.score(score)[0])[:SHOWN]
     keys = short(sweep.grid.keys)
     parts = ("validation", "test") if sweep.test else ("validation",)
     head = ["", *(["trial"] if sweep.search else []), *keys.values(), "runs"]
@@ -90,23 +87,23 @@ def table(sweep: Sweep, rows: Sequence[Row], score: str, width: int) -> str:
         values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.point.values.values()]
         counted = f"{len(row.results)}/{len(row.point.runs)}"
         scores = [cell(row, part, name) for part in parts for name in ("accuracy", "nll")]
-        lines.append(["*" if row is first else "", *own, *values, counted, *scores])
+        lines.append(["*" if row is first and len(rows) > 1 else "", *own, *values, counted, *scores])
     out = laid_out(lines, len(head) - 2 * len(parts) - 1, width)
     if len(rows) > len(shown):
         out.append(f"the {len(shown)} best of {len(rows)} points; --json writes all")
-    if first is not None and first.score(score) is not None:
-        what = "NLL" if score == "nll" else "accuracy"
-        out.append(f"* best validation {what}: {first.point.name or 'the configuration'}; mean ± standard error over seeds")
+    if first is not None and len(rows) > 1:
+        out.append(f"* best validation {'NLL' if score == 'nll' else 'accuracy'}: {first.point.name}")
+    if len(sweep.grid.seeds) > 1:
+        out.append(f"mean ± standard error over {len(sweep.grid.seeds)} seeds")
     return "\n".join(out)
 
 
 def cell(row: Row, part: str, name: str) -> str:
     """Mean and standard error of a score as text."""
-    found = row.score(name, part)
-    if found is None:
+    if not row.results:
         return "-"
     scale, digits, unit = (100.0, 2, " %") if name == "accuracy" else (1.0, 4, "")
-    middle, error = found
+    middle, error = row.score(name, part)
     more = "" if error is None else f" ± {scale * error:.{digits}f}"
     return f"{scale * middle:.{digits}f}{more}{unit}"
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from refsbnn.sweeps import names
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=300)
-VALUES = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS, st.lists(TEXTS))
+VALUES = st.one_of(
+    st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS, st.lists(TEXTS)
+)
 
 
 @given(VALUES, VALUES)

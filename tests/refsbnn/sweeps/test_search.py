@@ -16,7 +16,9 @@ TRIALS = 14  # more than the ten that Optuna draws at random
 def tried(out: Path, batch: int, engine=engine, trials: int = TRIALS, seed: int = 0) -> list[dict]:
     """The values of all trials."""
     out.mkdir(exist_ok=True)
-    points, failed = search.search(sweep(out, *SPACE, search=True), trials, batch, "nll", seed, engine, lambda line: None)
+    points, failed = search.search(
+        sweep(out, *SPACE, search=True), trials, batch, "nll", seed, engine, lambda line: None
+    )
     assert not failed
     return [point.values for point in points]
 
@@ -66,5 +68,7 @@ def test_a_trial_whose_run_failed_stays_open_and_is_tried_again(tmp_path: Path) 
             report(job, "disk full")
 
     points, failed = search.search(sweep(tmp_path, *SPACE, search=True), 2, 1, "nll", 0, failing, lambda line: None)
-    assert failed == dict.fromkeys(("trial=0000,seed=0", "trial=0000,seed=1", "trial=0001,seed=0", "trial=0001,seed=1"), "disk full")
+    assert failed == dict.fromkeys(
+        ("trial=0000,seed=0", "trial=0000,seed=1", "trial=0001,seed=0", "trial=0001,seed=1"), "disk full"
+    )
     assert tried(tmp_path, 1, trials=2) == [point.values for point in points]
