@@ -249,7 +249,10 @@ def ended(message: str, complain: Callable[[str], int]) -> int:
 
     Returns the exit code. A rank that ends alone ends the others, which would wait for it.
     """
-    ranks = begun()
+    try:
+        ranks = world()  # a mistake may be found before a command has asked for them
+    except InputError:  # processes that cannot find each other: only srun says which is which
+        return complain(message) if os.environ.get("SLURM_PROCID", "0") == "0" else BAD_INPUT
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return complain(message)
