@@ -2,12 +2,13 @@
 
 import ast
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from refsbnn.console import DONE, complain
+from refsbnn.console import DONE, FAILED, complain
 
 GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
 OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "probe", "train")]
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
     known = commands()
     if name not in known:
         return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
-    from refsbnn import interrupt
+    from refsbnn import interrupt, ranks
     from refsbnn.errors import InputError
 
     try:
@@ -86,11 +87,16 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         loaded()
         return int(command(rest))
     except InputError as error:
-        return complain(str(error))
+        return ranks.ended(str(error), complain)
     except MemoryError as error:
-        return complain(f"not enough memory: {error}; a smaller network or batch needs less")
+        return ranks.ended(f"not enough memory: {error}; a smaller network or batch needs less", complain)
     except KeyboardInterrupt as stop:
         print("refsbnn: interrupted", file=sys.stderr)
         return interrupt.code(stop)
     except OSError as error:
-        return complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return ranks.ended(f"{error.filename or 'the system'}: {error.strerror or error}", complain)
+    except Exception:
+        if ranks.begun().size > 1:  # the others would wait for this rank
+            traceback.print_exc()
+            ranks.begun().abort(FAILED)
+        raise
