@@ -156,6 +156,8 @@ def perform(job: Job, crew: Crew) -> str:
         if result(job) is not None:
             return ""
         wait_for(job.folder, crew)
+        if crew.asked is not None:
+            return "stopped before it began"
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
