@@ -18,7 +18,7 @@ from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
 from refsbnn.training.metrics import Board, Metrics
 from refsbnn.training.progress import Progress
-from refsbnn.training.resume import begin, check_run
+from refsbnn.training.resume import begin, check_run, holds_run
 from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
@@ -42,6 +42,12 @@ def parser() -> Parser:
     )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
+    earlier.add_argument(
+        "--continue",
+        action="store_true",
+        dest="go_on",
+        help="continue the run in the folder if there is one, else begin: for jobs that a cluster starts again",
+    )
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     return out
 
@@ -56,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
     ranks = world()
+    held: list[lock.Hold] = []
+    again = "the same command" if arguments.go_on else "the same command with --resume"
     with ranks.spoken_by_first(), ExitStack() as stack:
         task = prepare(config, ranks)
         loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
@@ -63,31 +71,38 @@ def main(argv: Sequence[str]) -> int:
         def begun() -> State:
             if arguments.resume:
                 check_run(out)  # before a folder is made that is none
-            stack.enter_context(lock.held(out))
-            return begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
+            held.append(stack.enter_context(lock.held(out, say)))
+            files.clear(out, older=0.0)  # no other process writes here
+            resume = arguments.resume or (arguments.go_on and holds_run(out))
+            return begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
 
-        return run(task, ranks.from_first(begun), out, test=not arguments.no_test)
+        state = ranks.from_first(begun)
+        return run(task, state, out, held[0] if held else None, test=not arguments.no_test, again=again)
 
 
-def run(task: Task, state: State, out: Path, *, test: bool) -> int:
-    """Train from a state on, score, write and show the results; returns the exit code."""
+def run(task: Task, state: State, out: Path, hold: lock.Hold | None, *, test: bool, again: str) -> int:
+    """Train from a state on, score, write and show the results; returns the exit code.
+
+    `hold` is that of the folder, which the first rank has; the others write nothing. `again` continues the run.
+    """
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
         with interrupt.asked_to_stop() as stop:
-            result = trained(task, state, out, stop)
+            result = trained(task, state, out, hold, stop)
         scores = {"validation": result.validation}
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
-        say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
+        say(f"stopped after step {state.step}, saved in {out}; {again} continues it")
         return stop.code
     except KeyboardInterrupt as now:
-        how = f"with --resume continues from the newest checkpoint in {out}" if checkpoint.saved(out) else "begins anew"
-        say(f"stopped at once; the same command {how}")
+        how = f"{again} continues from the newest checkpoint in {out}"
+        say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
-    if not task.ranks.first:
+    if hold is None:
         return DONE
+    hold.check()
     files.write_arrays(out / PARAMETERS, result.parameters)
     files.write_json(out / RESULT, outcome(config, result, scores))
     print(table(config, result, scores))
@@ -101,24 +116,27 @@ def say(line: str) -> None:
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> loop.Result:
+def trained(task: Task, state: State, out: Path, hold: lock.Hold | None, stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
-    if not task.ranks.first:
+    if hold is None:
         return loop.train(task, state=state, stop=stop)
     with ExitStack() as stack:
         records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
         if config.training.tensorboard:
             records.append(stack.enter_context(closing(Board(out / "tensorboard", len(state.history)))))
-        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
+        kind = config.objective.penalty_kind
+        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step, kind)))
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
+            hold.check()
             for record in records:
                 record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:
+            hold.check()
             checkpoint.save(out, state.step, packed(state, config), config.training.keep)
 
         return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)
