@@ -26,7 +26,7 @@ def wait_until(there: Callable[[], object], process: "subprocess.Popen[bytes]") 
 
 
 def test_a_sweep_that_is_stopped_and_killed_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    """SIGTERM, then SIGKILL, each in the midst of the first run; the runs save and end, whatever becomes of the sweep."""
+    """SIGTERM, then SIGKILL, each in the midst of the first run, which saves and ends whatever becomes of the sweep."""
     out = tmp_path / "sweep"
     words = [*TINY, "training.epochs=40", "seeds=0-1", "--out", str(out)]
     first, log = out / "seed=0", out / "seed=0" / "train.log"
@@ -53,7 +53,9 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_an_undisturbed_one(tmp_path:
         assert all(np.array_equal(swept[key], alone[key]) for key in alone)
 
 
-def test_one_failed_run_does_not_stop_the_others_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_failed_run_does_not_stop_the_others_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, told = tmp_path / "sweep", tmp_path / "sweep.json"
     words = [*TINY, "training.epochs=1", "training.rate=[1e30,0.01]", "--out", str(out), "--json", str(told)]
     assert main(["sweep", *words]) == 1
@@ -103,7 +105,9 @@ def test_bad_input_is_one_line_and_leaves_no_folder(tmp_path: Path, capsys, word
         ("submitit", ["--engine", "slurm"], "pip install 'refsbnn[slurm]'"),
     ],
 )
-def test_a_missing_extra_is_named(tmp_path: Path, capsys, monkeypatch, module: str, words: list[str], message: str) -> None:
+def test_a_missing_extra_is_named(
+    tmp_path: Path, capsys, monkeypatch, module: str, words: list[str], message: str
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     assert main(["sweep", *TINY, *words, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
@@ -133,7 +137,11 @@ def test_a_run_is_alone_where_the_sweep_is_a_rank(tmp_path: Path, monkeypatch) -
 
     with (tmp_path / "log").open("w") as log:
         assert crew.run(child.command(*job.program), log, environment(7) | {"PYTHONPATH": os.getcwd()}) == 0
-    assert json.loads((tmp_path / "log").read_text()) == {"PMI_SIZE": None, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "7"}
+    assert json.loads((tmp_path / "log").read_text()) == {
+        "PMI_SIZE": None,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "7",
+    }
 
 
 def test_a_run_that_cannot_begin_is_a_line(tmp_path: Path) -> None:
