@@ -10,13 +10,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from refsbnn.console import BAD_INPUT
 from refsbnn.errors import InputError
 
 T = TypeVar("T")
 
-# What launchers say of the number of processes, the first that is there: Open MPI; MPICH, what is built on it, and srun
-# --mpi=pmi2; MVAPICH; srun. The last counts mpiexec's own daemons where those were started by srun.
-SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+# What launchers say of the number of processes, and of a process's own, the first that is there: Open MPI; MPICH, what is
+# built on it, and srun --mpi=pmi2; MVAPICH; srun. The last counts mpiexec's own daemons where those were started by srun.
+SIZES = {
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
+    "PMI_SIZE": "PMI_RANK",
+    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
+    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
+}
 LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "MV2_", "SLURM_STEP_")  # how their variables begin
 SHORT, LONG = 5e-5, 2e-3  # seconds of the first and the longest sleep of a rank that waits where it is crowded
 TOGETHER = 2.0  # seconds within which the ranks that end for the same reason all come to say so
@@ -170,15 +176,18 @@ class Together(Ranks):
         self.comm.Abort(code)
 
 
-def launched(environment: Mapping[str, str]) -> int:
-    """How many processes a launcher started, by the variables that it set; 1 without one.
+def launched(environment: Mapping[str, str]) -> tuple[int, str]:
+    """How many processes a launcher started, by the variables that it set, and which of them this is; 1 without one.
 
     Examples
     --------
-    >>> launched({"PMI_SIZE": "4", "SLURM_STEP_NUM_TASKS": "2"}), launched({})
-    (4, 1)
+    >>> launched({"PMI_SIZE": "4", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2"}), launched({})
+    ((4, '1'), (1, '0'))
     """
-    return next((int(environment[name]) for name in SIZES if environment.get(name, "").isdecimal()), 1)
+    for size, number in SIZES.items():
+        if environment.get(size, "").isdecimal():
+            return int(environment[size]), environment.get(number, "0")
+    return 1, "0"
 
 
 def unlaunched(environment: Mapping[str, str]) -> dict[str, str]:
@@ -200,8 +209,10 @@ def world() -> Ranks:
     ------
     InputError
         Several processes of which MPI cannot make one program.
+    SystemExit
+        The same, in all but the first of processes that cannot tell each other who speaks.
     """
-    count = launched(os.environ)
+    count, number = launched(os.environ)
     if count <= 1:
         return ALONE
     try:
@@ -213,6 +224,8 @@ def world() -> Ranks:
             "pip install 'refsbnn[mpi]', the MPI library with the cluster"
         ) from None
     if MPI.COMM_WORLD.Get_size() != count:
+        if number != "0":
+            raise SystemExit(BAD_INPUT)
         raise InputError(
             f"{count} processes were started, and MPI finds {MPI.COMM_WORLD.Get_size()}: launcher and MPI library do "
             "not fit; use the library's own mpiexec, or srun --mpi=pmi2 (Open MPI: --mpi=pmix)"
@@ -236,7 +249,10 @@ def ended(message: str, complain: Callable[[str], int]) -> int:
 
     Returns the exit code. A rank that ends alone ends the others, which would wait for it.
     """
-    ranks = begun()
+    try:
+        ranks = world()  # a mistake may be found before a command has asked for them
+    except InputError:  # processes that cannot find each other: only srun says which is which
+        return complain(message) if os.environ.get("SLURM_PROCID", "0") == "0" else BAD_INPUT
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return complain(message)
