@@ -1,4 +1,4 @@
-"""Commands on several ranks, with every MPI library that is found: this environment's, MPI_PREFIXES' and the system's."""
+"""Commands on several ranks, with every MPI library there is: this environment's, MPI_PREFIXES' and the system's."""
 
 import functools
 import importlib.util
