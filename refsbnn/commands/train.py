@@ -61,40 +61,22 @@ def main(argv: Sequence[str]) -> int:
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-<<<<<<< HEAD
-    ranks = world()
-    held: list[lock.Hold] = []
-    again = "the same command" if arguments.go_on else "the same command with --resume"
-=======
     ranks, again = world(), "the same command" if arguments.go_on else "the same command with --resume"
     writing: Callable[[], None] = unheld
->>>>>>> integ
     with ranks.spoken_by_first(), ExitStack() as stack:
         task = prepare(config, ranks)
         loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
 
         def begun() -> State:
+            nonlocal writing
             if arguments.resume:
                 check_run(out)  # before a folder is made that is none
-<<<<<<< HEAD
-            held.append(stack.enter_context(lock.held(out, say)))
-=======
             writing = stack.enter_context(lock.held(out, say)).check
->>>>>>> integ
             files.clear(out, older=0.0)  # no other process writes here
             resume = arguments.resume or (arguments.go_on and holds_run(out))
             return begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
 
         state = ranks.from_first(begun)
-<<<<<<< HEAD
-        return run(task, state, out, held[0] if held else None, test=not arguments.no_test, again=again)
-
-
-def run(task: Task, state: State, out: Path, hold: lock.Hold | None, *, test: bool, again: str) -> int:
-    """Train from a state on, score, write and show the results; returns the exit code.
-
-    `hold` is that of the folder, which the first rank has; the others write nothing. `again` continues the run.
-=======
         return run(task, state, out, writing, test=not arguments.no_test, again=again)
 
 
@@ -102,13 +84,12 @@ def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, tes
     """Train from a state on, score, write and show the results; returns the exit code.
 
     `writing` is called before the folder is written to; `again` is the command that continues the run.
->>>>>>> integ
     """
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
         with interrupt.asked_to_stop() as stop:
-            result = trained(task, state, out, hold, stop)
+            result = trained(task, state, out, writing, stop)
         scores = {"validation": result.validation}
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
@@ -119,15 +100,9 @@ def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, tes
         how = f"{again} continues from the newest checkpoint in {out}"
         say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
-<<<<<<< HEAD
-    if hold is None:
-        return DONE
-    hold.check()
-=======
     if not task.ranks.first:
         return DONE
     writing()
->>>>>>> integ
     print(table(config, result, scores), flush=True)  # whatever becomes of the files
     files.write_arrays(out / PARAMETERS, result.parameters)
     figures = draw(out, task, result.parameters, result.history, scores)
@@ -136,16 +111,16 @@ def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, tes
     return DONE
 
 
+def unheld() -> None:
+    """What a rank does before it writes nothing."""
+
+
 def say(line: str) -> None:
     """Print a line on standard error."""
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-<<<<<<< HEAD
-def trained(task: Task, state: State, out: Path, hold: lock.Hold | None, stop: Callable[[], bool]) -> loop.Result:
-=======
 def trained(task: Task, state: State, out: Path, writing: Callable[[], None], stop: Callable[[], bool]) -> loop.Result:
->>>>>>> integ
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
     if not task.ranks.first:
@@ -158,13 +133,13 @@ def trained(task: Task, state: State, out: Path, writing: Callable[[], None], st
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
-            hold.check()
+            writing()
             for record in records:
                 record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:
-            hold.check()
+            writing()
             checkpoint.save(out, state.step, packed(state, config), config.training.keep)
 
         return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)
