@@ -171,7 +171,8 @@ def campaign(chosen: Sequence[Job], kills: int, seed: int, scratch: Path) -> dic
     expected, spans = {}, {}
     for job in chosen:
         expected[job.name], spans[job.name] = undisturbed(job, scratch / job.name)
-        print(f"{job.name}: {' '.join(job.words)}: {spans[job.name]:.1f} s undisturbed", flush=True)
+        words = ["python" if word == sys.executable else Path(word).name for word in job.words]
+        print(f"{job.name}: {' '.join(words)}: {spans[job.name]:.1f} s undisturbed", flush=True)
     done: list[Kill] = []
     number = 0
     while len(done) < kills:
