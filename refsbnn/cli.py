@@ -11,7 +11,8 @@ from pathlib import Path
 from refsbnn.console import DONE, FAILED, complain
 
 GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
-OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in ("data", "evaluate", "probe", "train")]
+NAMES = ("data", "evaluate", "probe", "sweep", "train")
+OWN = [EntryPoint(name, f"refsbnn.commands.{name}:main", GROUP) for name in NAMES]
 
 
 def commands() -> dict[str, EntryPoint]:

@@ -30,7 +30,8 @@ from validation.report.page import page
 from validation.report.table import count, table
 
 EXAMPLE = "example: refsbnn audit --quick --claim unification --json audit/report.json"
-PAGE = Path("audit/report.html")  # of all claims: a part of them does not replace it
+# By level, of all claims: neither a part of them nor fewer settings replace the full page.
+PAGES = {"full": Path("audit/report.html"), "quick": Path("audit/quick.html")}
 UNMET = ("does not hold", "not decidable here")  # what --strict does not let pass
 
 
@@ -59,7 +60,7 @@ def _parser() -> Parser:
         "--html",
         type=Path,
         metavar="FILE",
-        help="where the page goes (default audit/report.html; with --claim none)",
+        help="where the page goes (default audit/report.html; with --quick audit/quick.html; with --claim none)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write ledger, rows and curves as JSON too")
     return parser
@@ -134,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.list:
             print(ledger.contents([(name, module(name).CLAIM) for name in names]))
             return 0
-        html = options.html or (None if options.claim else PAGE)
+        html = options.html or (None if options.claim else PAGES["quick" if options.quick else "full"])
         return _audit(Level(options.quick, options.seed), names, html, options.json, options.strict)
     except InputError as error:
         print(f"refsbnn audit: {error}", file=sys.stderr)

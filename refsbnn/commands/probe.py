@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from refsbnn import __version__
-from refsbnn.console import Parser
+from refsbnn.console import Parser, split
 from refsbnn.errors import InputError
 from refsbnn.figures import style
 from refsbnn.figures.bias import by_layer
@@ -69,21 +69,3 @@ def main(argv: Sequence[str]) -> int:
         else:
             print(style.not_drawn([str(arguments.figure)]))
     return 0
-
-
-def split(names: str) -> list[str]:
-    """Names with commas between; a comma in brackets belongs to a name.
-
-    Examples
-    --------
-    >>> split("st,gr(tau=1,K=4),mix(lam=0.5)")
-    ['st', 'gr(tau=1,K=4)', 'mix(lam=0.5)']
-    """
-    out, depth = [""], 0
-    for letter in names:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and not depth:
-            out.append("")
-        else:
-            out[-1] += letter
-    return [name.strip() for name in out]

@@ -1,5 +1,6 @@
 """Fetching official archives when asked."""
 
+import os
 import sys
 import tarfile
 import tempfile
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from refsbnn.data.record import Archive
 from refsbnn.errors import InputError
+from refsbnn.files import keep_name
 
 
 def missing(archives: Iterable[Archive], root: Path) -> list[Archive]:
@@ -69,8 +71,10 @@ def unpack(path: Path, folder: Path) -> None:
             else:
                 with tarfile.open(fileobj=file) as archive:
                     archive.extractall(scratch, filter="data")
+            os.sync()  # all of its files are on the disk before a name says that they are there
             for item in Path(scratch).iterdir():
                 if not (folder / item.name).is_dir():
                     item.replace(folder / item.name)
+            keep_name(folder)
     except (OSError, EOFError, RuntimeError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be unpacked: {error}") from None

@@ -51,7 +51,9 @@ class Sum:
     --------
     >>> total = Sum({"w": (2,)}, {"w": 3}, 2, np.zeros(2, np.int64))
     >>> total.add({"w": np.array([1.5, -7.0], np.float32)})
+    {'w': 3}
     >>> total.add({"w": np.array([0.1, 7.0], np.float32)})
+    {'w': 3}
     >>> total.value({"w": np.dtype(np.float32)})
     {'w': array([1.6, 0. ], dtype=float32)}
     """
@@ -80,10 +82,16 @@ class Sum:
         scratch, rounded = np.empty(min(BLOCK, g.size)), np.empty(min(BLOCK, g.size), np.int64)
         for at in blocks(g.size):
             a, n = (part[: at.stop - at.start] for part in (scratch, rounded))
-            np.copyto(a, g[at])
-            np.rint(np.ldexp(a, shift, out=a), out=a)  # exact, but for what is far below 1
+            np.rint(_times(g[at], shift, a), out=a)  # exact, but for what is far below 1
             np.copyto(n, a, casting="unsafe")
             into[at] += n
+
+    def _read(self, q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
+        """Sums times 2^shift, rounded to float64 and then to an array's type."""
+        out, scratch = np.empty(q.size, dtype), np.empty(min(BLOCK, q.size))
+        for at in blocks(q.size):
+            out[at] = _times(q[at], shift, scratch[: at.stop - at.start])
+        return out
 
     def value(self, dtypes: Mapping[str, np.dtype]) -> Parameters:
         """The sums as floating-point numbers: rounded to float64, then to the array's type."""
@@ -92,9 +100,16 @@ class Sum:
             size = int(np.prod(shape))
             q = self.buffer[begin : begin + size]
             assert not q.size or max(int(q.max()), -int(q.min())) <= 2**BITS, "theory 6.2: a sum cannot overflow"
-            out[key] = np.ldexp(q.astype(np.float64), self.scale[key] - self.bits).astype(dtypes[key]).reshape(shape)
+            out[key] = self._read(q, self.scale[key] - self.bits, dtypes[key]).reshape(shape)
             begin += size
         return out
+
+
+def _times(values: np.ndarray, shift: int, out: np.ndarray) -> np.ndarray:
+    """values 2^shift in float64: a product, where the power is a number well inside, takes a third of ldexp's time."""
+    if abs(shift) < 1000:
+        return np.multiply(values, 2.0**shift, out=out, dtype=np.float64)
+    return np.ldexp(values, shift, out=out, dtype=np.float64)
 
 
 def next_scale(before: Mapping[str, int], exponents: Mapping[str, int]) -> dict[str, int]:
