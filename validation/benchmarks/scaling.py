@@ -1,9 +1,10 @@
 """How training would scale: measured parts of a step, put together for ranks that are not at hand.
 
-    python -m validation.benchmarks.scaling FOLDER
+    python -m validation.benchmarks.scaling FOLDER [--into docs/cluster.md]
 
 FOLDER holds what `scaling_measure` wrote. Prints the model's error on one and two ranks, tables up to 1,024 ranks,
-limits and what would move them, and the cost of whole runs; writes scaling.json and scaling.svg there.
+limits and what would move them, and the cost of whole runs; writes scaling.json and scaling.svg there, and the tables
+between two marks of a document.
 
 A step of S shards on R ranks takes, on the rank that is last,
 
@@ -20,7 +21,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,18 @@ import numpy as np
 from scipy import special
 
 from refsbnn.errors import InputError
-from refsbnn.files import write_json
+from refsbnn.files import write_json, write_text
 
 RANKS = tuple(2**k for k in range(11))
 COSTED = (1, 16, 256)
 LARGE = 1024  # rows of a larger global batch: one for each of 1,024 ranks
+WIDTHS = {  # bits and headroom of the integers of a sum
+    (64, 10): "64 bits",
+    (32, 10): "32 bits",
+    (32, 1): "32 bits, headroom 2",
+    (16, 1): "16 bits, headroom 2",
+}
+MARKS = ("<!-- tables of validation.benchmarks.scaling -->", "<!-- end of the tables -->")
 PARTS = ("computing", "waiting", "fixed point", "sum", "replicated")
 
 
@@ -221,11 +229,6 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
         lines += [f"batch {LARGE}:", *table(model, LARGE)]
         lines.append(f"shortest step at {numbers['best']} ranks; half of ideal at {numbers['half']}; "
                      f"batch {LARGE}: {numbers['best_large']} and {numbers['half_large']}")  # fmt: skip
-        for ranks, each in numbers["cost"].items():
-            batch = f", batch {each['batch']}" if each["batch"] != model.batch else ""
-            lines.append(f"  a run on {ranks} ranks{batch}: {each['hours']:.3g} h, {each['core_hours']:.3g} core-hours")
-        for what, ratio in numbers["levers"].items():
-            lines.append(f"  {what}: step times {ratio:.2f}")
     return lines, record
 
 
@@ -233,23 +236,89 @@ def told(model: Model) -> dict[str, Any]:
     """Limits, costs and levers of a model as numbers."""
     cost = {}
     for ranks in COSTED:
-        batch = model.batch if ranks <= model.batch else LARGE
+        batch = max(model.batch, ranks)
         hours = model.hours(ranks, batch)
-        cost[str(ranks)] = {"batch": batch, "hours": hours, "core_hours": ranks * hours}
-    levers = {}
-    for ranks in sorted({model.half(), model.best()}):
+        large = batch > model.batch
+        cost[str(ranks)] = {"batch": batch, "large": large, "hours": hours, "core_hours": ranks * hours}
+    levers: dict[str, dict[str, float]] = {}
+    for ranks in sorted({model.half(), model.best()} - {1}):
         now = model.seconds(ranks)
-        for width in (4, 2):
-            narrow = Model(model.one, model.two, model.fabric, model.node, width)
-            levers[f"{8 * width}-bit sums, {ranks} ranks"] = narrow.seconds(ranks) / now
-        if ranks > 1:
-            levers[f"sums during backward, {ranks} ranks"] = model.overlapped(ranks) / now
+        narrow = {str(8 * width): replace(model, width=width).seconds(ranks) / now for width in (4, 2)}
+        levers[str(ranks)] = narrow | {"overlap": model.overlapped(ranks) / now}
     return {
         "steps": {str(r): model.step(r) for r in RANKS if r <= model.batch},
         "large": {str(r): model.step(r, LARGE) for r in RANKS},
         "best": model.best(), "half": model.half(), "best_large": model.best(LARGE), "half_large": model.half(LARGE),
         "cost": cost, "levers": levers,
     }  # fmt: skip
+
+
+def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str]:
+    """The tables of docs/cluster.md."""
+    names, fabrics = list(record), [fabric.name for fabric in FABRICS]
+    lines = ["| configuration | network | 1 rank, ms | 16 | 64 | 128 | shortest at | half of ideal to |"]
+    lines.append("|---" * 8 + "|")
+    for name in names:
+        for model in models[name]:
+            told = record[name]["fabrics"][model.fabric.name]
+            each = [f"{1e3 * model.seconds(r):.1f}" if r <= model.batch else "" for r in (1, 16, 64, 128)]
+            ends = f"{told['best']} | {told['half']}"
+            lines.append(f"| `{name}`, {model.batch} | {model.fabric.name} | {' | '.join(each)} | {ends} |")
+    shares = sorted({shards for one in record.values() for shards in one["fixed_point_share"]} - {"1"}, key=int)
+    lines += ["", "| configuration | whole steps, ms: by the parts, found | sums' arithmetic, share of a step |"]
+    lines.append("|---" * 3 + "|")
+    for name in names:
+        told = "; ".join(
+            f"{what}: {1e3 * each['predicted']:.1f}, {1e3 * each['found']:.1f}"
+            for what, each in record[name]["checks"].items()
+        )
+        share = ", ".join(
+            f"{record[name]['fixed_point_share'][shards]:.1%} with {shards} shards on one rank"
+            for shards in shares
+            if shards in record[name]["fixed_point_share"]
+        )
+        on = min(8, models[name][0].batch)
+        parts = models[name][0].step(on)
+        share += f", {parts['fixed point'] / sum(parts.values()):.1%} with {on} on {on}"
+        lines.append(f"| `{name}` | {told} | {share} |")
+    lines += ["", "| configuration | " + " | ".join(f"{r} ranks, h (core-h)" for r in COSTED) + " |"]
+    lines.append("|---" * (1 + len(COSTED)) + "|")
+    for name in names:
+        cost = record[name]["fabrics"][fabrics[0]]["cost"]
+        cells = [
+            f"{each['hours']:.3g} ({each['core_hours']:.3g})" + (f", batch {each['batch']}" if each["large"] else "")
+            for each in cost.values()
+        ]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    lines += ["", "| configuration | network | ranks | 32-bit sums | 16-bit sums | sums during backward |"]
+    lines.append("|---" * 6 + "|")
+    for name in names:
+        for fabric in fabrics:
+            for ranks, ratios in record[name]["fabrics"][fabric]["levers"].items():
+                cells = [f"{ratios[key]:.2f}" for key in ("32", "16", "overlap")]
+                lines.append(f"| `{name}` | {fabric} | {ranks} | {' | '.join(cells)} |")
+    lines += ["", "| configuration | shards | " + " | ".join(WIDTHS.values()) + " |", "|---" * (2 + len(WIDTHS)) + "|"]
+    for name in names:
+        rounded = record[name]["rounding"]
+        for shards in sorted({each["shards"] for each in rounded}):
+            found = {(e["bits"], e["headroom"]): f"{e['error']:.1e}" for e in rounded if e["shards"] == shards}
+            lines.append(f"| `{name}` | {shards} | {' | '.join(found[key] for key in WIDTHS)} |")
+    return lines
+
+
+def between_marks(text: str, tables: str) -> str:
+    """A document with other tables between its marks.
+
+    Raises
+    ------
+    InputError
+        A document without them.
+    """
+    before, first, rest = text.partition(MARKS[0])
+    _, second, after = rest.partition(MARKS[1])
+    if not second:
+        raise InputError(f"the document has no tables of scaling; expected them between {MARKS[0]} and {MARKS[1]}")
+    return f"{before}{first}\n{tables}\n{second}{after}"
 
 
 def figure(models: dict[str, list[Model]], file: Path) -> None:
@@ -290,7 +359,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Put the parts together for every configuration of a folder."""
     parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.scaling", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args(argv).folder
+    parser.add_argument("--into", type=Path, metavar="FILE", help="a document whose tables are to be replaced")
+    arguments = parser.parse_args(argv)
+    folder = arguments.folder
     names = sorted(file.name.removesuffix(".1.json") for file in folder.glob("*.1.json"))
     if not names:
         raise InputError(f"{folder} holds no CONFIG.1.json; expected what scaling_measure wrote")
@@ -300,6 +371,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines, record[name] = report(name, one, two)
         models[name] = [Model(one, two, fabric) for fabric in FABRICS]
         print("\n".join(lines), end="\n\n")
+    tables = "\n".join(markdown(record, models))
+    print(tables, end="\n\n")
+    if arguments.into:
+        write_text(arguments.into, between_marks(arguments.into.read_text(encoding="utf-8"), tables))
     write_json(folder / "scaling.json", record)
     figure(models, folder / "scaling.svg")
     print(f"numbers: {folder / 'scaling.json'}, figure: {folder / 'scaling.svg'}")

@@ -119,11 +119,19 @@ def test_both_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert scaling_measure.main(["digits_binary", *small, "--out", str(tmp_path), "--budget", "0"]) == 0
     two = scaling_measure.together("digits_binary", small, 0.0, ALONE)
     (tmp_path / "digits_binary.2.json").write_text(json.dumps(two))
-    assert scaling.main([str(tmp_path)]) == 0
+    document = tmp_path / "document.md"
+    document.write_text(f"before\n{scaling.MARKS[0]}\nold\n{scaling.MARKS[1]}\nafter\n")
+    assert scaling.main([str(tmp_path), "--into", str(document)]) == 0
+    lines = document.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "old" not in lines
+    assert sum(line.startswith("| `digits_binary`") for line in lines) >= 5
     told = capsys.readouterr().out
     assert "digits_binary: " in told
     record = json.loads((tmp_path / "scaling.json").read_text())["digits_binary"]
     assert set(record["fabrics"]) == {fabric.name for fabric in scaling.FABRICS}
     assert (tmp_path / "scaling.svg").stat().st_size > 10_000
+    with pytest.raises(InputError, match="no tables of scaling"):
+        scaling.between_marks("", "")
     with pytest.raises(InputError, match="holds no CONFIG"):
         scaling.main([str(tmp_path / "none")])
