@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
-from refsbnn.ranks import SIZES
+from refsbnn.ranks import unlaunched
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration
@@ -184,8 +184,7 @@ def wait_for(folder: Path, crew: Crew) -> None:
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a run: its threads, and no word of a launcher: it is alone, wherever the sweep runs."""
-    own = {key: value for key, value in os.environ.items() if key not in SIZES}
-    return dict.fromkeys(THREADS, str(threads)) | own
+    return dict.fromkeys(THREADS, str(threads)) | unlaunched(os.environ)
 
 
 def failure(job: Job, how: str) -> str:
