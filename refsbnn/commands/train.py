@@ -103,11 +103,11 @@ def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, tes
     if not task.ranks.first:
         return DONE
     writing()
+    print(table(config, result, scores), flush=True)  # whatever becomes of the files
     files.write_arrays(out / PARAMETERS, result.parameters)
-    files.write_json(out / RESULT, outcome(config, result, scores))
-    print(table(config, result, scores))
-    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
-    print(draw(out, task, result.parameters, result.history, scores))
+    figures = draw(out, task, result.parameters, result.history, scores)
+    files.write_json(out / RESULT, outcome(config, result, scores))  # last: a folder that has it has all
+    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}\n{figures}")
     return DONE
 
 

@@ -175,10 +175,8 @@ def perform(job: Job, crew: Crew) -> str:
 
 def wait_for(folder: Path, crew: Crew) -> None:
     """Wait while a process of this machine has the run's folder: that of a sweep that was killed is about to go."""
-    path, until = folder / lock.NAME, time.monotonic() + PATIENCE
-    while (seen := lock.look(path)) is not None and lock.running(lock.content(seen.text)):
-        if crew.asked is not None or time.monotonic() > until:
-            return
+    until = time.monotonic() + PATIENCE
+    while lock.taken(folder) and crew.asked is None and time.monotonic() < until:
         time.sleep(0.1)
 
 
