@@ -161,7 +161,7 @@ def perform(job: Job, crew: Crew) -> str:
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"$ {shlex.join(arguments)}\n")
+            log.write(f"$ python -m {shlex.join(arguments)}\n")
             log.flush()
             code = crew.run(child.command(*arguments), log, environment(job.threads))
         if code or result(job) is None:

@@ -2,10 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +14,8 @@ import pytest
 from refsbnn.errors import InputError
 from refsbnn.sweeps import slurm
 from refsbnn.sweeps.job import Crew, Job, perform
+from tests.refsbnn.ranks.conftest import WANTED
+from tests.refsbnn.ranks.launch import libraries
 from tests.refsbnn.sweeps.fake import finish, sweep
 
 TINY = ("model.hidden=[4]", "evaluation.samples=1")
@@ -24,14 +23,11 @@ TINY = ("model.hidden=[4]", "evaluation.samples=1")
 
 def test_the_ranks_of_mpiexec(tmp_path: Path) -> None:
     """Three ranks: one hands out, two work. A failed run is named, and the exit code is 1."""
-    mpiexec, probe = shutil.which("mpiexec"), [sys.executable, "-c", "from mpi4py import MPI"]
-    if mpiexec is None or subprocess.run(probe, capture_output=True).returncode:
-        pytest.skip("no mpiexec, or no mpi4py with its MPI library")
-    told = subprocess.run([mpiexec, "--version"], capture_output=True, text=True).stdout
-    more = ["--oversubscribe", "--allow-run-as-root"] if "Open MPI" in told or "PRRTE" in told else []
-    words = ["digits_binary", *TINY, "training.epochs=1", "training.rate=[1e30,0.01]", "seeds=0-1", "--engine", "mpi"]
-    command = [sys.executable, "-m", "refsbnn", "sweep", *words, "--out", str(tmp_path / "out")]
-    done = subprocess.run([mpiexec, *more, "-n", "3", *command], capture_output=True, text=True, timeout=300)
+    if not libraries():
+        pytest.skip(WANTED)
+    words = [*TINY, "training.epochs=1", "training.rate=[1e30,0.01]", "seeds=0-1", "--engine", "mpi"]
+    library = next(iter(libraries().values()))
+    done = library.run(3, "refsbnn", "sweep", "digits_binary", *words, "--out", str(tmp_path / "out"))
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("[4/4]") == 1  # rank 0 alone speaks
     assert done.stdout.count("* best") == 1
@@ -64,7 +60,7 @@ def test_a_task_whose_time_is_up_goes_on_to_the_same_bits(tmp_path: Path) -> Non
     """submitit's local executor starts a task anew as Slurm does. The signal is that of Slurm's time limit."""
     if not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
         pytest.skip("this system does not say which processes are whose")
-    words = (*TINY, "training.epochs=40")
+    words = (*TINY, "training.epochs=20")
     job = Job("one", tmp_path / "one", "digits_binary", words)
     queue, told = Local(tmp_path / "slurm"), []
 
@@ -77,7 +73,7 @@ def test_a_task_whose_time_is_up_goes_on_to_the_same_bits(tmp_path: Path) -> Non
         (task,) = Path(f"/proc/{controller}/task/{controller}/children").read_text().split()
         os.kill(int(task), signal.SIGUSR2)
 
-    slurm.run([job], lambda job, wrong: told.append(wrong), submit, queue.there, lag=1.0)
+    slurm.run([job], lambda job, wrong: told.append(wrong), submit, queue.there, lag=1.0, longest=0.2)
     assert told == [""]
     assert (job.folder / "train.log").read_text().count("--no-test --resume\n") == 1
     alone = Job("alone", tmp_path / "alone", "digits_binary", words)
@@ -104,7 +100,7 @@ def test_what_is_in_the_queue_is_not_submitted_again_and_what_left_it_without_a_
             (jobs[3].folder / "train.log").write_text("$ refsbnn train\nrefsbnn: error: no memory\n")
         return set()
 
-    slurm.run(jobs, lambda job, wrong: told.update({job.name: wrong}), submit, there, lag=0.0)
+    slurm.run(jobs, lambda job, wrong: told.update({job.name: wrong}), submit, there, lag=0.0, longest=0.01)
     assert submitted == ["seed=2", "seed=3"]
     assert [told[f"seed={seed}"] for seed in range(3)] == [""] * 3
     assert told["seed=3"].startswith("ended without a result: no memory (see ")
