@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 
 from refsbnn.errors import InputError
 from refsbnn.sweeps import slurm
-from refsbnn.sweeps.job import Crew, Job, perform
+from refsbnn.sweeps.job import Crew, Job, perform, result
 from tests.refsbnn.ranks.conftest import WANTED
 from tests.refsbnn.ranks.launch import libraries
 from tests.refsbnn.sweeps.fake import finish, sweep
@@ -147,3 +150,23 @@ def test_without_slurm_it_is_said(tmp_path: Path, programs: Path, monkeypatch: p
     monkeypatch.setenv("PATH", str(programs))
     with pytest.raises(InputError, match="finds no sbatch, srun and squeue here"):
         slurm.Queue(tmp_path, 4, 60, {})
+
+
+def test_the_recipe_without_an_engine_names_its_folders_as_a_sweep_does(tmp_path: Path) -> None:
+    """docs/sweep.md's own script, as Slurm would start its task 7, with a program in the place of srun."""
+    text = (Path(__file__).parents[3] / "docs" / "sweep.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```bash\n(#!/bin/bash\n# grid\.sh: .*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "grid.sh").write_text(script)
+    (tmp_path / "srun").write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} -m refsbnn "$@"\n')
+    (tmp_path / "srun").chmod(0o755)
+    words = ["digits_binary", *TINY, "training.epochs=1"]
+    slurms = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "7", "SLURM_CPUS_PER_TASK": "1"}
+    done = subprocess.run(
+        ["bash", "grid.sh", *words], cwd=tmp_path, env=os.environ | slurms, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (array,) = re.findall(r"--array=0-(\d+)", script)
+    grid = sweep(tmp_path / "runs" / "rates", *words[1:], "training.rate=[0.003,0.01,0.03]", "seeds=0-4")
+    jobs = [job for point in grid.points() for job in point.runs.values()]
+    assert len(jobs) == int(array) + 1
+    assert [number for number, job in enumerate(jobs) if result(job)] == [7]
