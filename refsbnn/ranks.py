@@ -15,8 +15,8 @@ from refsbnn.errors import InputError
 
 T = TypeVar("T")
 
-# What launchers say of the number of processes, and of a process's own, the first that is there: Open MPI; MPICH, what is
-# built on it, and srun --mpi=pmi2; MVAPICH; srun. The last counts mpiexec's own daemons where those were started by srun.
+# What launchers say of the number of processes, and of a process's own, the first that is there: Open MPI; MPICH, what
+# is built on it, and srun --mpi=pmi2; MVAPICH; srun. The last counts mpiexec's own daemons where srun started those.
 SIZES = {
     "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
     "PMI_SIZE": "PMI_RANK",
@@ -257,6 +257,8 @@ def world() -> Ranks:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI library for it
+        if number != "0":
+            raise SystemExit(BAD_INPUT) from None
         reason = " ".join(str(error).split())
         raise InputError(
             f"{count} processes were started, and mpi4py cannot be loaded ({reason}); it comes with "
@@ -288,7 +290,10 @@ def ended(message: str, complain: Callable[[str], int]) -> int:
 
     Returns the exit code. A rank that ends alone ends the others, which would wait for it.
     """
-    ranks = begun()
+    try:
+        ranks = world()  # a mistake may be found before a command has asked for them
+    except InputError:  # processes that cannot find each other
+        return complain(message)
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return complain(message)

@@ -156,6 +156,8 @@ def perform(job: Job, crew: Crew) -> str:
         if result(job) is not None:
             return ""
         wait_for(job.folder, crew)
+        if crew.asked is not None:
+            return "stopped before it began"
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
@@ -172,9 +174,9 @@ def perform(job: Job, crew: Crew) -> str:
 
 
 def wait_for(folder: Path, crew: Crew) -> None:
-    """Wait while another process has the run's folder, for a time: that of a sweep that was killed is about to go."""
-    path, until = folder / lock.NAME, time.monotonic() + PATIENCE
-    while path.exists() and not lock.stale(path) and crew.asked is None and time.monotonic() < until:
+    """Wait while a process of this machine has the run's folder: that of a sweep that was killed is about to go."""
+    until = time.monotonic() + PATIENCE
+    while lock.taken(folder) and crew.asked is None and time.monotonic() < until:
         time.sleep(0.1)
 
 

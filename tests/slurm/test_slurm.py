@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (Debian: slurm-wlm munge)"),
     pytest.mark.skipif(LIBRARY is None, reason="no mpi4py with MPICH (PyPI: mpi4py mpich)"),
 ]
-EPOCHS = 6
+EPOCHS = 5
 RUN = ("training.shards=4", "training.schedule=constant", "evaluation.samples=2")
 CONFIG = 'seed = 3\ndata.name = "digits"\n[model]\nname = "mlp"\nhidden = [32]\n[training]\nbatch = 32\nepochs = '
 
@@ -46,6 +46,25 @@ def alone(cluster: Cluster, config: Path) -> Path:
     command = [*refsbnn(), "train", str(config), *RUN, "--out", str(out)]
     subprocess.run(command, env=cluster.environment, check=True, capture_output=True)
     return out
+
+
+@pytest.fixture(scope="module", autouse=True)
+def limited(cluster: Cluster, config: Path) -> Job:
+    """A job that reaches its time limit while the other tests run: Slurm looks at limits every 30 seconds.
+
+    So that it computes nothing meanwhile its ranks are suspended after the first epoch; Slurm wakes them. It would take
+    far longer than its limit, and finds itself shortened when it comes back.
+    """
+    folder, endless = config.parent, config.parent / "limited.toml"
+    endless.write_text(f"{CONFIG}1000000\n", encoding="utf-8")
+    arguments = ("--nodes=1", "--nodelist=n1", "--ntasks=2", "--cpus-per-task=1", "--time=1", "--signal=TERM@60")
+    arguments += (script("cluster.md", "train.sh", folder), endless)
+    job = Job.submit(cluster, *arguments, *RUN, "--out", folder / "limited", output=folder / "limited.out")
+    job.until(lambda: rows(folder / "limited"), "first epoch")
+    cluster.command("scancel", "--signal=STOP", job.number)
+    assert rows(folder / "limited") < EPOCHS
+    endless.write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+    return job
 
 
 def results(out: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]], dict[str, Any]]:
@@ -116,29 +135,6 @@ def test_a_lost_node(cluster: Cluster, config: Path, alone: Path) -> None:
     same(out, alone)
 
 
-def test_a_time_limit(cluster: Cluster, config: Path, alone: Path) -> None:
-    """SIGTERM saves, the script puts the job back into the queue, and the job goes on to the same bits.
-
-    Slurm looks at time limits every 30 seconds. So that nothing is computed until then the ranks are suspended; Slurm
-    wakes them. The run would take far longer than its limit, and is told in the queue to end with the one that does not.
-    """
-    out, folder, limited = config.parent / "limited", config.parent, config.parent / "limited.toml"
-    limited.write_text(f"{CONFIG}1000000\n", encoding="utf-8")
-    arguments = ("--nodes=2", "--ntasks=2", "--cpus-per-task=1", "--time=1", "--signal=TERM@60")
-    arguments += (script("cluster.md", "train.sh", folder), limited)
-    job = Job.submit(cluster, *arguments, *RUN, "--out", out, output=folder / "limited.out")
-    job.until(lambda: rows(out), "first epoch")
-    cluster.command("scancel", "--signal=STOP", job.number)
-    job.until(lambda: "saved in" in job.told(), "line that it was saved")
-    assert rows(out) < EPOCHS
-    limited.write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
-    facts = job.ended()
-    assert job.told().count("refsbnn: stopped after step") == 1
-    assert "the same command continues it" in job.told()
-    assert (facts["JobState"], facts["Restarts"]) == ("COMPLETED", "1")
-    same(out, alone)
-
-
 def test_a_cancelled_job_saves_and_does_not_come_back(cluster: Cluster, config: Path) -> None:
     out, folder, endless = config.parent / "cancelled", config.parent, config.parent / "endless.toml"
     endless.write_text(f"{CONFIG}1000000\n", encoding="utf-8")
@@ -149,3 +145,12 @@ def test_a_cancelled_job_saves_and_does_not_come_back(cluster: Cluster, config: 
     facts = job.ended()
     job.until(lambda: "refsbnn: stopped after step" in job.told(), "line that it was saved")
     assert (facts["JobState"], facts["Restarts"]) == ("CANCELLED", "0")
+
+
+def test_a_time_limit(limited: Job, alone: Path) -> None:
+    """SIGTERM saves, the script puts the job back into the queue, and the job goes on to the same bits."""
+    facts = limited.ended()
+    assert limited.told().count("refsbnn: stopped after step") == 1
+    assert "NODE FAILURE" not in limited.told()
+    assert (facts["JobState"], facts["Restarts"]) == ("COMPLETED", "1")
+    same(limited.output.with_suffix(""), alone)
