@@ -5,15 +5,6 @@
 FOLDER holds what `scaling_measure` wrote. Prints the model's error on one and two ranks, tables up to 1,024 ranks,
 limits and what would move them, and the cost of whole runs; writes scaling.json and scaling.svg there, and the tables
 between two marks of a document.
-
-A step of S shards on R ranks takes, on the rank that is last,
-
-    ceil(S/R) shards of ceil(B/S) rows: forward, backward, inputs, adding in fixed point
-    + waiting for the slowest rank + the sum over ranks + reading the sums + what every rank does for itself
-
-A sum of n bytes over N nodes of P ranks: in a node as measured between two ranks, n bytes each, so 2 (P-1)/P times
-as many, in log2 P exchanges; between nodes the bound that reduce-scatter and allgather reach, 2 (N-1)/N n bytes and
-2 log2 N messages.
 """
 
 import argparse
@@ -21,17 +12,16 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from refsbnn.errors import InputError
 from refsbnn.files import write_json, write_text
+from validation.benchmarks.scaling_model import FABRICS, PARTS, RANKS, Model
 
-RANKS = tuple(2**k for k in range(11))
 COSTED = (1, 16, 256)
 LARGE = 1024  # rows of a larger global batch: one for each of 1,024 ranks
 WIDTHS = {  # bits and headroom of the integers of a sum
@@ -41,132 +31,6 @@ WIDTHS = {  # bits and headroom of the integers of a sum
     (16, 1): "16 bits, headroom 2",
 }
 MARKS = ("<!-- tables of validation.benchmarks.scaling -->", "<!-- end of the tables -->")
-PARTS = ("computing", "waiting", "fixed point", "sum", "replicated")
-
-
-@dataclass(frozen=True)
-class Fabric:
-    """What joins the nodes: seconds a message, bytes a second a node."""
-
-    name: str
-    latency: float
-    bandwidth: float
-
-
-FABRICS = (Fabric("100 Gbit/s, 1.5 us", 1.5e-6, 100e9 / 8), Fabric("10 Gbit/s Ethernet, 30 us", 30e-6, 10e9 / 8))
-NODE = 32  # ranks a node, a core each
-
-
-@dataclass(frozen=True)
-class Model:
-    """The measured parts of one configuration's step.
-
-    Parameters
-    ----------
-    one, two : dict
-        What `scaling_measure` wrote for one process and for two ranks.
-    fabric : Fabric
-    node : int
-        Ranks a node.
-    width : int
-        Bytes of an integer in the sum.
-    """
-
-    one: dict[str, Any]
-    two: dict[str, Any]
-    fabric: Fabric
-    node: int = NODE
-    width: int = 8
-
-    @property
-    def batch(self) -> int:
-        """Rows of the configuration's batch."""
-        return int(self.one["batch"])
-
-    def computing(self, rows: float, monitored: bool = True) -> float:
-        """Forward and backward of a shard, and its inputs; monitored as often as the configuration says."""
-        grid = sorted(map(int, self.one["rows"]))
-        each = [self.one["rows"][str(number)] for number in grid]
-        every = self.one["monitor"] if monitored else math.inf
-        own = 1.0 if self.one["own_data"] and monitored else 0.0
-        seconds = [one["plain"] + (one["monitored"] - one["plain"]) / every + own * one["inputs"] for one in each]
-        if rows <= grid[-1]:
-            return float(np.interp(rows, grid, seconds))
-        return seconds[-1] * rows / grid[-1]
-
-    def message(self, shards: int) -> float:
-        """Bytes of a step's sum: the gradient, and a place of each shard."""
-        return self.width * self.one["elements"] + 8.0 * shards * (self.one["arrays"] + 2)
-
-    def sum(self, size: float, ranks: int) -> float:
-        """Seconds of a sum of so many bytes over ranks."""
-        sizes, seconds = np.array(self.two["sum"]).T
-        inside, nodes = min(ranks, self.node), math.ceil(ranks / self.node)
-        out = 0.0
-        if inside > 1:
-            start = seconds[0]
-            out += start * math.log2(inside)
-            out += (float(np.interp(size, sizes, seconds)) - start) * 2.0 * (inside - 1) / inside
-        if nodes > 1:
-            out += 2.0 * math.ceil(math.log2(nodes)) * self.fabric.latency
-            out += 2.0 * (nodes - 1) / nodes * size / self.fabric.bandwidth
-        return out
-
-    def step(self, ranks: int, batch: int | None = None, shards: int | None = None) -> dict[str, float]:
-        """Seconds of the parts of a step, by the names of `PARTS`.
-
-        Parameters
-        ----------
-        ranks : int
-        batch : int, optional
-            Rows; those of the configuration if not given.
-        shards : int, optional
-            As many as ranks if not given.
-        """
-        batch, shards = batch or self.batch, shards or ranks
-        mine, rows = math.ceil(shards / ranks), math.ceil(batch / shards)
-        computing = mine * self.computing(rows)
-        # The largest of `ranks` normal numbers; a row's time differs by `spread`, and rows are drawn apart.
-        slowest = float(special.ndtri(0.5264 ** (1.0 / ranks))) if ranks > 1 else 0.0
-        numbers, fixed = self.one["fixed_point"], 0.0
-        if shards > 1:
-            fixed = numbers["first"] + (mine - 1) * numbers["add"] + numbers["value"]
-        return {
-            "computing": computing,
-            "waiting": max(0.0, slowest) * self.one["spread"] * computing / math.sqrt(mine * rows),
-            "fixed point": fixed,
-            "sum": self.sum(self.message(shards), ranks) if ranks > 1 else 0.0,
-            "replicated": self.one["replicated"],
-        }
-
-    def seconds(self, ranks: int, batch: int | None = None, shards: int | None = None) -> float:
-        """Seconds of a step."""
-        return sum(self.step(ranks, batch, shards).values())
-
-    def hours(self, ranks: int, batch: int | None = None) -> float:
-        """Of the configuration's epochs, validation after each among them."""
-        steps = self.one["steps"] * self.batch / (batch or self.batch)
-        validation = self.one["epochs"] * math.ceil(self.one["validation"] / ranks) * self.one["forward"]
-        return (steps * self.seconds(ranks, batch) + validation) / 3600.0
-
-    def overlapped(self, ranks: int) -> float:
-        """Seconds of a step whose sums begin as soon as each layer's gradient is there, and cost no computing."""
-        rows = math.ceil(self.batch / ranks)
-        ready = self.one["backward"][min(self.one["backward"], key=lambda each: abs(int(each) - rows))]
-        parts, done = self.step(ranks), 0.0
-        for seconds, elements in ready:
-            done = max(done, seconds) + self.sum(self.width * elements, ranks)
-        return sum(parts.values()) - parts["sum"] + max(0.0, done - ready[-1][0])
-
-    def best(self, batch: int | None = None) -> int:
-        """The number of ranks, of `RANKS` and no more than rows, with the shortest step."""
-        return min((r for r in RANKS if r <= (batch or self.batch)), key=lambda r: self.seconds(r, batch))
-
-    def half(self, batch: int | None = None) -> int:
-        """The largest number of ranks that does at least half of what as many times one rank would."""
-        able = [r for r in RANKS if r <= (batch or self.batch)]
-        alone = self.seconds(1, batch)
-        return max(r for r in able if alone / (r * self.seconds(r, batch)) >= 0.5)
 
 
 def checks(model: Model) -> list[tuple[str, float, float]]:
@@ -306,6 +170,22 @@ def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str
     return lines
 
 
+def resident(folder: Path) -> list[str]:
+    """The table of what `scaling_measure --memory` wrote, if it did."""
+    found: dict[str, dict[int, dict[str, list[float]]]] = {}
+    for file in sorted(folder.glob("*.memory.*.json")):
+        one = json.loads(file.read_text())
+        found.setdefault(file.name.partition(".")[0], {})[one["ranks"]] = one["MiB"]
+    ranks = sorted({number for each in found.values() for number in each})
+    lines = ["", "| MiB of the rank that has most | " + " | ".join(f"{r} ranks" for r in ranks) + " |"] if found else []
+    lines += ["|---" * (1 + len(ranks)) + "|"] if found else []
+    for name, each in found.items():
+        for what, told in (("data", "with its data"), ("step", "after an epoch's inputs and a step"), ("most", "peak")):
+            cells = [f"{max(each[r][what]):.0f}" if r in each else "" for r in ranks]
+            lines.append(f"| `{name}`, {told} | {' | '.join(cells)} |")
+    return lines
+
+
 def between_marks(text: str, tables: str) -> str:
     """A document with other tables between its marks.
 
@@ -362,7 +242,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--into", type=Path, metavar="FILE", help="a document whose tables are to be replaced")
     arguments = parser.parse_args(argv)
     folder = arguments.folder
-    names = sorted(file.name.removesuffix(".1.json") for file in folder.glob("*.1.json"))
+    files = (file.name for file in folder.glob("*.1.json"))
+    names = sorted(file.removesuffix(".1.json") for file in files if ".memory." not in file)
     if not names:
         raise InputError(f"{folder} holds no CONFIG.1.json; expected what scaling_measure wrote")
     record, models = {}, {}
@@ -371,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines, record[name] = report(name, one, two)
         models[name] = [Model(one, two, fabric) for fabric in FABRICS]
         print("\n".join(lines), end="\n\n")
-    tables = "\n".join(markdown(record, models))
+    tables = "\n".join([*markdown(record, models), *resident(folder)])
     print(tables, end="\n\n")
     if arguments.into:
         write_text(arguments.into, between_marks(arguments.into.read_text(encoding="utf-8"), tables))
