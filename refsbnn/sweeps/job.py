@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
-from refsbnn.ranks import SIZES
+from refsbnn.launcher import unlaunched
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration
@@ -161,7 +161,7 @@ def perform(job: Job, crew: Crew) -> str:
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"$ {shlex.join(arguments)}\n")
+            log.write(f"$ python -m {shlex.join(arguments)}\n")
             log.flush()
             code = crew.run(child.command(*arguments), log, environment(job.threads))
         if code or result(job) is None:
@@ -182,8 +182,7 @@ def wait_for(folder: Path, crew: Crew) -> None:
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a run: its threads, and no word of a launcher: it is alone, wherever the sweep runs."""
-    own = {key: value for key, value in os.environ.items() if key not in SIZES}
-    return dict.fromkeys(THREADS, str(threads)) | own
+    return dict.fromkeys(THREADS, str(threads)) | unlaunched(os.environ)
 
 
 def failure(job: Job, how: str) -> str:
