@@ -25,6 +25,7 @@ SIZES = {
 }
 LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "MV2_", "SLURM_STEP_")  # how their variables begin
 SHORT, LONG = 5e-5, 2e-3  # seconds of the first and the longest sleep of a rank that waits where it is crowded
+TO_FIRST = 1  # tag of what ranks send to the first
 TOGETHER = 2.0  # seconds within which the ranks that end for the same reason all come to say so
 
 
@@ -68,6 +69,17 @@ class Ranks:
     def from_first(self, make: Callable[[], T]) -> T:
         """What the first rank makes, on all; an `InputError` there is raised on all."""
         return make()
+
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """What each rank makes, in their order, on the first, and nothing on the others.
+
+        An `InputError` on any is raised on all, the first rank's of several.
+        """
+        return [make()]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """Whether this rank says so and is the first on its machine that does."""
+        return flag
 
     def wait(self) -> None:
         """Until all ranks have come here."""
@@ -150,6 +162,33 @@ class Together(Ranks):
         if error is not None:
             raise InputError(error)
         return made
+
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """As in `Ranks`; each rank's in a message of its own, so that each has the length that a message may have."""
+        made: Any = None
+        error: str | None = None
+        try:
+            made = make()
+        except InputError as refused:
+            error = str(refused)
+        for line in self.gathered(error):
+            if line is not None:
+                raise InputError(line)
+        if not self.first:
+            self.comm.send(made, 0, TO_FIRST)
+            return []
+        return [made, *(self.comm.recv(source=rank, tag=TO_FIRST) for rank in range(1, self.size))]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """As in `Ranks`."""
+        from mpi4py import MPI
+
+        here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        try:
+            said = here.allgather(flag)
+            return flag and not any(said[: here.Get_rank()])
+        finally:
+            here.Free()
 
     def wait(self) -> None:
         """As in `Ranks`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from refsbnn.data.event_sets import KEPT
+from refsbnn.data.kept import KEPT
 from refsbnn.files import UNFINISHED
 from refsbnn.training import checkpoint, lock
 from refsbnn.training.folder import PARAMETERS, RESULT
