@@ -15,6 +15,7 @@ from refsbnn.figures import style
 from refsbnn.figures import sweep as figures
 from refsbnn.figures.draw import save
 from refsbnn.files import writable, write_json
+from refsbnn.ranks import world
 from refsbnn.sweeps import local, mpi, slurm, table
 from refsbnn.sweeps.grid import Grid, parse
 from refsbnn.sweeps.job import result
@@ -23,6 +24,7 @@ from refsbnn.sweeps.search import DIRECTIONS, optuna, search
 from refsbnn.sweeps.sweep import Engine, Sweep, run
 from refsbnn.training import checkpoint, lock
 
+SHARED = True  # among ranks
 FIGURE = "sweep.png"
 AT_ONCE, MINUTES = 256, 60  # of a Slurm array: tasks at a time, and how long each may take
 
@@ -78,6 +80,8 @@ def main(argv: Sequence[str]) -> int:
         return mpi.over_ranks(
             lambda pool, workers, threads: swept(arguments, grid, partial(mpi.run, pool), workers, threads)
         )
+    if (count := world().size) > 1:
+        raise InputError(f"--engine {arguments.engine} takes one process, and {count} were started; mpi takes several")
     if arguments.engine == "slurm":
         at_once = arguments.jobs or AT_ONCE
         queue = slurm.Queue(arguments.out, at_once, arguments.time or MINUTES, options)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
-from refsbnn.ranks import unlaunched
+from refsbnn.launcher import unlaunched
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration

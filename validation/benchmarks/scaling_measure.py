@@ -10,6 +10,7 @@ and whole steps it is time of the clock. Every process computes on one thread.
 
 import argparse
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -292,6 +293,25 @@ def together(name: str, given: Sequence[str], budget: float, ranks: Ranks) -> di
     }
 
 
+def resident() -> float:
+    """MiB of this process in memory now, those of files that are mapped among them."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def memory(name: str, given: Sequence[str], ranks: Ranks) -> dict[str, Any]:
+    """MiB of each rank: at the start, with its data, after a gradient of its shard; and the most there was."""
+    seen = [resident()]
+    task, own = task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)
+    seen.append(resident())
+    rows = passes(task, np.array_split(np.arange(Plan.of(task).batch), ranks.size)[ranks.rank], 0)[0]
+    shard = Shard(rows, task.data.train.batch(*passes(task, rows, 0)), 1.0)
+    part(task, initial(task).parameters, shard, 0, True)
+    seen += [resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0]
+    every = np.array(ranks.gathered(seen)).T.tolist()
+    return {"own_data": own, "MiB": dict(zip(("start", "data", "step", "most"), every, strict=True))}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure a configuration on the ranks there are and write the numbers."""
     parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.scaling_measure", description=__doc__)
@@ -299,17 +319,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for CONFIG.RANKS.json")
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for the repeats of a number (default 2)")
+    parser.add_argument("--memory", action="store_true", help="of each rank, and no times, to CONFIG.memory.RANKS.json")
     arguments = parser.parse_intermixed_args(argv)
     ranks = world()
     numba.set_num_threads(1)
-    given = (arguments.config, arguments.overrides, arguments.budget)
-    found = alone(*given) if ranks.size == 1 else together(*given, ranks)
+    given = (arguments.config, arguments.overrides)
+    if arguments.memory:
+        found = memory(*given, ranks)
+    else:
+        found = together(*given, arguments.budget, ranks) if ranks.size > 1 else alone(*given, arguments.budget)
     if ranks.first:
         about = {
             "config": arguments.config, "overrides": arguments.overrides, "ranks": ranks.size,
             "processor": processor(), "python": platform.python_version(), "numpy": np.__version__,
         }  # fmt: skip
-        file = arguments.out / f"{Path(arguments.config).stem}.{ranks.size}.json"
+        kind = "memory." if arguments.memory else ""
+        file = arguments.out / f"{Path(arguments.config).stem}.{kind}{ranks.size}.json"
         write_json(file, about | found)
         print(f"numbers: {file}")
     return 0
