@@ -10,6 +10,7 @@ SIZES = {
     "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
     "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
 }
+LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "MV2_", "SLURM_STEP_")  # how their variables begin
 
 
 def launched(environment: Mapping[str, str]) -> tuple[int, str]:
@@ -24,3 +25,14 @@ def launched(environment: Mapping[str, str]) -> tuple[int, str]:
         if environment.get(size, "").isdecimal():
             return int(environment[size]), environment.get(number, "0")
     return 1, "0"
+
+
+def unlaunched(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process of its own: without what says that a launcher started it together with others.
+
+    Examples
+    --------
+    >>> unlaunched({"PMI_SIZE": "4", "HOME": "/root"})
+    {'HOME': '/root'}
+    """
+    return {name: value for name, value in environment.items() if not name.startswith(LAUNCHERS)}

@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TypeVar
 
@@ -16,8 +16,8 @@ from refsbnn.launcher import launched
 
 T = TypeVar("T")
 
-LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "MV2_", "SLURM_STEP_")  # how their variables begin
 SHORT, LONG = 5e-5, 2e-3  # seconds of the first and the longest sleep of a rank that waits where it is crowded
+TO_FIRST = 1  # tag of what ranks send to the first
 TOGETHER = 2.0  # seconds within which the ranks that end for the same reason all come to say so
 
 
@@ -61,6 +61,17 @@ class Ranks:
     def from_first(self, make: Callable[[], T]) -> T:
         """What the first rank makes, on all; an `InputError` there is raised on all."""
         return make()
+
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """What each rank makes, in their order, on the first, and nothing on the others.
+
+        An `InputError` on any is raised on all, the first rank's of several.
+        """
+        return [make()]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """Whether this rank says so and is the first on its machine that does."""
+        return flag
 
     def wait(self) -> None:
         """Until all ranks have come here."""
@@ -144,6 +155,33 @@ class Together(Ranks):
             raise InputError(error)
         return made
 
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """As in `Ranks`; each rank's in a message of its own, so that each has the length that a message may have."""
+        made: Any = None
+        error: str | None = None
+        try:
+            made = make()
+        except InputError as refused:
+            error = str(refused)
+        for line in self.gathered(error):
+            if line is not None:
+                raise InputError(line)
+        if not self.first:
+            self.comm.send(made, 0, TO_FIRST)
+            return []
+        return [made, *(self.comm.recv(source=rank, tag=TO_FIRST) for rank in range(1, self.size))]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """As in `Ranks`."""
+        from mpi4py import MPI
+
+        here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        try:
+            said = here.allgather(flag)
+            return flag and not any(said[: here.Get_rank()])
+        finally:
+            here.Free()
+
     def wait(self) -> None:
         """As in `Ranks`."""
         self._met()
@@ -169,17 +207,6 @@ class Together(Ranks):
         self.comm.Abort(code)
 
 
-def unlaunched(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process of its own: without what says that a launcher started it together with others.
-
-    Examples
-    --------
-    >>> unlaunched({"PMI_SIZE": "4", "HOME": "/root"})
-    {'HOME': '/root'}
-    """
-    return {name: value for name, value in environment.items() if not name.startswith(LAUNCHERS)}
-
-
 @functools.cache
 def world() -> Ranks:
     """The ranks of this program: `ALONE`, without mpi4py, unless a launcher started several.
@@ -197,6 +224,8 @@ def world() -> Ranks:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # no mpi4py, or no MPI library for it
+        if number != "0":
+            raise SystemExit(BAD_INPUT) from None
         reason = " ".join(str(error).split())
         raise InputError(
             f"{count} processes were started, and mpi4py cannot be loaded ({reason}); it comes with "
@@ -228,7 +257,10 @@ def ended(message: str, say: Callable[[str], int]) -> int:
 
     Returns the exit code, which `say` gives. A rank that ends alone ends the others, which would wait for it.
     """
-    ranks = begun()
+    try:
+        ranks = world()  # a mistake may be found before a command has asked for them
+    except InputError:  # processes that cannot find each other
+        return complain(message)
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return say(message)

@@ -143,7 +143,7 @@ def swept(arguments: Namespace, grid: Grid, engine: Engine, at_once: int, thread
     """Do what is missing, show all; returns the exit code."""
     sweep = Sweep(grid, arguments.out, arguments.test, threads, about(arguments, grid))
     say = partial(print, flush=True)
-    with lock.held(arguments.out):
+    with lock.held(arguments.out, lambda line: print(f"refsbnn: {line}", file=sys.stderr, flush=True)):
         sweep.begin()
         try:
             if arguments.search:

@@ -63,35 +63,35 @@ def main(argv: Sequence[str]) -> int:
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-    ranks = world()
-    held: list[lock.Hold] = []
-    again = "the same command" if arguments.go_on else "the same command with --resume"
+    ranks, again = world(), "the same command" if arguments.go_on else "the same command with --resume"
+    writing: Callable[[], None] = unheld
     with ExitStack() as stack:
         task = prepare(config, ranks)
         loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
 
         def begun() -> State:
+            nonlocal writing
             if arguments.resume:
                 check_run(out)  # before a folder is made that is none
-            held.append(stack.enter_context(lock.held(out, say)))
+            writing = stack.enter_context(lock.held(out, say)).check
             files.clear(out, older=0.0)  # no other process writes here
             resume = arguments.resume or (arguments.go_on and holds_run(out))
             return begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
 
         state = ranks.from_first(begun)
-        return run(task, state, out, held[0] if held else None, test=not arguments.no_test, again=again)
+        return run(task, state, out, writing, test=not arguments.no_test, again=again)
 
 
-def run(task: Task, state: State, out: Path, hold: lock.Hold | None, *, test: bool, again: str) -> int:
+def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, test: bool, again: str) -> int:
     """Train from a state on, score, write and show the results; returns the exit code.
 
-    `hold` is that of the folder, which the first rank has; the others write nothing. `again` continues the run.
+    `writing` is called before the folder is written to; `again` is the command that continues the run.
     """
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
         with interrupt.asked_to_stop() as stop:
-            result = trained(task, state, out, hold, stop)
+            result = trained(task, state, out, writing, stop)
         scores = {"validation": result.validation}
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
@@ -102,15 +102,19 @@ def run(task: Task, state: State, out: Path, hold: lock.Hold | None, *, test: bo
         how = f"{again} continues from the newest checkpoint in {out}"
         say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
-    if hold is None:
+    if not task.ranks.first:
         return DONE
-    hold.check()
+    writing()
+    print(table(config, result, scores), flush=True)  # whatever becomes of the files
     files.write_arrays(out / PARAMETERS, result.parameters)
-    files.write_json(out / RESULT, outcome(config, result, scores))
-    print(table(config, result, scores))
-    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
-    print(draw(out, task, result.parameters, result.history, scores))
+    figures = draw(out, task, result.parameters, result.history, scores)
+    files.write_json(out / RESULT, outcome(config, result, scores))  # last: a folder that has it has all
+    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}\n{figures}")
     return DONE
+
+
+def unheld() -> None:
+    """What a rank does before it writes nothing."""
 
 
 def say(line: str) -> None:
@@ -118,27 +122,26 @@ def say(line: str) -> None:
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-def trained(task: Task, state: State, out: Path, hold: lock.Hold | None, stop: Callable[[], bool]) -> loop.Result:
+def trained(task: Task, state: State, out: Path, writing: Callable[[], None], stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
-    if hold is None:
+    if not task.ranks.first:
         return loop.train(task, state=state, stop=stop)
     with ExitStack() as stack:
         records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
         if config.training.tensorboard:
             records.append(stack.enter_context(closing(Board(out / "tensorboard", len(state.history)))))
-        kind = config.objective.penalty_kind
-        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step, kind)))
+        progress = stack.enter_context(closing(Progress(plan.steps, plan.examples, state.step)))
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
-            hold.check()
+            writing()
             for record in records:
                 record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:
-            hold.check()
+            writing()
             checkpoint.save(out, state.step, packed(state, config), config.training.keep)
 
         return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from refsbnn.data.event_sets import SOUND, EventSet
+from refsbnn.data.event_sets import SOUND, EventSet, Share
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError, refusing
@@ -35,8 +35,8 @@ def archives(name: str, **md5: str) -> tuple[Archive, ...]:
     )
 
 
-def read(path: Path) -> Iterator[Recording]:
-    """The recordings of a file, in its order.
+def read(path: Path, share: Share = range) -> Iterator[Recording]:
+    """A share of the recordings of a file, in its order.
 
     Raises
     ------
@@ -54,9 +54,9 @@ def read(path: Path) -> Iterator[Recording]:
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-        for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
+        for i in share(len(labels)):
             name = f"{path}, recording {i},"
-            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
+            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(labels[i]), int(speakers[i]), name)
 
 
 SHD = EventSet(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
-from refsbnn.launcher import SIZES
+from refsbnn.launcher import unlaunched
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration
@@ -156,10 +156,12 @@ def perform(job: Job, crew: Crew) -> str:
         if result(job) is not None:
             return ""
         wait_for(job.folder, crew)
+        if crew.asked is not None:
+            return "stopped before it began"
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"$ {shlex.join(arguments)}\n")
+            log.write(f"$ python -m {shlex.join(arguments)}\n")
             log.flush()
             code = crew.run(child.command(*arguments), log, environment(job.threads))
         if code or result(job) is None:
@@ -172,16 +174,15 @@ def perform(job: Job, crew: Crew) -> str:
 
 
 def wait_for(folder: Path, crew: Crew) -> None:
-    """Wait while another process has the run's folder, for a time: that of a sweep that was killed is about to go."""
-    path, until = folder / lock.NAME, time.monotonic() + PATIENCE
-    while path.exists() and not lock.stale(path) and crew.asked is None and time.monotonic() < until:
+    """Wait while a process of this machine has the run's folder: that of a sweep that was killed is about to go."""
+    until = time.monotonic() + PATIENCE
+    while lock.taken(folder) and crew.asked is None and time.monotonic() < until:
         time.sleep(0.1)
 
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a run: its threads, and no word of a launcher: it is alone, wherever the sweep runs."""
-    own = {key: value for key, value in os.environ.items() if key not in SIZES}
-    return dict.fromkeys(THREADS, str(threads)) | own
+    return dict.fromkeys(THREADS, str(threads)) | unlaunched(os.environ)
 
 
 def failure(job: Job, how: str) -> str:

@@ -212,6 +212,12 @@ def running(found: dict[str, Any]) -> bool | None:
     return not state or (state not in "ZX" and started == found.get("started"))  # neither dead nor another one
 
 
+def taken(folder: Path) -> bool:
+    """Whether a process that runs on this machine has the folder."""
+    seen = look(folder / NAME)
+    return seen is not None and running(content(seen.text)) is True
+
+
 def abandoned(path: Path, seen: Seen, warn: Callable[[str], None]) -> bool:
     """Whether the process of a lock is no more."""
     alive = running(content(seen.text))

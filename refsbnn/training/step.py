@@ -167,7 +167,8 @@ def total(
         first = next(parts)
         names = list(first[0])
         message = np.zeros(elements + count * (len(shapes) + len(names)) + 1, np.int64)
-        gradients, places = sums.Sum(shapes, scale, count, message[:elements]), message[elements:-1].reshape(count, -1)
+        places = message[elements:-1].reshape(count, -1)
+        gradients = sums.Sum(shapes, scale, count, message[:elements], task.network.backend.fixed_point)
         exponents, numbers = places[:, : len(shapes)], places[:, len(shapes) :]
         for place, (own, gradient) in zip(ranks.share(count), itertools.chain([first], parts), strict=True):
             exponents[place] = list(gradients.add(gradient).values())

@@ -9,10 +9,12 @@ grew by more, the sum says so and is made again, with the unit that it needs. So
 
 from collections.abc import Mapping
 from math import frexp
+from typing import Any
 
 import numpy as np
 
-from refsbnn.optim import BLOCK, Parameters, blocks
+from refsbnn import fixed_point
+from refsbnn.optim import Parameters
 
 BITS = 62  # of a sum's magnitude: one less than int64 has
 HEADROOM = 10  # an array's largest gradient may grow by 2^10 from one step to the next before a step is done again
@@ -46,20 +48,29 @@ class Sum:
         Summands of each array.
     buffer : (n,) int64 array
         Takes the sums, one array after the other; zeros.
+    arithmetic : module, optional
+        `refsbnn.fixed_point`, or the backend's, which gives the same bits.
 
     Examples
     --------
     >>> total = Sum({"w": (2,)}, {"w": 3}, 2, np.zeros(2, np.int64))
     >>> total.add({"w": np.array([1.5, -7.0], np.float32)})
+    {'w': 3}
     >>> total.add({"w": np.array([0.1, 7.0], np.float32)})
+    {'w': 3}
     >>> total.value({"w": np.dtype(np.float32)})
     {'w': array([1.6, 0. ], dtype=float32)}
     """
 
     def __init__(
-        self, shapes: Mapping[str, tuple[int, ...]], scale: Mapping[str, int], shards: int, buffer: np.ndarray
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        scale: Mapping[str, int],
+        shards: int,
+        buffer: np.ndarray,
+        arithmetic: Any = fixed_point,
     ) -> None:
-        self.shapes, self.scale, self.buffer = shapes, scale, buffer
+        self.shapes, self.scale, self.buffer, self.arithmetic = shapes, scale, buffer, arithmetic
         self.bits = BITS - (shards - 1).bit_length()  # theory 6.2: summands up to 2^bits sum up to 2^62 at most
 
     def add(self, gradients: Parameters) -> dict[str, int]:
@@ -71,19 +82,9 @@ class Sum:
             found[key] = exponent(g)
             into = self.buffer[begin : begin + g.size]
             if ZERO < found[key] <= self.scale[key]:
-                self._add(into, np.ravel(g), self.bits - self.scale[key])
+                self.arithmetic.add(into, np.ravel(g), self.bits - self.scale[key])
             begin += g.size
         return found
-
-    def _add(self, into: np.ndarray, g: np.ndarray, shift: int) -> None:
-        """Add the nearest integers to g 2^shift."""
-        scratch, rounded = np.empty(min(BLOCK, g.size)), np.empty(min(BLOCK, g.size), np.int64)
-        for at in blocks(g.size):
-            a, n = (part[: at.stop - at.start] for part in (scratch, rounded))
-            np.copyto(a, g[at])
-            np.rint(np.ldexp(a, shift, out=a), out=a)  # exact, but for what is far below 1
-            np.copyto(n, a, casting="unsafe")
-            into[at] += n
 
     def value(self, dtypes: Mapping[str, np.dtype]) -> Parameters:
         """The sums as floating-point numbers: rounded to float64, then to the array's type."""
@@ -92,7 +93,7 @@ class Sum:
             size = int(np.prod(shape))
             q = self.buffer[begin : begin + size]
             assert not q.size or max(int(q.max()), -int(q.min())) <= 2**BITS, "theory 6.2: a sum cannot overflow"
-            out[key] = np.ldexp(q.astype(np.float64), self.scale[key] - self.bits).astype(dtypes[key]).reshape(shape)
+            out[key] = self.arithmetic.read(q, self.scale[key] - self.bits, dtypes[key]).reshape(shape)
             begin += size
         return out
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.slurm.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120.0  # seconds: far more than anything here takes, on a busy machine too
+ENDS = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL")
+PATIENCE = 180.0  # seconds: far more than anything here takes, on a busy machine too
 
 
 def mpich() -> Path | None:
@@ -74,6 +75,5 @@ class Job:
 
     def ended(self) -> dict[str, str]:
         """Wait for the job's end; what Slurm says of it then."""
-        running = ("PENDING", "RUNNING", "COMPLETING", "REQUEUED", "CONFIGURING")
-        self.until(lambda: self.facts().get("JobState", "PENDING") not in running, "end")
+        self.until(lambda: self.facts().get("JobState") in ENDS, "end")
         return self.facts()

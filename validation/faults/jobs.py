@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from refsbnn.data.event_sets import KEPT
+from refsbnn.data.kept import KEPT
 from refsbnn.files import UNFINISHED
 from refsbnn.training import checkpoint, lock
 from refsbnn.training.folder import PARAMETERS, RESULT
@@ -33,7 +33,7 @@ class Job:
     prepare : callable
         Puts what it reads into its folder.
     targets : tuple of str
-        What may be killed: "process", or of several ranks "rank", "launcher" and "all".
+        What may be killed: the "process" that was started, one "rank", the "launcher" of ranks, or "all" there are.
     missing : str
         Why it cannot run here.
     """
@@ -69,6 +69,7 @@ def train(*words: str) -> tuple[str, ...]:
 
 
 DIGITS = ("digits_binary", *OFTEN, "training.epochs=15", "training.batch=128", "model.hidden=[32]")
+SMALL = ("digits_binary", *OFTEN, "training.epochs=3", "training.batch=256", "model.hidden=[8]")
 SPOKEN = (
     *("shd_small", *OFTEN, f"data.root={DATA}", "data.steps=20", "data.bin_ms=50", "model.hidden=[16]"),
     *("training.epochs=3", "training.batch=8", "training.warmup=0"),
@@ -88,10 +89,12 @@ def jobs(mpiexec: str | None = None) -> list[Job]:
     if find_spec("mpi4py") is None:
         missing = "mpi4py is not installed"
     ranks = (launcher or "mpiexec", "-n", "2", *train(*DIGITS, "training.shards=2"))
+    sweep = (*REFSBNN, "sweep", *SMALL, "training.rate=[0.01, 0.03]", "seeds=0-1", "--out", RUN, "--json", "all.json")
     return [
         Job("steps", train(*DIGITS, "training.keep=1000")),
         Job("rotation", train(*DIGITS, "training.keep=2", "training.patience=2", "training.backend=numba")),
         Job("cache", train(*SPOKEN), spoken),
+        Job("sweep", sweep, targets=("process", "all")),
         Job("ranks", ranks, targets=("rank", "launcher", "all"), missing=missing),
     ]
 
@@ -104,10 +107,10 @@ def moment(folder: Path, pids: list[int]) -> str:
     seen = lock.look(out / lock.NAME)
     if seen is None or lock.content(seen.text).get("pid") not in pids:
         return "after the end" if seen is None and (out / RESULT).exists() else "start-up and data"
-    if any((out / checkpoint.FOLDER).glob(".*")):
+    if any(out.rglob(f"{checkpoint.FOLDER}/.*")):
         return "writing a checkpoint"
-    if any(out.glob(f".*{UNFINISHED}")):
+    if any(out.rglob(f".*{UNFINISHED}")):
         return "writing another file"
     if (out / PARAMETERS).exists():
         return "results and figures"
-    return "steps" if checkpoint.saved(out) else "before the first checkpoint"
+    return "steps" if any(out.rglob(f"{checkpoint.FOLDER}/*.h5")) else "before the first checkpoint"

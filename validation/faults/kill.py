@@ -22,6 +22,7 @@ import numpy as np
 from refsbnn.console import DONE, FAILED, Parser, complain
 from refsbnn.errors import InputError
 from refsbnn.files import writable, write_json
+from refsbnn.training import lock
 from validation.faults import jobs, processes
 from validation.faults.jobs import RUN, Job
 from validation.faults.outcome import difference, outcome
@@ -153,8 +154,10 @@ def check(folder: Path, expected: dict[str, Any], before: dict[str, tuple[int, i
     now = saved(folder)
     if again := sorted(path for path, file in before.items() if now.get(path, file) != file):
         raise InputError(f"a step was done again though {again[0]} had been saved")
-    if left := [str(path) for path in (folder / RUN).rglob(".*")]:
-        raise InputError(f"left behind: {left[0]}")
+    for path in (folder / RUN).rglob(".*"):
+        # A run of a sweep may be killed after its result, and before it gives its folder back.
+        if path.name != lock.NAME or path.parent == folder / RUN or lock.taken(path.parent):
+            raise InputError(f"left behind: {path}")
 
 
 def campaign(chosen: Sequence[Job], kills: int, seed: int, scratch: Path) -> dict[str, Any]:
@@ -168,7 +171,8 @@ def campaign(chosen: Sequence[Job], kills: int, seed: int, scratch: Path) -> dic
     expected, spans = {}, {}
     for job in chosen:
         expected[job.name], spans[job.name] = undisturbed(job, scratch / job.name)
-        print(f"{job.name}: {' '.join(job.words)}: {spans[job.name]:.1f} s undisturbed", flush=True)
+        words = ["python" if word == sys.executable else Path(word).name for word in job.words]
+        print(f"{job.name}: {' '.join(words)}: {spans[job.name]:.1f} s undisturbed", flush=True)
     done: list[Kill] = []
     number = 0
     while len(done) < kills:

@@ -63,7 +63,7 @@ def _sealed(path: Path) -> dict[str, Any] | None:
 
 def _table(path: Path) -> list[dict[str, str]]:
     text = path.read_text(encoding="utf-8")
-    if not text.endswith("\n"):
+    if text and not text.endswith("\n"):  # none before the first epoch ends
         raise ValueError("its last line has no end")
     rows = list(csv.DictReader(text.splitlines(), strict=True))
     if any(None in row or None in row.values() for row in rows):
