@@ -111,12 +111,12 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         raise
 
 
-def alone(command: Callable[[Sequence[str]], object], arguments: Sequence[str], number: str, count: int) -> int:
+def alone(command: Callable[[Sequence[str]], int], arguments: Sequence[str], number: str, count: int) -> int:
     """Run a command that knows nothing of ranks in the first of some processes; the others are done."""
     if number != "0":
         return DONE
     print(f"refsbnn: this command takes one process; the first of {count} runs it", file=sys.stderr)
-    return int(command(arguments))
+    return command(arguments)
 
 
 def tell(code: int, message: str) -> int:

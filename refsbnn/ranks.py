@@ -260,7 +260,7 @@ def ended(message: str, say: Callable[[str], int]) -> int:
     try:
         ranks = world()  # a mistake may be found before a command has asked for them
     except InputError:  # processes that cannot find each other
-        return complain(message)
+        return say(message)
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return say(message)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import scipy
@@ -112,7 +113,8 @@ def _over_ranks(level: Level, names: Sequence[str], ranks: Together) -> list[Ent
     from mpi4py.futures import MPICommExecutor
 
     ordered = sorted(names, key=lambda name: HEAVY.index(name) if name in HEAVY else len(HEAVY))
-    with MPICommExecutor(ranks.comm, root=0) as pool:
+    with MPICommExecutor(ranks.comm, root=0) as executor:
+        pool: Any = executor
         if pool is None:  # the first rank has let this one go
             return []
         futures = {name: pool.submit(entry, name, level) for name in ordered}
@@ -182,7 +184,13 @@ def chosen(wanted: Sequence[str] | None) -> list[str]:
 
 def _audit(level: Level, names: Sequence[str], html_file: Path | None, json_file: Path | None, strict: bool) -> int:
     ranks = world()
-    ranks.from_first(lambda: [files.writable(path) for path in (html_file, json_file) if path is not None])
+
+    def writable() -> None:
+        for path in (html_file, json_file):
+            if path is not None:
+                files.writable(path)
+
+    ranks.from_first(writable)
     start = time.perf_counter()
     entries = run(level, names, ranks)
     seconds = time.perf_counter() - start
