@@ -118,6 +118,7 @@ class Together(Ranks):
     def __init__(self, comm: Any, crowded: bool) -> None:
         self.comm, self.crowded = comm, crowded
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.ending = comm.Dup()  # where ranks wait for a message they do not meet those that end
 
     def _met(self) -> None:
         """Where it is crowded, sleep until all ranks have come here."""
@@ -193,7 +194,7 @@ class Together(Ranks):
 
     def together(self) -> bool:
         """As in `Ranks`: a rank that fails alone finds nobody here."""
-        request, end = self.comm.Ibarrier(), time.monotonic() + TOGETHER
+        request, end = self.ending.Ibarrier(), time.monotonic() + TOGETHER
         while not request.Test():
             if time.monotonic() > end:
                 return False

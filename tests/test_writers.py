@@ -27,7 +27,7 @@ WRITERS = {
     "refsbnn/commands/sweep.py": f"{DISK}::test_a_sweep",
     "refsbnn/sweeps/sweep.py": f"{DISK}::test_a_sweep",
     "refsbnn/figures/draw.py": f"{DISK}::test_the_end_of_a_run",
-    "refsbnn/data/recordings.py": "tests/refsbnn/data/test_sources.py::test_a_full_disk_keeps_nothing_and_trains",
+    "refsbnn/data/kept.py": "tests/refsbnn/data/test_sources.py::test_a_full_disk_keeps_nothing_and_trains",
     "refsbnn/data/official.py": f"{DISK}::test_an_archive",
     "refsbnn/run.py": f"{DISK}::test_a_run_saved_from_python",
     "validation/audit.py": f"{DISK}::test_the_audit",

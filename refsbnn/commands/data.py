@@ -46,12 +46,11 @@ def main(argv: Sequence[str]) -> int:
     options = Data(name=name, root=str(root), held_out=0.0, **words)
     ranks = world()
     with ranks.spoken_by_first():
-        if not verify:
+        if verify:
+            print(ranks.from_first(lambda: checked(options)))
+        else:
             ranks.from_first(lambda: official.fetch(official.missing(SETS[name].archives, root), root))
             print(table(name, load(options, ranks=ranks)))
-        elif ranks.first:
-            print(checked(options))
-        ranks.wait()
     return 0
 
 
