@@ -10,20 +10,22 @@ A checksum says nothing about who wrote a file, so what it declares is held to w
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from refsbnn.files import write_bytes
+from refsbnn import lists
+from refsbnn.files import regular, write_bytes
 
 USER_BLOCK = 512  # bytes; the smallest that HDF5 allows
 TITLE = b"refsbnn file, sha256 of what follows this block of 512 bytes:\n"
-# Bytes that one stored byte can stand for: at most 1032 in deflate, 88 in LZF (264 of a match in 3). Parts that were
-# never stored stand for any number of zeros.
-RATIO = 1032
+# Bytes that one stored byte can stand for, by the filters of HDF5 that are read: at most 1032 in deflate, 88 in LZF (264
+# of a match in 3). Parts that were never stored stand for any number of zeros.
+RATIOS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_LZF: 88, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
+LITTLE = 1 << 20  # a chunk, even of one number, is a little thing
 
 
 class Content(NamedTuple):
@@ -82,7 +84,7 @@ def read(path: Path) -> Content:
         The checksum differs, or it cannot be read.
     """
     try:
-        with path.open("rb") as raw:
+        with regular(path).open("rb") as raw:
             block = raw.read(USER_BLOCK)
             if not block.startswith(TITLE):
                 raise Damaged("it is no such file of refsbnn, or its beginning is lost")
@@ -104,18 +106,66 @@ def read(path: Path) -> Content:
 
 def collected(file: h5py.File, size: int) -> tuple[dict[str, np.ndarray], Any]:
     """The arrays and the facts of an open file of `size` bytes."""
-    found: dict[str, h5py.Dataset] = {}
-
-    def collect(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and name != "facts":
-            found[name] = item
-
-    file.visititems(collect)
+    found = contained(file)
+    text = found.pop("facts", None)
+    if text is None or text.shape != () or h5py.check_string_dtype(text.dtype) is None:
+        raise ValueError("it has no facts")
+    check_size(text, numbers=False)
+    lists.check(text, size)
     for item in found.values():
         check_size(item, numbers=True)
-    if sum(item.id.get_storage_size() for item in found.values()) > size:
-        raise ValueError(f"its arrays take more than its {size} bytes")
-    return {name: item[()] for name, item in found.items()}, json.loads(file["facts"][()])
+    check_total(found.values(), size)
+    return {name: item[()] for name, item in found.items()}, json.loads(text[()])
+
+
+def contained(file: h5py.Group) -> dict[str, h5py.Dataset]:
+    """What a file itself holds, each dataset once; no link is followed, as it may lead into another file."""
+    found: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def held(file: h5py.Group, name: str) -> h5py.Dataset:
+    """The dataset of a name, if the file itself holds it.
+
+    Raises
+    ------
+    ValueError
+        There is none, or the name is a link, which may lead into another file.
+    """
+    item: Any = file
+    for part in name.split("/"):
+        if not isinstance(item, h5py.Group) or not isinstance(item.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"it has no {name} of its own")
+        item = item[part]
+    if not isinstance(item, h5py.Dataset):
+        raise ValueError(f"its {name} is no dataset")
+    return item
+
+
+def ratio(item: h5py.Dataset) -> int:
+    """How many bytes one stored byte of a dataset can stand for."""
+    plist, most = item.id.get_create_plist(), 1
+    for number in range(plist.get_nfilters()):
+        code, _, _, name = plist.get_filter(number)
+        if code not in RATIOS:
+            raise ValueError(f"{item.name} is packed by {name.decode(errors='replace')!r}, which is not read")
+        most = max(most, RATIOS[code])
+    return most
+
+
+def claimed(item: h5py.Dataset) -> int:
+    """Bytes that reading a dataset takes, by what it says."""
+    return int(max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize) if item.size else 0
+
+
+def check_total(items: Iterable[h5py.Dataset], size: int) -> None:
+    """Raise ValueError for datasets that together claim more than a file of `size` bytes can hold."""
+    most, total = 1, 0
+    for item in items:
+        most, total = max(most, ratio(item)), total + claimed(item)
+    if total > most * size + LITTLE:
+        raise ValueError(f"its arrays claim {total} bytes; it has {size}")
 
 
 def check_size(item: h5py.Dataset, *, numbers: bool) -> None:
@@ -132,7 +182,6 @@ def check_size(item: h5py.Dataset, *, numbers: bool) -> None:
         raise ValueError(f"{item.name} is of {item.dtype}; expected numbers")
     if item.is_virtual or item.external:
         raise ValueError(f"{item.name} lies in other files")
-    stored = item.id.get_storage_size()
-    claimed = max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize
-    if item.size and claimed > RATIO * stored and claimed > 1 << 20:  # a chunk, even of one number, is a little thing
-        raise ValueError(f"{item.name} claims {claimed} bytes; {stored} are stored")
+    stored, says = item.id.get_storage_size(), claimed(item)
+    if says > max(ratio(item) * stored, LITTLE):
+        raise ValueError(f"{item.name} claims {says} bytes; {stored} are stored")

@@ -6,11 +6,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from refsbnn import lists
 from refsbnn.data.event_sets import SOUND, EventSet
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError, refusing
-from refsbnn.sealed import check_size
+from refsbnn.files import regular
+from refsbnn.sealed import check_size, check_total, held
 
 CHANNELS = 700
 ADDRESS = "https://zenkelab.org/datasets/"
@@ -46,17 +48,23 @@ def read(path: Path) -> Iterator[Recording]:
     if not path.is_file():
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
     # HDF5's exceptions are of many kinds.
-    with refusing(f"{path} cannot be read", Exception), h5py.File(path, "r") as file:
-        times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
-        speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
-        for array in (times, units):
+    with refusing(f"{path} cannot be read", Exception), h5py.File(regular(path), "r") as file:
+        size = path.stat().st_size
+        names = ["spikes/times", "spikes/units", "labels", *(["extra/speaker"] if "extra/speaker" in file else [])]
+        found = [held(file, name) for name in names]
+        check_total(found, size)
+        for array in found[:2]:
             check_size(array, numbers=False)
+            lists.check(array, size)
+        times, units, labels = *found[:2], whole(found[2])
+        speakers = whole(found[3]) if len(found) > 3 else np.zeros(len(labels), np.int64)
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
         for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
-            name = f"{path}, recording {i},"
-            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
+            with np.errstate(over="ignore"):  # what is not finite then is refused
+                milliseconds = 1000.0 * times[i].astype(np.float64)
+            yield Recording(milliseconds, units[i], int(label), int(speaker), f"{path}, recording {i},")
 
 
 SHD = EventSet(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import regular
 
 NAME = ".lock"
 MOMENT = 60.0  # seconds after which a lock without content is of a process that died while it made it
@@ -90,8 +91,8 @@ def owner(pid: int) -> dict[str, Any]:
 def content(path: Path) -> dict[str, Any]:
     """What a lock says; nothing where it is not whole, or not there."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(regular(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and type(found.get("pid")) is int else {}
 
@@ -141,7 +142,8 @@ def remove_if_stale(path: Path) -> None:
 def refusal(folder: Path) -> str:
     """The line for whoever comes second."""
     found = content(folder / NAME)
-    who = f"process {found['pid']} on {found.get('host')} since {found.get('since')}" if found else "another process"
+    host, since = (" ".join(str(found.get(key)).split())[:100] for key in ("host", "since"))
+    who = f"process {found['pid']} on {host} since {since}" if found else "another process"
     return (
         f"{folder} is in use by {who}; wait for it, stop it, or name another --out "
         f"(if it is no more, remove {folder / NAME})"
