@@ -71,8 +71,12 @@ def write(path: Path, content: Content, compression: str | None = None) -> None:
             file.create_dataset(key, data=array, compression=compression if array.ndim else None)
 
     body = image(build, userblock_size=USER_BLOCK)
-    block = TITLE + hashlib.sha256(body).hexdigest().encode()
-    write_bytes(path, block.ljust(USER_BLOCK, b"\0"), body)
+    write_bytes(path, block(body), body)
+
+
+def block(body: bytes) -> bytes:
+    """The user block before a body."""
+    return (TITLE + hashlib.sha256(body).hexdigest().encode()).ljust(USER_BLOCK, b"\0")
 
 
 def read(path: Path) -> Content:
@@ -85,10 +89,10 @@ def read(path: Path) -> Content:
     """
     try:
         with regular(path).open("rb") as raw:
-            block = raw.read(USER_BLOCK)
-            if not block.startswith(TITLE):
+            first = raw.read(USER_BLOCK)
+            if not first.startswith(TITLE):
                 raise Damaged("it is no such file of refsbnn, or its beginning is lost")
-            if block[len(TITLE) :].rstrip(b"\0") != hashlib.file_digest(raw, "sha256").hexdigest().encode():
+            if first[len(TITLE) :].rstrip(b"\0") != hashlib.file_digest(raw, "sha256").hexdigest().encode():
                 raise Damaged("its checksum differs")
             size = raw.tell()
         with h5py.File(path, "r") as file:
@@ -123,24 +127,6 @@ def contained(file: h5py.Group) -> dict[str, h5py.Dataset]:
     found: dict[str, h5py.Dataset] = {}
     file.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
     return found
-
-
-def held(file: h5py.Group, name: str) -> h5py.Dataset:
-    """The dataset of a name, if the file itself holds it.
-
-    Raises
-    ------
-    ValueError
-        There is none, or the name is a link, which may lead into another file.
-    """
-    item: Any = file
-    for part in name.split("/"):
-        if not isinstance(item, h5py.Group) or not isinstance(item.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"it has no {name} of its own")
-        item = item[part]
-    if not isinstance(item, h5py.Dataset):
-        raise ValueError(f"its {name} is no dataset")
-    return item
 
 
 def ratio(item: h5py.Dataset) -> int:

@@ -28,6 +28,8 @@ def columns(path: Path) -> np.ndarray:
         table = read_array(file, path.stat().st_size)
     if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iuf":
         raise InputError(f"{path} is {table.dtype} {table.shape}; expected numbers, (events, 4)")
-    if not (np.abs(table) <= LARGEST).all():  # nor is NaN
-        raise InputError(f"{path} holds numbers that are not finite, or beyond 2^52")
+    if not np.isfinite(table).all():
+        raise InputError(f"{path} holds NaN or infinity; expected finite numbers")
+    if table.size and not -LARGEST <= table.min() <= table.max() <= LARGEST:
+        raise InputError(f"{path} holds numbers beyond 2^52; expected pixels, polarities and times")
     return table.astype(np.int64).T

@@ -12,7 +12,7 @@ from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError, refusing
 from refsbnn.files import regular
-from refsbnn.sealed import check_size, check_total, held
+from refsbnn.sealed import check_size, check_total, contained
 
 CHANNELS = 700
 ADDRESS = "https://zenkelab.org/datasets/"
@@ -49,18 +49,20 @@ def read(path: Path) -> Iterator[Recording]:
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
     # HDF5's exceptions are of many kinds.
     with refusing(f"{path} cannot be read", Exception), h5py.File(regular(path), "r") as file:
-        size = path.stat().st_size
-        names = ["spikes/times", "spikes/units", "labels", *(["extra/speaker"] if "extra/speaker" in file else [])]
-        found = [held(file, name) for name in names]
-        check_total(found, size)
-        for array in found[:2]:
+        size, found = path.stat().st_size, contained(file)
+        for name in ("spikes/times", "spikes/units", "labels"):
+            if name not in found:
+                raise ValueError(f"it has no {name} of its own")
+        times, units, labels = found["spikes/times"], found["spikes/units"], whole(found["labels"])
+        speakers = whole(found["extra/speaker"]) if "extra/speaker" in found else np.zeros(len(labels), np.int64)
+        for array in (times, units):
             check_size(array, numbers=False)
-            lists.check(array, size)
-        times, units, labels = *found[:2], whole(found[2])
-        speakers = whole(found[3]) if len(found) > 3 else np.zeros(len(labels), np.int64)
+        check_total(found.values(), size)
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
+        for array in (times, units):
+            lists.check(array, size)
         for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
             with np.errstate(over="ignore"):  # what is not finite then is refused
                 milliseconds = 1000.0 * times[i].astype(np.float64)

@@ -139,7 +139,7 @@ def _text(where: Any, name: str, path: Path) -> str:
         raise InputError(f"{path}: {where.name} has no attribute {name!r}")
     with bounded(LARGEST):
         value = where.attrs[name]
-    text = value.decode() if isinstance(value, bytes | np.bytes_) else str(value)
+    text = value.decode() if isinstance(value, bytes | np.bytes_) else " ".join(str(value).split())
     return text if text.strip() else ""
 
 

@@ -7,6 +7,7 @@ import json
 import pickle
 import tarfile
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import h5py
@@ -33,9 +34,9 @@ seed = 3
 name = "digits"
 [model]
 name = "mlp"
-hidden = [4, 3]
+hidden = [3]
 [model.units]
-member = ["st", "agr(tau=0.5)"]
+member = ["agr(tau=0.5)"]
 domain = "bipolar"
 [model.weights]
 spread = 0.5
@@ -86,14 +87,12 @@ chunk = 2
 """
 TODAY = datetime.date(2026, 1, 1)  # of the waivers
 SPAN = 20  # events of a recording, at most
-_TASK: list[Task] = []
 
 
+@lru_cache(maxsize=1)
 def task() -> Task:
-    """The task of the small run, made once."""
-    if not _TASK:
-        _TASK.append(prepare(configuration.read(configuration.parsed(CONFIGURATION))))
-    return _TASK[0]
+    """The task of the small run."""
+    return prepare(configuration.read(configuration.parsed(CONFIGURATION)))
 
 
 def configurations(folder: Path) -> None:
@@ -222,6 +221,7 @@ def conformance(folder: Path) -> None:
     (folder / "waivers.toml").write_text('[[waiver]]\ncase = "dense.*"\nreason = "ours"\nexpires = 2099-01-31\n')
 
 
+@lru_cache(maxsize=1)
 def some_cases() -> list[Case]:
     """A dense layer's case and one without numbers to round."""
     return [linear.dense("binary_linear", "binary", "linear"), linear.flatten()]

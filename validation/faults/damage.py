@@ -3,7 +3,6 @@
 Each kind of damage is a function of the content, a generator of random numbers and a foreign file's content.
 """
 
-import hashlib
 import re
 import struct
 from collections.abc import Callable
@@ -137,5 +136,4 @@ def resealed(damage: Damage) -> Damage:
 
 def seal(body: bytes) -> bytes:
     """A sealed file of that body."""
-    block = sealed.TITLE + hashlib.sha256(body).hexdigest().encode()
-    return block.ljust(sealed.USER_BLOCK, b"\0") + body
+    return sealed.block(body) + body

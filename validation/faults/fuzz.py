@@ -9,13 +9,16 @@ import argparse
 import json
 import os
 import platform
+import queue
 import resource
 import select
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -57,10 +60,10 @@ class Input(NamedTuple):
 
 
 class Folders:
-    """The valid folders of the readers, made once, and one of them laid out and damaged in turn."""
+    """The readers' folders: their valid files, made once, and copies of them that are damaged in turn."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.work = root, root / "work"
+        self.root, self.work = root, root
         self.valid: dict[str, dict[str, bytes]] = {}
         for reader in READERS:
             place = root / "valid" / reader.name
@@ -69,25 +72,20 @@ class Folders:
             self.valid[reader.name] = {
                 str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()
             }
-        self.laid = ""
+        self.touched: dict[str, Path] = {}  # the files that were damaged last
 
     def lay(self, reader: Reader) -> Path:
         """The reader's folder as it was made, and nothing else in it."""
-        wanted = self.valid[reader.name]
-        there = {str(path.relative_to(self.work)) for path in self.work.rglob("*") if path.is_symlink() or not path.is_dir()}
-        folders = {str(parent) for name in wanted for parent in Path(name).parents}
-        strange = [path for path in self.work.glob("**/") if str(path.relative_to(self.work)) not in folders]
-        if self.laid != reader.name or strange or there != set(wanted):
+        wanted, self.work = self.valid[reader.name], self.root / "work" / reader.name
+        touched = self.touched.get(reader.name)
+        if touched is None or reader.writes or touched.is_dir():
             shutil.rmtree(self.work, ignore_errors=True)
-            self.laid = reader.name
-            for name in wanted:
+            for name, content in wanted.items():
                 (self.work / name).parent.mkdir(parents=True, exist_ok=True)
-        for name, content in wanted.items():
-            path = self.work / name
-            if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content) or path.read_bytes() != content:
-                if path.is_symlink() or path.exists():
-                    path.unlink()
-                path.write_bytes(content)
+                (self.work / name).write_bytes(content)
+        else:
+            touched.unlink(missing_ok=True)
+            touched.write_bytes(wanted[str(touched.relative_to(self.work))])
         return self.work
 
     def damaged(self, seed: int, number: int, names: Sequence[str] = ()) -> tuple[Reader, str, Path, bool]:
@@ -96,7 +94,7 @@ class Folders:
         chosen = [reader for reader in READERS if not names or reader.name in names]
         reader = rng.choices(chosen, [reader.share for reader in chosen])[0]
         work = self.lay(reader)
-        path = rng.choice(sorted(work.glob(reader.files)))
+        self.touched[reader.name] = path = rng.choice(sorted(work.glob(reader.files)))
         valid = path.read_bytes()
         if reader.attacks and rng.random() < ATTACKS:
             name, attack = rng.choice(list(reader.attacks.items()))
@@ -125,7 +123,7 @@ def one(
             seen = seen._replace(outcome="slow", why=f"{seen.seconds:.1f} s")
         elif seen.memory > limit:
             seen = seen._replace(outcome="memory", why=f"{seen.memory} bytes for a file of {size}; {limit:.0f} may be")
-    for place in (folders.root / CANARY, Path("/tmp") / CANARY):
+    for place in (folders.work.parent / CANARY, folders.root / CANARY, Path(tempfile.gettempdir()) / CANARY):
         if place.exists():
             place.unlink()
             seen = seen._replace(outcome="deed", why=f"{place} was made")
@@ -180,6 +178,8 @@ def tried(inputs: Sequence[int], seed: int, names: Sequence[str] = (), keep: Pat
                 os.close(reading)
                 worker(writing, seed, iter(left), names, keep)
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         os.close(writing)
@@ -216,6 +216,52 @@ def tried(inputs: Sequence[int], seed: int, names: Sequence[str] = (), keep: Pat
             yield Input(*begun["begun"], Seen(how or "crash", why, 0.0, 0))
         elif code:
             raise RuntimeError(f"the process that reads ended with {code} before its first input")
+
+
+def shared(inputs: Sequence[int], processes: int, *options: Any) -> Iterator[Input]:
+    """As `tried`, the inputs dealt out to some processes at a time; a thread here watches each."""
+    done: queue.SimpleQueue[Input | BaseException | None] = queue.SimpleQueue()
+
+    def watched(part: Sequence[int]) -> None:
+        try:
+            for each in tried(part, *options):
+                done.put(each)
+            done.put(None)
+        except BaseException as error:
+            done.put(error)
+
+    threads = [threading.Thread(target=watched, args=(inputs[k::processes],), daemon=True) for k in range(processes)]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    while left:
+        each = done.get()
+        if isinstance(each, BaseException):
+            raise each
+        if each is None:
+            left -= 1
+        else:
+            yield each
+
+
+def through_commands(found: Sequence[Input], count: int, seed: int, names: Sequence[str]) -> dict[str, Any]:
+    """Some of the inputs that were refused, of each reader in turn, through the command that reads such files."""
+    queues = {
+        reader.name: [each.number for each in found if each.reader == reader.name and each.seen.outcome == "refused"]
+        for reader in READERS
+        if reader.command
+    }
+    chosen: list[int] = []
+    while len(chosen) < count and any(queues.values()):
+        chosen += [queue.pop(0) for queue in queues.values() if queue]
+    with tempfile.TemporaryDirectory(prefix="refsbnn-fuzz-") as root:
+        folders = Folders(Path(root))
+
+        def laid(number: int) -> tuple[Reader, Path]:
+            reader, *_ = folders.damaged(seed, number, names)
+            return reader, folders.work
+
+        return sampled(sorted(chosen[:count]), laid)
 
 
 def record(found: Sequence[Input], seed: int, command: str) -> dict[str, Any]:
@@ -256,13 +302,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", action="append", default=[], choices=[reader.name for reader in READERS])
     parser.add_argument("--only", type=int, help="one input, by its number")
+    parser.add_argument("--processes", type=int, default=1, help="how many read at a time")
     parser.add_argument("--commands", type=int, default=0, help="inputs tried again through the command line")
     parser.add_argument("--keep", type=Path, help="folder for the files that failed")
     parser.add_argument("--json", type=Path, help="file for the record")
     given = parser.parse_args(argv)
     numbers = range(given.inputs) if given.only is None else [given.only]
     begun, found = time.monotonic(), []
-    for each in tried(numbers, given.seed, given.reader, given.keep):
+    for each in shared(numbers, given.processes, given.seed, given.reader, given.keep):
         found.append(each)
         if each.failed or given.only is not None:
             print(f"{each.number}: {each.reader}, {each.damage}, {each.file}: {each.seen}"[:600], flush=True)
@@ -270,7 +317,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{len(found)} inputs, {time.monotonic() - begun:.0f} s", flush=True)
     shown = record(found, given.seed, "python -m validation.faults.fuzz " + " ".join(sys.argv[1:] if argv is None else argv))
     if given.commands:
-        shown["commands"] = sampled(found, given.commands, given.seed, given.reader)
+        shown["commands"] = through_commands(found, given.commands, given.seed, given.reader)
     shown["seconds"] = round(time.monotonic() - begun)
     for name, row in shown["readers"].items():
         print(f"{name:<20}" + "".join(f"{key} {row[key]:>8}  " for key in list(row)[:6]))

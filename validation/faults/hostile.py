@@ -10,6 +10,7 @@ import pickle
 import pickletools
 import struct
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,8 @@ from validation.faults.corpus import table
 from validation.faults.damage import flipped, seal, sizes, spliced, truncated, words
 
 Hostile = Callable[[Path, bytes, Random], None]
-CANARY = "canary"  # the file that hostile code and archives try to make, beside the folder
-LARGE = 3 << 20  # bytes of files that would cost many times their size
+CANARY = "refsbnn-canary"  # the file that hostile code and archives try to make, outside the folder
+LARGE = 3 << 19  # bytes of files that would cost many times their size
 HEAD = b"\x80\x02"
 
 
@@ -63,9 +64,10 @@ NO_FILES: dict[str, Hostile] = {"a device": device, "a pipe": pipe, "nowhere": n
 
 
 # Pickles.
-def call(path: Path) -> list[object]:
+def call() -> list[object]:
     """Objects whose pickles make a file when they are read as Python reads them."""
-    command = f"touch {path.parent.parent / CANARY}"
+    canary = f"{tempfile.gettempdir()}/{CANARY}"
+    command = f"touch {canary}"
 
     class Code:
         def __init__(self, function: object, *arguments: object) -> None:
@@ -77,16 +79,16 @@ def call(path: Path) -> list[object]:
     return [
         Code(os.system, command),
         Code(eval, f"__import__('os').system({command!r})"),
-        Code(exec, f"open({str(path.parent.parent / CANARY)!r}, 'w')"),
-        Code(open, str(path.parent.parent / CANARY), "w"),
-        Code(getattr, os, "system"),
+        Code(exec, f"open({canary!r}, 'w')"),
+        Code(open, canary, "w"),
+        Code(__import__, "os"),
         Code(np.load, "/etc/passwd"),
     ]
 
 
 def code(path: Path, valid: bytes, rng: Random) -> None:
     """A pickle that calls, alone or inside what a batch holds."""
-    one: object = rng.choice(call(path))
+    one: object = rng.choice(call())
     if rng.random() < 0.6:
         one = {b"data": one, b"labels": [1]} if rng.random() < 0.5 else {b"data": np.zeros((1, 3)), b"labels": [one]}
     path.write_bytes(pickle.dumps(one, protocol=rng.randrange(6)))
@@ -238,7 +240,7 @@ def sparse(valid: bytes, rng: Random) -> bytes:
 def zipped(valid: bytes, rng: Random) -> bytes:
     """The same as a zip, with names that some systems take for others; claims, odd packings."""
     out = io.BytesIO()
-    names = (f"../../{CANARY}", f"/tmp/{CANARY}", f"..\\{CANARY}", "SET/" + "a" * 300, "SET/\x00a", "a" * 70_000 + "/b")
+    names = (f"../../{CANARY}", f"{tempfile.gettempdir()}/{CANARY}", f"..\\{CANARY}", "SET/" + "a" * 300, "SET/\x00a", "a" * 70_000 + "/b")
     with zipfile.ZipFile(out, "w") as archive:
         one = zipfile.ZipInfo(rng.choice(names)[:65_000])
         if rng.random() < 0.3:
