@@ -308,23 +308,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="file for the record")
     given = parser.parse_args(argv)
     numbers = range(given.inputs) if given.only is None else [given.only]
-    begun, found = time.monotonic(), []
+    begun, found = time.monotonic(), list[Input]()
+    command = "python -m validation.faults.fuzz " + " ".join(sys.argv[1:] if argv is None else argv)
+
+    def shown() -> dict[str, Any]:
+        return {**record(found, given.seed, command), "seconds": round(time.monotonic() - begun)}
+
     for each in shared(numbers, given.processes, given.seed, given.reader, given.keep):
         found.append(each)
         if each.failed or given.only is not None:
             print(f"{each.number}: {each.reader}, {each.damage}, {each.file}: {each.seen}"[:600], flush=True)
         if len(found) % 5000 == 0:
             print(f"{len(found)} inputs, {time.monotonic() - begun:.0f} s", flush=True)
-    shown = record(found, given.seed, "python -m validation.faults.fuzz " + " ".join(sys.argv[1:] if argv is None else argv))
+            if given.json is not None:  # a campaign takes its time
+                files.write_json(given.json, shown())
+    out = shown()
     if given.commands:
-        shown["commands"] = through_commands(found, given.commands, given.seed, given.reader)
-    shown["seconds"] = round(time.monotonic() - begun)
-    for name, row in shown["readers"].items():
+        out["commands"] = through_commands(found, given.commands, given.seed, given.reader)
+    for name, row in out["readers"].items():
         print(f"{name:<20}" + "".join(f"{key} {row[key]:>8}  " for key in list(row)[:6]))
-    print({key: shown[key] for key in ("inputs", "accepted", "refused", "failed", "seconds")})
+    print({key: out[key] for key in ("inputs", "accepted", "refused", "failed", "seconds")}, out.get("commands", ""))
     if given.json is not None:
-        files.write_json(given.json, shown)
-    return 1 if shown["failed"] or shown.get("commands", {}).get("failed") else 0
+        files.write_json(given.json, out)
+    return 1 if out["failed"] or out.get("commands", {}).get("failed") else 0
 
 
 if __name__ == "__main__":
