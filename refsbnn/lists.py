@@ -1,13 +1,15 @@
-"""Texts and lists of numbers in HDF5 files: what they claim, looked at before HDF5 does.
+"""Texts and lists of numbers in HDF5 files, read from the file's own bytes.
 
 HDF5 keeps what is of variable length in "global heaps". A dataset has for each list its length, the address of a heap
-and a number there. HDF5 allocates and clears what a length claims before it looks, and goes round for ever in a heap in
-which a piece of free space has no size (HDF5 2.0); so both are checked here, in the file's own bytes.
+and a number there. HDF5 2.0 allocates and clears what a length claims before it looks, goes round for ever in a heap
+in which a piece of free space has no size, and crashes on types with a damaged byte; so it is not asked for them.
 
 The layout is that of the HDF5 File Format Specification, III.E (version 1 of the global heap) and IV.B.
 """
 
 import struct
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -28,19 +30,50 @@ def check(item: h5py.Dataset, size: int) -> None:
         Of texts, or of lists of numbers; not read yet. Texts of fixed length are none of these.
     size : int
     """
-    base = h5py.check_vlen_dtype(item.dtype)
-    if h5py.check_string_dtype(item.dtype) is None and (base is None or np.dtype(base).kind not in "biuf"):
-        raise ValueError(f"{item.name} is of {item.dtype}; expected texts or lists of numbers")
+    base = element(item)
     if item.dtype.kind != "O":
         return
     with Path(item.file.filename).open("rb") as raw:
         found = np.concatenate([np.zeros(0, LIST), *(lists(raw, *place, item.name) for place in places(item))])
         found = found[found["length"] > 0]
-        total = (1 if base is None else np.dtype(base).itemsize) * int(found["length"].sum(dtype=np.int64))
+        total = base.itemsize * int(found["length"].sum(dtype=np.int64))
         if total > size:  # many may stand for the same one
             raise ValueError(f"{item.name} claims {total} bytes; the file has {size}")
         for address in np.unique(found["address"]):
             check_heap(raw, item.file.userblock_size + int(address), size)
+
+
+def element(item: h5py.Dataset) -> np.dtype:
+    """The type of what a list holds, a text's bytes."""
+    base = h5py.check_vlen_dtype(item.dtype)
+    if h5py.check_string_dtype(item.dtype) is not None:
+        return np.dtype(np.uint8)
+    if base is None or np.dtype(base).kind not in "biuf":
+        raise ValueError(f"{item.name} is of {item.dtype}; expected texts or lists of numbers")
+    return np.dtype(base)
+
+
+def rows(item: h5py.Dataset, size: int) -> Iterator[np.ndarray]:
+    """The lists of a dataset in order, texts as bytes; read here, as HDF5 crashes on some that pass its own checks.
+
+    Raises
+    ------
+    ValueError
+        As `check`, or a list that is not where it is said to be.
+    """
+    check(item, size)
+    base = element(item)
+    address, pieces = -1, dict[int, tuple[int, int]]()
+    with Path(item.file.filename).open("rb") as raw:
+        every = (each for place in places(item) for each in lists(raw, *place, item.name).tolist())
+        for length, at, number in islice(every, item.size):  # the last chunk may have room for more
+            if length and at != address:
+                address, pieces = at, check_heap(raw, item.file.userblock_size + at, size)
+            start, own = pieces.get(number, (0, -1)) if length else (0, 0)
+            if own != length * base.itemsize:
+                raise ValueError(f"{item.name} has a list that is not where it is said to be")
+            raw.seek(start)
+            yield np.frombuffer(raw.read(own), base)
 
 
 def places(item: h5py.Dataset) -> list[tuple[int, int]]:
@@ -49,7 +82,8 @@ def places(item: h5py.Dataset) -> list[tuple[int, int]]:
     if plist.get_nfilters() or item.file.id.get_create_plist().get_sizes() != (8, 8):
         raise ValueError(f"{item.name} is packed, or the file's addresses are not of 8 bytes")
     if item.chunks is not None:
-        return [(info.byte_offset, info.size) for info in map(item.id.get_chunk_info, range(item.id.get_num_chunks()))]
+        infos = sorted(map(item.id.get_chunk_info, range(item.id.get_num_chunks())), key=lambda info: info.chunk_offset)
+        return [(info.byte_offset, info.size) for info in infos]
     return [(item.id.get_offset(), item.id.get_storage_size())] if item.id.get_storage_size() else []
 
 
@@ -75,19 +109,21 @@ def check_heaps(path: Path) -> None:
             place = content.find(b"GCOL", place + 4)
 
 
-def check_heap(raw: IO[bytes], address: int, size: int) -> None:
-    """Raise ValueError unless the pieces of a heap follow one another to its end."""
+def check_heap(raw: IO[bytes], address: int, size: int) -> dict[int, tuple[int, int]]:
+    """Where each piece of a heap begins, and its size; ValueError unless they follow one another to its end."""
     if not 0 <= address <= size - HEAP.size:
         raise ValueError("a heap of it lies outside the file")
     raw.seek(address)
     signature, version, whole = HEAP.unpack(raw.read(HEAP.size))
     if signature != b"GCOL" or version != 1 or whole > size - address:
         raise ValueError("a heap of it is damaged")
-    place, end = address + HEAP.size, address + whole
+    pieces, place, end = dict[int, tuple[int, int]](), address + HEAP.size, address + whole
     while place + PIECE.size <= end:
         raw.seek(place)
         number, _, own = PIECE.unpack(raw.read(PIECE.size))
         step = own if number == 0 else PIECE.size + -(-own // 8) * 8
         if step < PIECE.size or place + step > end:
             raise ValueError("a heap of it is damaged")
+        pieces[number] = place + PIECE.size, own
         place += step
+    return pieces

@@ -22,9 +22,14 @@ from refsbnn.files import regular, write_bytes
 
 USER_BLOCK = 512  # bytes; the smallest that HDF5 allows
 TITLE = b"refsbnn file, sha256 of what follows this block of 512 bytes:\n"
-# Bytes that one stored byte can stand for, by the filters of HDF5 that are read: at most 1032 in deflate, 88 in LZF (264
-# of a match in 3). Parts that were never stored stand for any number of zeros.
-RATIOS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_LZF: 88, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
+# Bytes that one stored byte can stand for, by the filters of HDF5 that are read: at most 1032 in deflate, 88 in LZF
+# (264 of a match in 3). Parts that were never stored stand for any number of zeros.
+RATIOS = {
+    h5py.h5z.FILTER_DEFLATE: 1032,
+    h5py.h5z.FILTER_LZF: 88,
+    h5py.h5z.FILTER_SHUFFLE: 1,
+    h5py.h5z.FILTER_FLETCHER32: 1,
+}
 LITTLE = 1 << 20  # a chunk, even of one number, is a little thing
 
 
@@ -115,11 +120,11 @@ def collected(file: h5py.File, size: int) -> tuple[dict[str, np.ndarray], Any]:
     if text is None or text.shape != () or h5py.check_string_dtype(text.dtype) is None:
         raise ValueError("it has no facts")
     check_size(text, numbers=False)
-    lists.check(text, size)
     for item in found.values():
         check_size(item, numbers=True)
     check_total(found.values(), size)
-    return {name: item[()] for name, item in found.items()}, json.loads(text[()])
+    content = next(lists.rows(text, size)).tobytes() if text.dtype.kind == "O" else text[()]
+    return {name: item[()] for name, item in found.items()}, json.loads(content)
 
 
 def contained(file: h5py.Group) -> dict[str, h5py.Dataset]:

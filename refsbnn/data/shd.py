@@ -61,12 +61,11 @@ def read(path: Path) -> Iterator[Recording]:
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-        for array in (times, units):
-            lists.check(array, size)
-        for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
+        columns = lists.rows(times, size), lists.rows(units, size), labels, speakers
+        for i, (one, of, label, speaker) in enumerate(zip(*columns, strict=True)):
             with np.errstate(over="ignore"):  # what is not finite then is refused
-                milliseconds = 1000.0 * times[i].astype(np.float64)
-            yield Recording(milliseconds, units[i], int(label), int(speaker), f"{path}, recording {i},")
+                milliseconds = 1000.0 * one.astype(np.float64)
+            yield Recording(milliseconds, of, int(label), int(speaker), f"{path}, recording {i},")
 
 
 SHD = EventSet(

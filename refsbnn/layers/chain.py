@@ -51,9 +51,9 @@ def initial(stages: Sequence[Stage], streams: Streams) -> Parameters:
     return values
 
 
-def size(stages: Sequence[Stage]) -> int:
+def weight_count(stages: Sequence[Stage]) -> int:
     """How many weights all stages and those inside have, biases aside."""
-    return sum(stage.layer.size(stage) + size(stage.inner) for stage in stages)
+    return sum(stage.layer.weight_count(stage) + weight_count(stage.inner) for stage in stages)
 
 
 def priors(stages: Sequence[Stage]) -> dict[str, float]:

@@ -150,7 +150,7 @@ class Layer(ABC, Generic[TapeT]):
         """Initial parameters of its own, not of layers inside; none by default."""
         return {}
 
-    def size(self, stage: Stage) -> int:
+    def weight_count(self, stage: Stage) -> int:
         """How many weights it has of its own, biases aside; none by default. Nothing is allocated."""
         return 0
 

@@ -86,7 +86,7 @@ class Linear(Layer[LinearTape]):
             del weights["rho"], weights["bias_rho"]
         return weights
 
-    def size(self, stage: Stage) -> int:
+    def weight_count(self, stage: Stage) -> int:
         return math.prod(self.weight_shape(stage.place.input))
 
     def priors(self, stage: Stage) -> dict[str, float]:

@@ -232,7 +232,7 @@ class LIF(Units[NeuronTape]):
             del weights["recurrent_rho"]
         return weights
 
-    def size(self, stage: Stage) -> int:
+    def weight_count(self, stage: Stage) -> int:
         return stage.place.input.shape[0] ** 2 if self.recurrent else 0
 
     def priors(self, stage: Stage) -> dict[str, float]:

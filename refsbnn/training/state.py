@@ -110,7 +110,7 @@ def finite(value: Any) -> bool:
 def check_facts(facts: dict[str, Any]) -> None:
     """Raise InputError unless facts are those of a checkpoint: another file may have a checksum that is right."""
     for name, kind in FACTS.items():
-        if not isinstance(facts.get(name), kind):
+        if name not in facts or not isinstance(facts[name], kind):
             raise InputError(f"it is no checkpoint of a run: its {name} is {type(facts.get(name)).__name__}")
     if not isinstance(facts["versions"].get("refsbnn"), str):
         raise InputError("it is no checkpoint of a run: it names no version of refsbnn")
@@ -121,7 +121,9 @@ def check_facts(facts: dict[str, Any]) -> None:
             raise InputError("it is no checkpoint of a run: its history has what is no number, or not finite")
     best, tally = facts["best"], facts["tally"]
     known = range(1, len(facts["history"]) + 1)
-    if best is not None and not (type(best.get("epoch")) is int and best["epoch"] in known and number(best.get("score"))):
+    if best is not None and not (
+        type(best.get("epoch")) is int and best["epoch"] in known and number(best.get("score"))
+    ):
         raise InputError("it is no checkpoint of a run: its best epoch has no number or no score")
     sums = [tally.get(name) for name in ("counts", "sums", "squares")]
     if not finite(facts["seconds"]) or not all(number(facts[name]) for name in ("step", "optimiser_steps")):

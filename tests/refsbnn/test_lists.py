@@ -1,4 +1,4 @@
-"""What texts and lists in HDF5 files claim: checked in the file's bytes, before HDF5 allocates it or goes round for ever."""
+"""Texts and lists of HDF5 files: checked in the file's bytes, before HDF5 allocates them or goes round for ever."""
 
 import json
 import struct

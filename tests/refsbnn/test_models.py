@@ -41,7 +41,9 @@ def test_stages_of_a_residual_network() -> None:
 
 def test_blocks_beyond_number_are_refused_at_once() -> None:
     """Each number may be a thousand, all of them together are a thousand million convolutions."""
-    with pytest.raises(InputError, match="model.stages, depth and convolutions make 1000000 convolutions; up to 10000"):
+    with pytest.raises(
+        InputError, match=r"model\.stages, depth and convolutions make 1000000 convolutions; up to 10000"
+    ):
         Resnet(depth=1000, width=2, pool=1, scale=1.0, convolutions=1000)
 
 

@@ -216,7 +216,9 @@ def conformance(folder: Path) -> None:
     """Some conformance vectors, the reference's results for them, and waivers."""
     cases = some_cases()
     sha = vectors.write(folder / "vectors.h5", cases)
-    arrays = {case.id: dict(Reference().run(case.op, case.given(), case.arrays["noise"], "float64", 0)) for case in cases}
+    arrays = {
+        case.id: dict(Reference().run(case.op, case.given(), case.arrays["noise"], "float64", 0)) for case in cases
+    }
     vectors.write_results(folder / "results.h5", vectors.Results("it", "float64", sha, ("*",), arrays))
     (folder / "waivers.toml").write_text('[[waiver]]\ncase = "dense.*"\nreason = "ours"\nexpires = 2099-01-31\n')
 

@@ -117,12 +117,12 @@ def one(
     seen = watch.call(lambda: reader.read(folders.work))
     limit = reader.times * size + CONSTANT
     if seen.outcome in ("accepted", "refused"):
-        if refused and seen.outcome == "accepted":
-            seen = seen._replace(outcome="attack accepted")
-        elif seen.seconds > SLOW:
+        if seen.seconds > SLOW:
             seen = seen._replace(outcome="slow", why=f"{seen.seconds:.1f} s")
         elif seen.memory > limit:
             seen = seen._replace(outcome="memory", why=f"{seen.memory} bytes for a file of {size}; {limit:.0f} may be")
+    if refused and seen.outcome == "accepted":
+        seen = seen._replace(outcome="attack accepted")
     for place in (folders.work.parent / CANARY, folders.root / CANARY, Path(tempfile.gettempdir()) / CANARY):
         if place.exists():
             place.unlink()
@@ -132,6 +132,7 @@ def one(
 
 def worker(channel: int, seed: int, numbers: Iterator[int], names: Sequence[str], keep: Path | None) -> None:
     """Try inputs and tell of each in a line of JSON; in a process of its own."""
+
     def tell(what: object) -> None:
         os.write(channel, (json.dumps(what) + "\n").encode())
 
@@ -213,7 +214,7 @@ def tried(inputs: Sequence[int], seed: int, names: Sequence[str] = (), keep: Pat
             shutil.rmtree(begun["root"], ignore_errors=True)
             left.remove(begun["begun"][0])
             why = how or (f"signal {-code}" if code < 0 else f"exit code {code}")
-            yield Input(*begun["begun"], Seen(how or "crash", why, 0.0, 0))
+            yield Input(*begun["begun"], seen=Seen(how or "crash", why, 0.0, 0))
         elif code:
             raise RuntimeError(f"the process that reads ended with {code} before its first input")
 
@@ -266,6 +267,7 @@ def through_commands(found: Sequence[Input], count: int, seed: int, names: Seque
 
 def record(found: Sequence[Input], seed: int, command: str) -> dict[str, Any]:
     """The record of a campaign."""
+
     def counted(some: Sequence[Input]) -> dict[str, Any]:
         outcomes = Counter("failed" if each.failed else each.seen.outcome for each in some)
         return {"inputs": len(some), **{name: outcomes[name] for name in ("accepted", "refused", "failed")}}

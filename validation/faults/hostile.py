@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -97,7 +98,7 @@ def code(path: Path, valid: bytes, rng: Random) -> None:
 def opcodes(valid: bytes, rng: Random) -> bytes:
     """A valid pickle with instructions left out, doubled, moved, or put in; it ends where it did, or not."""
     places = [place for _, _, place in pickletools.genops(valid)] + [len(valid)]
-    parts = [valid[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [valid[a:b] for a, b in pairwise(places)]
     own = [op.code.encode("latin-1") for op in pickletools.opcodes]
     for _ in range(rng.choice((1, 2, 5, 30))):
         place, kind = rng.randrange(len(parts)), rng.randrange(4)
@@ -108,7 +109,9 @@ def opcodes(valid: bytes, rng: Random) -> bytes:
         elif kind == 2:
             parts.insert(place, rng.choice(own) + rng.randbytes(rng.randrange(6)))
         else:
-            parts[place] = rng.choice((b"N", b"]", b"}", b")", b"K\xff", b"0", b"2", b"q\x00h\x00\x86" * 30, b"(d", b"a"))
+            parts[place] = rng.choice(
+                (b"N", b"]", b"}", b")", b"K\xff", b"0", b"2", b"q\x00h\x00\x86" * 30, b"(d", b"a")
+            )
     return b"".join(parts)
 
 
@@ -136,7 +139,7 @@ def zipped_objects(valid: bytes, rng: Random) -> bytes:
 def header(valid: bytes, rng: Random) -> bytes:
     """A header that claims what is not there, or is no header."""
     texts = (
-        "{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 4)}" % rng.choice((1 << 40, 1 << 62, 10**30)),
+        f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rng.choice((1 << 40, 1 << 62, 10**30))}, 4)}}",
         "{'descr': '|V1000000000', 'fortran_order': False, 'shape': (1, 4)}",
         "{'descr': [('a', '<f8')] * 1000000, 'fortran_order': False, 'shape': (1, 4)}",
         "__import__('os').system('true')", "(" * 5000, "'" + "a" * 60000, "{" * 200, "9" * 5000,
@@ -240,7 +243,14 @@ def sparse(valid: bytes, rng: Random) -> bytes:
 def zipped(valid: bytes, rng: Random) -> bytes:
     """The same as a zip, with names that some systems take for others; claims, odd packings."""
     out = io.BytesIO()
-    names = (f"../../{CANARY}", f"{tempfile.gettempdir()}/{CANARY}", f"..\\{CANARY}", "SET/" + "a" * 300, "SET/\x00a", "a" * 70_000 + "/b")
+    names = (
+        f"../../{CANARY}",
+        f"{tempfile.gettempdir()}/{CANARY}",
+        f"..\\{CANARY}",
+        "SET/" + "a" * 300,
+        "SET/\x00a",
+        "a" * 70_000 + "/b",
+    )
     with zipfile.ZipFile(out, "w") as archive:
         one = zipfile.ZipInfo(rng.choice(names)[:65_000])
         if rng.random() < 0.3:

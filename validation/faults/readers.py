@@ -131,14 +131,15 @@ def connected_of(config: configuration.Config) -> None:
 
 def overrides(where: Path) -> None:
     """Some overrides, one a line."""
-    text = "seed=3\nmodel.hidden=[7, 5]\ntraining.rate=1e-3\nmodel.units.member=['st', 'agr(tau=0.5)']\ndata.name=digits\n"
+    text = (
+        "seed=3\nmodel.hidden=[7, 5]\ntraining.rate=1e-3\nmodel.units.member=['st', 'agr(tau=0.5)']\ndata.name=digits\n"
+    )
     (where / "overrides.txt").write_text(text)
 
 
 def events(name: str) -> Callable[[Path], None]:
     """A reader of an event data set: read from the official files, filtered and binned, nothing kept."""
-    camera = len(SETS[name].shape) == 3 if isinstance(SETS[name], EventSet) else False
-    more = {"denoise_ms": 10.0, "downsample": 2, "merge": True} if camera else {}
+    more = {} if name == "shd" else {"denoise_ms": 10.0, "downsample": 2, "merge": True}
 
     def read(where: Path) -> None:
         kind, options = SETS[name], Data(name=name, root=str(where), steps=4, **more)  # type: ignore[arg-type]
@@ -258,11 +259,13 @@ READERS = (
         writes=True,
     ),
     Reader(
-        "vectors", corpus.conformance, "vectors.h5", vectors_read, 1100, {**damage.BYTES, **hdf5.HDF5}, hostile.NO_FILES,
+        "vectors", corpus.conformance, "vectors.h5", vectors_read, 1100, {**damage.BYTES, **hdf5.HDF5},
+        hostile.NO_FILES,
         JUDGE, share=2,
     ),
     Reader(
-        "results", corpus.conformance, "results.h5", judged, 1100, {**damage.BYTES, **hdf5.HDF5}, hostile.NO_FILES, JUDGE,
+        "results", corpus.conformance, "results.h5", judged, 1100, {**damage.BYTES, **hdf5.HDF5},
+        hostile.NO_FILES, JUDGE,
     ),
     Reader(
         "waivers", corpus.conformance, "waivers.toml", waived, 400, damage.TEXT, {**TOML, **hostile.NO_FILES}, JUDGE,

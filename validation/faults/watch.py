@@ -16,7 +16,19 @@ NEVER = (
     "pickle.find_class", "socket.connect", "socket.bind", "ctypes.dlopen", "os.putenv",
 )  # fmt: skip
 # What it does inside the folder alone.
-INSIDE = ("open", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod", "os.chown", "os.utime")
+INSIDE = (
+    "open",
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+    "os.symlink",
+    "os.link",
+    "os.truncate",
+    "os.chmod",
+    "os.chown",
+    "os.utime",
+)
 LINE = 2500  # characters of a refusal, beyond which it is not one line to read
 
 

@@ -352,6 +352,7 @@ FACTS = {
     "a tally that counts nothing": lambda facts: {
         **facts, "tally": facts["tally"] | {"counts": dict.fromkeys(facts["tally"]["counts"], 0)}
     },
+    "no best": lambda facts: {key: value for key, value in facts.items() if key != "best"},
     "a best without score": lambda facts: {**facts, "best": {"epoch": 1}},
     "a best of an epoch to come": lambda facts: {**facts, "best": {"epoch": 10**30, "score": 1.0}},
     "seconds that are none": lambda facts: {**facts, "seconds": float("nan")},
