@@ -214,7 +214,8 @@ def tried(inputs: Sequence[int], seed: int, names: Sequence[str] = (), keep: Pat
             shutil.rmtree(begun["root"], ignore_errors=True)
             left.remove(begun["begun"][0])
             why = how or (f"signal {-code}" if code < 0 else f"exit code {code}")
-            yield Input(*begun["begun"], seen=Seen(how or "crash", why, 0.0, 0))
+            number, reader, damage, file, size = begun["begun"]
+            yield Input(number, reader, damage, file, size, Seen(how or "crash", why, 0.0, 0))
         elif code:
             raise RuntimeError(f"the process that reads ended with {code} before its first input")
 
