@@ -7,7 +7,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.demo  ## install, run the quick audit, train on the built-in digits, print a summary
-	"$(BIN)/refsbnn" audit --quick --json audit/report.json
+	"$(BIN)/refsbnn" audit --quick --json audit/quick.json
 	"$(BIN)/refsbnn" train digits_binary --overwrite
 	"$(BIN)/refsbnn" train digits_spiking --overwrite
 	@"$(BIN)/python" -c "$$SUMMARY"
@@ -42,14 +42,14 @@ $(VENV)/.created:
 define SUMMARY
 import json
 from pathlib import Path
-audit = json.loads(Path("audit/report.json").read_text())
+audit = json.loads(Path("audit/quick.json").read_text())
 print("\nAudit, quick, claims: " + ", ".join(f"{number} {word}" for word, number in audit["verdicts"].items()))
 print("of checks: " + ", ".join(f"{number} {word}" for word, number in audit["count"].items()))
 print("UCI digits, scored once on the test images:")
 for name in ("digits_binary", "digits_spiking"):
     run = json.loads(Path("runs", name, "result.json").read_text())
     print(f"  {name:<15} accuracy {run['test']['accuracy']:.1%}, trained in {run['seconds']:.0f} s, see runs/{name}")
-print(f"The audit's report, to open in a browser: {Path('audit/report.html').absolute()}")
+print(f"The audit's report, to open in a browser: {Path('audit/quick.html').absolute()}")
 endef
 export SUMMARY
 

@@ -42,6 +42,7 @@ Questions
     norms(estimates, field="mu") -> {layer: Norms}: gradient, bias, deviation, relative_bias, snr
     activity(net, x) -> [Activity]: name, rate, spread; penalty and jacobian for `Layered`
     penalty(net, x, loss) -> Penalty: the auxiliary loss; sensitivity by layer, curvature of the readout, .value
+    penalty_gradient(net, x, loss) -> {key: array}: its exact gradient
     unroll(weights, height, width, stride=1, padding=0), fold(gradient, shape, ...): a convolution as a dense layer.
 Methods
     "transfer", layer by layer: `Layered` networks, 2^(units of two neighbouring layers) numbers a layer.
@@ -63,7 +64,7 @@ from oracle.network import LIF, Layer, Layered, Network, Residual, parameters, r
 from oracle.pool import Pool
 from oracle.profile import Activity, Norms, activity, norms
 from oracle.quadrature import Relaxed, gauss2, gs, rule, simpson, surrogate, uniform
-from oracle.sensitivity import Penalty, penalty
+from oracle.sensitivity import Penalty, penalty, penalty_gradient
 
 __all__ = [
     "LIF",
@@ -107,6 +108,7 @@ __all__ = [
     "norms",
     "parameters",
     "penalty",
+    "penalty_gradient",
     "reinforce",
     "replace",
     "rule",

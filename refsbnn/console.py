@@ -26,3 +26,21 @@ def complain(message: str) -> int:
         line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
     print(f"refsbnn: error: {line}", file=sys.stderr)
     return BAD_INPUT
+
+
+def split(names: str) -> list[str]:
+    """Names with commas between; a comma in brackets belongs to a name.
+
+    Examples
+    --------
+    >>> split("st,gr(tau=1,K=4),mix(lam=0.5)")
+    ['st', 'gr(tau=1,K=4)', 'mix(lam=0.5)']
+    """
+    out, depth = [""], 0
+    for letter in names:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == "," and not depth:
+            out.append("")
+        else:
+            out[-1] += letter
+    return [name.strip() for name in out]

@@ -20,9 +20,10 @@ HOUR = 3600.0
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:
-    """Write a file in one step: to a temporary file beside it, to the disk, then renamed.
+    """Write a file in one step: to a temporary file beside it, to the disk, then renamed, and the name to the disk.
 
-    The file gets the permissions that the user's umask gives any new file.
+    After a power cut at any moment the path leads to what lay there before or to all of the new content, and to the
+    new content once this has returned. The file gets the permissions that the user's umask gives any new file.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def write_bytes(path: Path, *parts: bytes) -> None:
     _replaceable(path)
     temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"  # a name may be too long already
     with refusing(f"cannot write {path}", OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
                 for part in parts:
@@ -54,9 +55,20 @@ def write_bytes(path: Path, *parts: bytes) -> None:
         keep_name(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that are there after a power cut too; one that is there is left."""
+    lacking = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(lacking):
+        keep_name(each.parent)
+
+
 def keep_name(folder: Path) -> None:
     """Bring a folder's entries to the disk, so that a renamed file has its new name after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to and not be read
+        return
     try:
         os.fsync(handle)
     except OSError as error:
@@ -86,7 +98,7 @@ def writable(path: Path) -> None:
     """
     _replaceable(path)
     with refusing(f"cannot write {path}", OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(f"cannot write {path}: no permission to write to {path.parent}")
 

@@ -26,8 +26,11 @@ def leave(number: int, frame: FrameType | None) -> None:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise what the signal stands for."""
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    """Raise what the signal stands for. SIGTERM is heard once: Slurm sends it up to three times within a second."""
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated
+    raise KeyboardInterrupt
 
 
 def raised() -> None:
@@ -46,10 +49,10 @@ class Asked:
         return self.number is not None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Remember the first signal; interrupt at the second."""
-        if self():
+        """Remember the first signal; interrupt at a second Ctrl-C, but not at a second SIGTERM, which nobody typed."""
+        if self() and number == signal.SIGINT:
             interrupt(number, frame)
-        self.number = number
+        self.number = self.number or number
 
     @property
     def code(self) -> int:
@@ -59,7 +62,7 @@ class Asked:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Asked]:
-    """Inside, the first SIGINT or SIGTERM sets what the given object returns; a second one interrupts at once.
+    """Inside, the first SIGINT or SIGTERM sets what the given object returns; a SIGINT after it interrupts at once.
 
     Outside the main thread, where Python allows no handlers, nothing is caught.
 

@@ -8,8 +8,7 @@ The layout is that of the HDF5 File Format Specification, III.E (version 1 of th
 """
 
 import struct
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -21,26 +20,29 @@ HEAP = struct.Struct("<4sB3xQ")  # signature, version, size of the whole
 PIECE = struct.Struct("<HH4xQ")  # number, references, size; number 0 is free space, whose size counts this too
 
 
-def check(item: h5py.Dataset, size: int) -> None:
-    """Raise ValueError where a dataset's texts or lists claim more than a file of `size` bytes holds, or are damaged.
+def check(item: h5py.Dataset, size: int, raw: IO[bytes]) -> np.ndarray:
+    """Where a dataset's texts or lists are said to lie; ValueError where they claim too much or are damaged.
 
     Parameters
     ----------
     item : Dataset
         Of texts, or of lists of numbers; not read yet. Texts of fixed length are none of these.
     size : int
+        Bytes of the file.
+    raw : binary file
+        The same file.
     """
     base = element(item)
     if item.dtype.kind != "O":
-        return
-    with Path(item.file.filename).open("rb") as raw:
-        found = np.concatenate([np.zeros(0, LIST), *(lists(raw, *place, item.name) for place in places(item))])
-        found = found[found["length"] > 0]
-        total = base.itemsize * int(found["length"].sum(dtype=np.int64))
-        if total > size:  # many may stand for the same one
-            raise ValueError(f"{item.name} claims {total} bytes; the file has {size}")
-        for address in np.unique(found["address"]):
-            check_heap(raw, item.file.userblock_size + int(address), size)
+        return np.zeros(0, LIST)
+    found = np.concatenate([np.zeros(0, LIST), *(lists(raw, *place, item.name) for place in places(item))])
+    told = found[found["length"] > 0]
+    total = base.itemsize * int(told["length"].sum(dtype=np.int64))
+    if total > size:  # many may stand for the same one
+        raise ValueError(f"{item.name} claims {total} bytes; the file has {size}")
+    for address in np.unique(told["address"]):
+        check_heap(raw, item.file.userblock_size + int(address), size)
+    return found
 
 
 def element(item: h5py.Dataset) -> np.dtype:
@@ -53,27 +55,29 @@ def element(item: h5py.Dataset) -> np.dtype:
     return np.dtype(base)
 
 
-def rows(item: h5py.Dataset, size: int) -> Iterator[np.ndarray]:
-    """The lists of a dataset in order, texts as bytes; read here, as HDF5 crashes on some that pass its own checks.
+def rows(item: h5py.Dataset, size: int, raw: IO[bytes], which: Sequence[int] | None = None) -> Iterator[np.ndarray]:
+    """The lists of a dataset, all or those of some numbers, texts as bytes.
+
+    HDF5 crashes on some that pass its own checks, so it is not asked for them.
 
     Raises
     ------
     ValueError
         As `check`, or a list that is not where it is said to be.
     """
-    check(item, size)
-    base = element(item)
+    base, found = element(item), check(item, size, raw)
+    if len(found) < item.size:
+        found = np.concatenate([found, np.zeros(item.size - len(found), LIST)])  # never written: empty
     address, pieces = -1, dict[int, tuple[int, int]]()
-    with Path(item.file.filename).open("rb") as raw:
-        every = (each for place in places(item) for each in lists(raw, *place, item.name).tolist())
-        for length, at, number in islice(every, item.size):  # the last chunk may have room for more
-            if length and at != address:
-                address, pieces = at, check_heap(raw, item.file.userblock_size + at, size)
-            start, own = pieces.get(number, (0, -1)) if length else (0, 0)
-            if own != length * base.itemsize:
-                raise ValueError(f"{item.name} has a list that is not where it is said to be")
-            raw.seek(start)
-            yield np.frombuffer(raw.read(own), base)
+    for row in range(item.size) if which is None else which:
+        length, at, number = found[row].tolist()
+        if length and at != address:
+            address, pieces = at, check_heap(raw, item.file.userblock_size + at, size)
+        start, own = pieces.get(number, (0, -1)) if length else (0, 0)
+        if own != length * base.itemsize:
+            raise ValueError(f"{item.name} has a list that is not where it is said to be")
+        raw.seek(start)
+        yield np.frombuffer(raw.read(own), base)
 
 
 def places(item: h5py.Dataset) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from refsbnn.layers import Layer, Signal
 from refsbnn.layers.description import build, describe, signal_of
 from refsbnn.probe.report import Report as ProbeReport
 from refsbnn.probe.report import probe
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import folder
@@ -102,7 +103,10 @@ class Run:
             raise InputError(f"x is {x!r}; expected an array of examples")
         samples = self.config.evaluation.samples if samples is None else samples
         inputs = self.task.data.given(x, np.zeros(len(x), np.int64))
-        return predict(self.task.network, self.parameters, inputs, len(x), self.task.streams, samples, alike=True)
+        task = self.task
+        return predict(
+            task.network, self.parameters, inputs, len(x), task.streams, samples, alike=True, ranks=task.ranks
+        )
 
     def evaluate(
         self,
@@ -119,7 +123,7 @@ class Run:
         samples : int, optional
             Sampled networks that the last mode averages; the configuration's number if not given.
         progress : callable, optional
-            Called after each forward pass with the number of its examples.
+            Called after each forward pass of this rank with the number of its examples.
 
         Returns
         -------
@@ -135,7 +139,15 @@ class Run:
         task = self.task
         samples = self.config.evaluation.samples if samples is None else samples
         return report(
-            task.network, self.parameters, inputs, inputs.labels, task.streams, samples, part=name, progress=progress
+            task.network,
+            self.parameters,
+            inputs,
+            inputs.labels,
+            task.streams,
+            samples,
+            part=name,
+            ranks=task.ranks,
+            progress=progress,
         )
 
     def probe(
@@ -167,7 +179,7 @@ class Run:
         seed : int, optional
             Of what is drawn; the run's own if not given.
         progress : callable, optional
-            Called with the spikes turned over since, and how many there will be in all.
+            Called with the spikes that this rank turned over since, and how many it will in all.
 
         Returns
         -------
@@ -209,6 +221,7 @@ class Run:
             units=units,
             examples=examples,
             draws=draws,
+            ranks=self.task.ranks,
             progress=progress,
         )
 
@@ -225,6 +238,8 @@ class Run:
     def save(self, out: str | Path) -> None:
         """Write a folder that `load` and `refsbnn evaluate` read. Arrays that were given as data are not in it.
 
+        Of several ranks the first writes, the others wait.
+
         Raises
         ------
         InputError
@@ -236,13 +251,17 @@ class Run:
             "input": asdict(network.input),
             "data_given": self.data_given,
         }
-        files.write_text(out / folder.METRICS, metrics(self.history))
-        files.write_arrays(out / folder.PARAMETERS, self.parameters)
         facts = {"refsbnn": __version__, "config": self.config.as_dict(), "network": described}
-        files.write_json(out / folder.RESULT, facts)
+
+        def write() -> None:
+            files.write_text(out / folder.METRICS, metrics(self.history))
+            files.write_arrays(out / folder.PARAMETERS, self.parameters)
+            files.write_json(out / folder.RESULT, facts)
+
+        self.task.ranks.from_first(write)
 
     @classmethod
-    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None) -> "Run":
+    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None, *, ranks: Ranks = ALONE) -> "Run":
         """Read the folder of a run: of `save`, or of `refsbnn train`; of an unfinished one, its newest checkpoint.
 
         Parameters
@@ -250,6 +269,9 @@ class Run:
         out : str or Path
         warn : callable, optional
             Gets a line for each damaged checkpoint that is passed over.
+        ranks : Ranks, optional
+            `refsbnn.ranks.world()` where mpiexec or srun started several: they share the work of the run's methods,
+            which all of them call, and each gets the result, to the bits of one.
 
         Raises
         ------
@@ -261,7 +283,7 @@ class Run:
             task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
             task.network.check(stored.parameters)
         given = stored.network is not None and bool(stored.network["data_given"])
-        return cls(task, stored.parameters, stored.history, given)
+        return cls(replace(task, ranks=ranks), stored.parameters, stored.history, given)
 
 
 def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
@@ -309,6 +331,7 @@ def fit(
     data: Arrays | tuple[np.ndarray, np.ndarray] | None = None,
     layers: Sequence[Layer] | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train a network.
 
@@ -325,6 +348,8 @@ def fit(
         In place of the configuration's model.
     report : callable, optional
         Gets a row of numbers after each epoch.
+    ranks : Ranks, optional
+        As for `Run.load`; `training.shards` is the largest number of them.
 
     Returns
     -------
@@ -360,5 +385,6 @@ def fit(
         task = prepare(config)
         if layers is not None:
             task = replace(task, network=connected(config, layers, task.network.input))
+    task = replace(task, ranks=ranks)
     result = train(task, report)
     return Run(task, result.parameters, result.history, data is not None)

@@ -9,6 +9,7 @@ OPTIM = "tests/refsbnn/test_optim.py"
 LOOP = "tests/refsbnn/training/test_loop.py"
 DATA = "tests/refsbnn/data"
 SENSITIVITY = "tests/refsbnn/test_sensitivity.py"
+PIECES = "tests/refsbnn/test_backends.py::test_pieces_of_time_give_the_same_bits_forward_and_the_same_gradients"
 MOVED = "tests/validation/test_sensitivity.py::test_each_layers_part_and_the_readouts_are_the_oracles"
 EVALUATION = "tests/refsbnn/evaluation"
 
@@ -271,6 +272,21 @@ NETWORKS = (
         "np.minimum(a.astype(np.int64) // downsample, n - 1)",
         "a.astype(np.int64) // downsample",
         f"{DATA}/test_cameras.py::test_coarse_pixels_are_all_used",
+    ),
+    # Pieces of time
+    Mutant(
+        "every piece has the whole of what the units above ask of the weights",
+        "refsbnn/layers/time.py",
+        "g.rows.times(share)",
+        "g.rows",
+        f"{PIECES}[units after the readout-numpy]",
+    ),
+    Mutant(
+        "what a later piece asks of the last membrane goes to the first",
+        "refsbnn/layers/units.py",
+        "part[-1] += sent",
+        "part[0] += sent",
+        f"{PIECES}[recurrent neurons-numpy]",
     ),
     # Evaluation
     Mutant(

@@ -22,11 +22,11 @@ ALLOWED = {
     "refsbnn": {"numpy", "scipy", "numba", "llvmlite", "h5py", "tqdm"},
     "validation": {"numpy", "scipy", "numba", "h5py", "tqdm", "refsbnn", "oracle"},
 }
-# What a function may import when it is called: extras of setup.cfg (`data`, `mpi`, `plots`, `tensorboard`, `peers`).
+# What a function may import when it is called: extras of setup.cfg.
 ALLOWED_LATE = {
     "oracle": set(),
-    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "torch"},
-    "validation": {"matplotlib", "latex2mathml", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
+    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "torch", "submitit", "optuna"},
+    "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {
@@ -44,7 +44,7 @@ FRAMEWORKS = {
     "validation/conformance/adapters/jax_networks.py": {"jax"},
     "validation/conformance/adapters/jax_sensitivity.py": {"jax"},
 }
-HEAVY = ("matplotlib", "tonic", "sklearn", "torch", "jax")
+HEAVY = ("matplotlib", "tonic", "sklearn", "torch", "jax", "mpi4py", "submitit", "optuna")
 
 
 def python_files(package: str) -> list[Path]:

@@ -11,15 +11,18 @@ from refsbnn import __version__, files, interrupt
 from refsbnn.console import DONE, Parser
 from refsbnn.errors import InputError
 from refsbnn.figures.draw import draw
+from refsbnn.ranks import world
 from refsbnn.training import checkpoint, lock, loop
 from refsbnn.training import config as configuration
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.folder import METRICS, PARAMETERS, RESULT
 from refsbnn.training.metrics import Board, Metrics
 from refsbnn.training.progress import Progress
-from refsbnn.training.resume import begin, check_run
+from refsbnn.training.resume import begin, check_run, holds_run
 from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
+
+SHARED = True  # among ranks
 
 
 def parser() -> Parser:
@@ -41,6 +44,12 @@ def parser() -> Parser:
     )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
+    earlier.add_argument(
+        "--continue",
+        action="store_true",
+        dest="go_on",
+        help="continue the run in the folder if there is one, else begin: for jobs that a cluster starts again",
+    )
     earlier.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     return out
 
@@ -54,37 +63,58 @@ def main(argv: Sequence[str]) -> int:
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-    task = prepare(config)
-    if arguments.resume:
-        check_run(out)  # before a folder is made that is none
-    with lock.held(out):
-        state = begin(out, task, resume=arguments.resume, overwrite=arguments.overwrite, warn=say)
-        return run(task, state, out, test=not arguments.no_test)
+    ranks, again = world(), "the same command" if arguments.go_on else "the same command with --resume"
+    writing: Callable[[], None] = unheld
+    with ExitStack() as stack:
+        task = prepare(config, ranks)
+        loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
+
+        def begun() -> State:
+            nonlocal writing
+            if arguments.resume:
+                check_run(out)  # before a folder is made that is none
+            writing = stack.enter_context(lock.held(out, say)).check
+            files.clear(out, older=0.0)  # no other process writes here
+            resume = arguments.resume or (arguments.go_on and holds_run(out))
+            return begin(out, task, resume=resume, overwrite=arguments.overwrite, warn=say)
+
+        state = ranks.from_first(begun)
+        return run(task, state, out, writing, test=not arguments.no_test, again=again)
 
 
-def run(task: Task, state: State, out: Path, *, test: bool) -> int:
-    """Train from a state on, score, write and show the results; returns the exit code."""
+def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, test: bool, again: str) -> int:
+    """Train from a state on, score, write and show the results; returns the exit code.
+
+    `writing` is called before the folder is written to; `again` is the command that continues the run.
+    """
     config, stop = task.config, interrupt.Asked()
     print(task.network.summary(), flush=True)
     try:
         with interrupt.asked_to_stop() as stop:
-            result = trained(task, state, out, stop)
+            result = trained(task, state, out, writing, stop)
         scores = {"validation": result.validation}
         if test:
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
-        say(f"stopped after step {state.step}, saved in {out}; the same command with --resume continues it")
+        say(f"stopped after step {state.step}, saved in {out}; {again} continues it")
         return stop.code
     except KeyboardInterrupt as now:
-        how = f"with --resume continues from the newest checkpoint in {out}" if checkpoint.saved(out) else "begins anew"
-        say(f"stopped at once; the same command {how}")
+        how = f"{again} continues from the newest checkpoint in {out}"
+        say(f"stopped at once; {how if checkpoint.saved(out) else 'the same command begins anew'}")
         return interrupt.code(now)
+    if not task.ranks.first:
+        return DONE
+    writing()
+    print(table(config, result, scores), flush=True)  # whatever becomes of the files
     files.write_arrays(out / PARAMETERS, result.parameters)
-    files.write_json(out / RESULT, outcome(config, result, scores))
-    print(table(config, result, scores))
-    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}")
-    print(draw(out, task, result.parameters, result.history, scores))
+    figures = draw(out, task, result.parameters, result.history, scores)
+    files.write_json(out / RESULT, outcome(config, result, scores))  # last: a folder that has it has all
+    print(f"results: {out}/{RESULT}, {METRICS}, {PARAMETERS}\n{figures}")
     return DONE
+
+
+def unheld() -> None:
+    """What a rank does before it writes nothing."""
 
 
 def say(line: str) -> None:
@@ -92,9 +122,11 @@ def say(line: str) -> None:
     print(f"refsbnn: {line}", file=sys.stderr, flush=True)
 
 
-def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> loop.Result:
+def trained(task: Task, state: State, out: Path, writing: Callable[[], None], stop: Callable[[], bool]) -> loop.Result:
     """Train from a state on; checkpoints, the record and the progress bar on the way."""
     config, plan = task.config, loop.Plan.of(task)
+    if not task.ranks.first:
+        return loop.train(task, state=state, stop=stop)
     with ExitStack() as stack:
         records: list[Metrics | Board] = [Metrics(out / METRICS, state.history)]
         if config.training.tensorboard:
@@ -103,11 +135,13 @@ def trained(task: Task, state: State, out: Path, stop: Callable[[], bool]) -> lo
         stack.enter_context(compiling(config.training.backend))
 
         def report(row: Row) -> None:
+            writing()
             for record in records:
                 record.add(row)
             progress.epoch(row)
 
         def save(state: State) -> None:
+            writing()
             checkpoint.save(out, state.step, packed(state, config), config.training.keep)
 
         return loop.train(task, report, state=state, each_step=progress.step, save=save, stop=stop)

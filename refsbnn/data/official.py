@@ -1,5 +1,6 @@
 """Fetching official archives when asked."""
 
+import os
 import sys
 import tarfile
 import tempfile
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from refsbnn.data.record import Archive
 from refsbnn.errors import InputError
-from refsbnn.files import regular
+from refsbnn.files import keep_name, regular
 
 
 def missing(archives: Iterable[Archive], root: Path) -> list[Archive]:
@@ -74,9 +75,11 @@ def unpack(path: Path, folder: Path) -> None:
             else:
                 with tarfile.open(fileobj=file, mode="r:gz") as archive:
                     archive.extractall(scratch, filter=plain)
+            os.sync()  # all of its files are on the disk before a name says that they are there
             for item in Path(scratch).iterdir():
                 if not (folder / item.name).is_dir():
                     item.replace(folder / item.name)
+            keep_name(folder)
     except Exception as error:  # a damaged archive fails in many ways
         raise InputError(f"{path} cannot be unpacked: {' '.join(str(error).split())}") from None
 

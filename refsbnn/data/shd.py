@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from refsbnn import lists
-from refsbnn.data.event_sets import SOUND, EventSet
+from refsbnn.data.event_sets import SOUND, EventSet, Share
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError, refusing
@@ -37,8 +37,8 @@ def archives(name: str, **md5: str) -> tuple[Archive, ...]:
     )
 
 
-def read(path: Path) -> Iterator[Recording]:
-    """The recordings of a file, in its order.
+def read(path: Path, share: Share = range) -> Iterator[Recording]:
+    """A share of the recordings of a file, in its order.
 
     Raises
     ------
@@ -48,7 +48,11 @@ def read(path: Path) -> Iterator[Recording]:
     if not path.is_file():
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
     # HDF5's exceptions are of many kinds.
-    with refusing(f"{path} cannot be read", Exception), h5py.File(regular(path), "r") as file:
+    with (
+        refusing(f"{path} cannot be read", Exception),
+        regular(path).open("rb") as raw,
+        h5py.File(path, "r") as file,
+    ):
         size, found = path.stat().st_size, contained(file)
         for name in ("spikes/times", "spikes/units", "labels"):
             if name not in found:
@@ -61,11 +65,12 @@ def read(path: Path) -> Iterator[Recording]:
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-        columns = lists.rows(times, size), lists.rows(units, size), labels, speakers
-        for i, (one, of, label, speaker) in enumerate(zip(*columns, strict=True)):
+        chosen = list(share(len(labels)))
+        columns = lists.rows(times, size, raw, chosen), lists.rows(units, size, raw, chosen)
+        for i, one, of in zip(chosen, *columns, strict=True):
             with np.errstate(over="ignore"):  # what is not finite then is refused
                 milliseconds = 1000.0 * one.astype(np.float64)
-            yield Recording(milliseconds, of, int(label), int(speaker), f"{path}, recording {i},")
+            yield Recording(milliseconds, of, int(labels[i]), int(speakers[i]), f"{path}, recording {i},")
 
 
 SHD = EventSet(

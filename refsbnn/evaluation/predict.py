@@ -10,6 +10,7 @@ from refsbnn.draws import CounterDraws, Draws, MeanDraws
 from refsbnn.errors import InputError, check_integer
 from refsbnn.evaluation.operations import Counts, keeping
 from refsbnn.network import Network
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Purpose, Streams
 
 BATCH = 128  # examples a forward pass; no result depends on it beyond the rounding of NumPy's matrix products
@@ -33,6 +34,7 @@ def predict(
     batch: int = BATCH,
     alike: bool = False,
     counts: Counts | None = None,
+    ranks: Ranks = ALONE,
     report: Callable[[int], None] = lambda passes: None,
 ) -> np.ndarray:
     """Class probabilities, the average of softmaxes over forward passes.
@@ -58,9 +60,11 @@ def predict(
         Every example meets the same noise, that of sample 0: its prediction then depends on no other example and not
         on its place, and the errors of different examples' averages are not independent.
     counts : Counts, optional
-        Gets every forward pass.
+        Gets every forward pass, those of the other ranks too; it has counted nothing before.
+    ranks : Ranks, optional
+        Each makes the passes of its share of the batches, and gets the predictions of all.
     report : callable, optional
-        Called after each forward pass with the number of its examples.
+        Called after each forward pass of this rank with the number of its examples.
 
     Returns
     -------
@@ -77,10 +81,9 @@ def predict(
         raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
     if counts is not None:
         network = keeping(network)
-    out = np.empty((examples, network.output.shape[0]))
-    for first in range(0, examples, batch):
-        rows = np.arange(first, min(first + batch, examples))
-        total = np.zeros((len(rows), out.shape[1]))
+    own = [np.empty((0, network.output.shape[0]))]
+    for rows in share(examples, batch, ranks):
+        total = np.zeros((len(rows), network.output.shape[0]))
         for sample in range(max(samples, 1)):
             draws = CounterDraws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
             noise: Draws = draws if samples else MeanDraws(len(rows))
@@ -89,5 +92,20 @@ def predict(
                 counts.add(tape)
             total += special.softmax(np.asarray(logits, np.float64), axis=-1)
             report(len(rows))
-        out[rows] = total / max(samples, 1)
-    return out
+        own.append(total / max(samples, 1))
+    if counts is not None:
+        counts.gathered(ranks)
+    return np.concatenate(ranks.gathered(np.concatenate(own)))
+
+
+def share(examples: int, batch: int = BATCH, ranks: Ranks = ALONE) -> list[np.ndarray]:
+    """The batches of examples that a rank predicts, in their order.
+
+    Examples
+    --------
+    >>> share(5, 2)
+    [array([0, 1]), array([2, 3]), array([4])]
+    """
+    starts = range(0, examples, batch)
+    firsts = (starts[number] for number in ranks.share(len(starts)))
+    return [np.arange(first, min(first + batch, examples)) for first in firsts]

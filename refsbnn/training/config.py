@@ -55,6 +55,9 @@ class Training:
     Attributes
     ----------
     epochs, batch : int
+    shards : int
+        Parts into which a batch is cut, the most ranks that can share it. A run's bits depend on their number, and on
+        that of the ranks not at all; one process takes them one after the other, in less memory.
     samples : int
         Forward passes per example and step.
     optimiser : {"adam", "adamw", "sgd"}
@@ -95,6 +98,7 @@ class Training:
 
     epochs: int = 20
     batch: int = 64
+    shards: int = 1
     samples: int = 1
     optimiser: str = "adam"
     rate: float = 1e-2
@@ -116,7 +120,7 @@ class Training:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "samples", "monitor", "keep"):
+        for name in ("epochs", "batch", "shards", "samples", "monitor", "keep"):
             check_integer(f"training.{name}", getattr(self, name), 1)
         for name in ("patience", "recompute", "chunk"):
             check_integer(f"training.{name}", getattr(self, name), 0)
@@ -129,6 +133,8 @@ class Training:
         check_choice("training.schedule", self.schedule, SCHEDULES)
         check_choice("training.score", self.score, ("validation_nll", "validation_accuracy"))
         check_choice("training.backend", self.backend, BACKENDS)
+        if self.shards > self.batch:
+            raise InputError(f"training.shards is {self.shards}; expected 1 to training.batch, {self.batch}")
         if self.weight_decay and self.optimiser == "adam":
             raise InputError("training.weight_decay needs training.optimiser = 'adamw' or 'sgd'; it is 'adam'")
         for name, needs, there in (

@@ -12,5 +12,6 @@ def evaluate(
     task: Task, parameters: Parameters, split: Split, samples: int, report: Callable[[int], None] = lambda passes: None
 ) -> Scores:
     """Scores of the predictive distribution on one part of the data; `samples` and `report` as in `predict`."""
-    p = predict(task.network, parameters, split, len(split.labels), task.streams, samples, report=report)
+    examples = len(split.labels)
+    p = predict(task.network, parameters, split, examples, task.streams, samples, ranks=task.ranks, report=report)
     return score(p, split.labels)

@@ -10,10 +10,11 @@ import numpy as np
 
 from refsbnn import objective, optim
 from refsbnn.data.loader import ahead
+from refsbnn.errors import InputError
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.record import record
 from refsbnn.training.state import Best, Row, State
-from refsbnn.training.step import estimate, passes
+from refsbnn.training.step import estimate, inputs
 from refsbnn.training.task import Parameters, Task
 
 
@@ -70,6 +71,12 @@ class Plan:
         """The plan of a task."""
         examples = len(task.data.train.labels)
         batch = min(task.config.training.batch, examples)
+        shards, ranks = task.config.training.shards, task.ranks.size
+        if not ranks <= shards <= batch:
+            raise InputError(
+                f"training.shards is {shards}; expected {ranks} to {batch}: a shard for each rank at least, and an "
+                "example for each shard (a run's bits depend on their number, so give it from the start)"
+            )
         return cls(task, examples, batch, examples // batch)
 
     @property
@@ -152,12 +159,12 @@ def train(
         choose(task, state)
         report(row)
         save(state)
-        if stop():
+        if task.ranks.agreed(stop()):
             raise Interrupted
     parameters = state.parameters if state.best is None else state.best.parameters
 
     def unless_stopped(examples: int) -> None:
-        if stop():  # all steps are saved, the scores are made again
+        if task.ranks.size == 1 and stop():  # all steps are saved, the scores are made again
             raise Interrupted
 
     return Result(
@@ -187,22 +194,27 @@ def epoch_steps(
     saved = time.perf_counter()
     first = epoch * plan.per_epoch
 
-    def made(step: int) -> tuple[np.ndarray, Any]:
+    def made(step: int) -> tuple[np.ndarray, list[Any]]:
         index = order[(step - first) * plan.batch : (step - first + 1) * plan.batch]
-        rows, draws = passes(task, index, step)
-        return index, task.data.train.batch(rows, draws)
+        return index, inputs(task, index, step)
 
     with closing(ahead(made, range(state.step, first + plan.per_epoch))) as batches:
         for index, x in batches:
             weight, monitored = plan.weight(state.step).value, (state.step - first) % training.monitor == 0
-            now = estimate(task, state.parameters, index, state.step, weight, x, monitored=monitored)
+            now = estimate(
+                *(task, state.parameters, index, state.step, weight, x),
+                monitored=monitored,
+                scale=state.scale,
+                stop=stop(),
+            )
             gradients, _ = optim.clip(now.gradients, training.clip)
             state.tally.add(now.numbers(), now.gradients)
             state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))
+            state.scale = now.scale
             state.step += 1
             state.seconds = time.perf_counter() - begun
             each_step(state)
-            if stop():
+            if now.stop or (task.ranks.size == 1 and stop()):
                 save(state)
                 raise Interrupted
             if time.perf_counter() - saved >= 60.0 * training.checkpoint and state.step < first + plan.per_epoch:

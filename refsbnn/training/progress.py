@@ -21,14 +21,19 @@ class Progress:
         For training; the KL divergence is shown divided by it.
     done : int
         Steps of earlier sessions.
+    kind : str
+        Of the bias penalty, `objective.penalty_kind`: "sensitivity" is shown as P, "norm" as B (theory 4.15, 4.5).
     stream : file, optional
         A terminal gets the bar and, below it, a line of numbers that fits 80 columns; any other file a line for each
         epoch. Standard error if not given.
     """
 
-    def __init__(self, steps: int, examples: int, done: int = 0, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, steps: int, examples: int, done: int = 0, kind: str = "sensitivity", stream: TextIO | None = None
+    ) -> None:
         stream = sys.stderr if stream is None else stream  # what it is now: it may have been redirected
         self.examples, self.stream, self.validation = examples, stream, ""
+        self.letter = "P" if kind == "sensitivity" else "B"
         common = {"disable": not stream.isatty(), "file": stream, "dynamic_ncols": True, "mininterval": SECONDS}
         self.bar = tqdm(total=steps, initial=done, unit="step", **common)
         self.below = tqdm(total=0, bar_format="{desc}", position=1, leave=True, **common)
@@ -52,7 +57,7 @@ class Progress:
         """The loss's parts in nats an example, accuracies, mean firing rate over the layers of units."""
         rates = [value for name, value in means.items() if name.startswith("rate.")]
         return (
-            f"loglik {means['loglik']:.3f}, KL/N {means['kl']:.3g}, B {means['penalty']:.3g}, "
+            f"loglik {means['loglik']:.3f}, KL/N {means['kl']:.3g}, {self.letter} {means['penalty']:.3g}, "
             f"accuracy {means['correct']:.1%}{self.validation}, rate {sum(rates) / max(len(rates), 1):.3f}"
         )
 

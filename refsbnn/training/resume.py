@@ -42,7 +42,7 @@ def begin(out: Path, task: Task, *, resume: bool, overwrite: bool, warn: Callabl
     """
     if resume:
         return resumed(out, task, warn)
-    if (out / RESULT).exists() or checkpoint.saved(out):
+    if holds_run(out):
         if not overwrite:
             raise InputError(
                 f"{out} holds a run already; --resume continues it, --overwrite replaces it, --out names another folder"
@@ -51,6 +51,11 @@ def begin(out: Path, task: Task, *, resume: bool, overwrite: bool, warn: Callabl
             for path in out.glob(pattern):
                 path.unlink(missing_ok=True)
     return initial(task)
+
+
+def holds_run(out: Path) -> bool:
+    """Whether a folder holds a run, finished or not; before its first checkpoint there is nothing to go on from."""
+    return (out / RESULT).exists() or bool(checkpoint.saved(out))
 
 
 def resumed(out: Path, task: Task, warn: Callable[[str], None]) -> State:

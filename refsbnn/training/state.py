@@ -49,6 +49,8 @@ class State:
         None before the first epoch ends, and where nothing is chosen by validation.
     seconds : float
         Time spent, over all sessions.
+    scale : dict of str to int
+        Of the sums of the next step's gradients (theory 6.3); empty where a batch is one shard.
     """
 
     parameters: Parameters
@@ -58,6 +60,7 @@ class State:
     history: list[Row] = field(default_factory=list)
     best: Best | None = None
     seconds: float = 0.0
+    scale: dict[str, int] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:
@@ -82,6 +85,7 @@ def packed(state: State, config: Config) -> Content:
         "history": state.history,
         "best": None if best is None else {"epoch": best.epoch, "score": best.score},
         "seconds": state.seconds,
+        "scale": state.scale,
     }
     return Content(arrays, facts)
 
@@ -89,7 +93,7 @@ def packed(state: State, config: Config) -> Content:
 # What a checkpoint's facts are, and the numbers that a row of its history has at least.
 FACTS = {
     **{"versions": dict, "config": dict, "step": int, "optimiser_steps": int, "tally": dict, "history": list},
-    **{"best": dict | None, "seconds": float},
+    **{"best": dict | None, "seconds": float, "scale": dict},
 }
 ROW = {
     *("epoch", "seconds", "loglik", "kl_per_example", "kl_weight", "train_accuracy"),
@@ -119,6 +123,8 @@ def check_facts(facts: dict[str, Any]) -> None:
             raise InputError("it is no checkpoint of a run: its history has rows of different or missing numbers")
         if not all(map(number, row.values())) or not all(finite(row[key]) for key in ROW - {"validation_nll"}):
             raise InputError("it is no checkpoint of a run: its history has what is no number, or not finite")
+    if not all(type(value) is int for value in facts["scale"].values()):
+        raise InputError("it is no checkpoint of a run: its scale is not one of integers")
     best, tally = facts["best"], facts["tally"]
     known = range(1, len(facts["history"]) + 1)
     if best is not None and not (
@@ -178,4 +184,5 @@ def unpacked(content: Content, fresh: State) -> State:
         facts["history"],
         None if best is None else Best(best["epoch"], best["score"], complete("best")),
         facts["seconds"],
+        facts["scale"],
     )

@@ -1,41 +1,50 @@
-"""One step: the loss on a batch and the estimator's gradient (theory 4.1)."""
+"""One step: the loss on a batch and the estimator's gradient (theory 4.1), shard by shard where there are several.
 
-from dataclasses import dataclass
-from typing import Any
+A batch is cut into `training.shards` parts. Each part's gradient is computed alone, by the rank that has it, and the
+sum of all is the batch's: its bits depend on the number of shards, and not on that of the ranks (theory 6.2).
+"""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refsbnn import curvature, objective
 from refsbnn.draws import CounterDraws
-from refsbnn.layers import Monitor
+from refsbnn.errors import InputError
 from refsbnn.streams import Purpose
+from refsbnn.training import sums
 from refsbnn.training.task import Parameters, Task
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step computed: parts of the loss in nats per example, gradients, what the units did, None if not asked.
+    """What one step computed: parts of the loss in nats per example, gradients, what the units did.
 
-    `curvature` is the readout's part of the bias penalty, where it is wanted.
+    Attributes
+    ----------
+    loglik, kl, correct : float
+    gradients : dict
+    units : dict of str to float
+        Penalty, firing rate and spread of r of each unit layer; empty if not asked for.
+    scale : dict of str to int
+        For the sums of the next step; empty where a batch is one shard.
+    stop : bool
+        Whether any rank was asked to stop.
     """
 
     loglik: float
     kl: float
     correct: float
     gradients: Parameters
-    monitors: list[Monitor] | None
-    curvature: float = 0.0
+    units: dict[str, float]
+    scale: dict[str, int] = field(default_factory=dict)
+    stop: bool = False
 
     def numbers(self) -> dict[str, float]:
-        """What the record averages: parts of the loss; penalty, firing rate and spread of r of each unit layer."""
-        out = {name: getattr(self, name) for name in ("loglik", "kl", "correct")}
-        if self.monitors is None:
-            return out
-        layers = [monitor.penalty for monitor in self.monitors] or [0.0]  # without units there is nothing to penalise
-        out["penalty"] = float(np.mean(layers)) + self.curvature
-        for i, monitor in enumerate(self.monitors):
-            out |= {f"rate.{i}": monitor.rate, f"spread.{i}": monitor.spread}
-        return out
+        """What the record averages."""
+        return {"loglik": self.loglik, "kl": self.kl, "correct": self.correct} | self.units
 
 
 def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, CounterDraws]:
@@ -50,37 +59,134 @@ def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, Counte
     )
 
 
+def shards(task: Task, index: np.ndarray) -> list[np.ndarray]:
+    """The parts of a batch that this rank has: whole shards, which differ in length by one at most."""
+    every = np.array_split(index, task.config.training.shards)
+    return [every[number] for number in task.ranks.share(len(every))]
+
+
+def inputs(task: Task, index: np.ndarray, step: int) -> list[Any]:
+    """What the network takes of each of this rank's shards."""
+    return [task.data.train.batch(*passes(task, each, step)) for each in shards(task, index)]
+
+
 def estimate(
     task: Task,
     parameters: Parameters,
     index: np.ndarray,
     step: int,
     weight: float,
-    x: Any = None,
+    x: list[Any] | None = None,
     *,
     monitored: bool = True,
+    scale: dict[str, int] | None = None,
+    stop: bool = False,
 ) -> Step:
-    """Loss and gradient estimate on the training examples `index`.
+    """Loss and gradient estimate on the training examples `index`; every rank gets the same.
 
     The loss is -loglik + weight * KL + lambda * penalty, a mean over the batch and over the samples of each example.
-    `x` is the batch, where it has been made before; without `monitored` the units are not looked at, which takes passes
-    over all of them.
+    `x` is what `inputs` gives, where it has been made before; without `monitored` the units are not looked at, which
+    takes passes over all of them. `scale` is the `Step.scale` of the step before, `stop` whether this rank is asked to
+    stop.
     """
-    examples = task.data.train
-    rows, draws = passes(task, index, step)
-    logits, tape = task.network.forward(parameters, examples.batch(rows, draws) if x is None else x, draws)
-    loglik, dlogits = objective.categorical(logits, examples.labels[rows])
+    made = inputs(task, index, step) if x is None else x
+    mine = [Shard(own, each, len(own) / len(index)) for own, each in zip(shards(task, index), made, strict=True)]
+    if task.config.training.shards == 1:
+        numbers, gradients = part(task, parameters, mine[0], step, monitored)
+        scale = {}
+    else:
+        numbers, gradients, scale, stop = total(task, parameters, mine, step, monitored, scale or {}, stop)
+    kl, kl_gradients = task.network.kl(parameters, each_draw=task.config.objective.kl == "each-draw")
+    for key, g in kl_gradients.items():
+        gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
+    loglik, correct = numbers.pop("loglik"), numbers.pop("correct")
+    return Step(loglik, kl, correct, gradients, numbers, scale, stop)
+
+
+class Shard(NamedTuple):
+    """A part of a batch: its examples, what the network takes of them, and their share of the batch."""
+
+    rows: np.ndarray
+    x: Any
+    share: float
+
+
+def part(
+    task: Task, parameters: Parameters, shard: Shard, step: int, monitored: bool
+) -> tuple[dict[str, float], Parameters]:
+    """A shard's summands of what is averaged over the batch, by name, and of the gradient, without the KL term's."""
+    share, (rows, draws) = shard.share, passes(task, shard.rows, step)
+    logits, tape = task.network.forward(parameters, shard.x, draws)
+    labels = task.data.train.labels[rows]
+    loglik, dlogits = objective.categorical(logits, labels)
     penalty = task.config.objective.penalty
     wanted = (penalty != 0.0 or monitored) and task.config.objective.penalty_kind == "sensitivity"
     weights = task.network.readout(parameters) if wanted else None
     bent = None if weights is None else curvature.categorical(logits, weights)
     g, readout = -dlogits / len(rows), None
     if bent is not None and penalty != 0.0:
-        g, readout = g + penalty * bent.logits, penalty * bent.weight
-    gradients, _ = task.network.backward(parameters, tape, g, penalty=penalty, readout=readout, input_gradient=False)
-    kl, kl_gradients = task.network.kl(parameters, each_draw=task.config.objective.kl == "each-draw")
-    for key, g in kl_gradients.items():
-        gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
-    monitors = task.network.monitors(tape) if monitored else None
-    correct = float((logits.argmax(axis=1) == examples.labels[rows]).mean())
-    return Step(float(loglik.mean()), kl, correct, gradients, monitors, 0.0 if bent is None else bent.value)
+        g, readout = g + penalty * bent.logits, share * penalty * bent.weight
+    gradients, _ = task.network.backward(
+        parameters, tape, share * g, penalty=share * penalty, readout=readout, input_gradient=False
+    )
+    numbers = {"loglik": float(loglik.mean()), "correct": float((logits.argmax(axis=1) == labels).mean())}
+    if monitored:
+        monitors = task.network.monitors(tape)
+        layers = [monitor.penalty for monitor in monitors] or [0.0]  # without units there is nothing to penalise
+        numbers["penalty"] = float(np.mean(layers)) + (0.0 if bent is None else bent.value)
+        for i, monitor in enumerate(monitors):
+            numbers |= {f"rate.{i}": monitor.rate, f"spread.{i}": monitor.spread}
+    return {name: share * value for name, value in numbers.items()}, gradients
+
+
+def total(
+    task: Task,
+    parameters: Parameters,
+    mine: list[Shard],
+    step: int,
+    monitored: bool,
+    scale: dict[str, int],
+    stop: bool,
+) -> tuple[dict[str, float], Parameters, dict[str, int], bool]:
+    """The sums over all shards of what `part` gives; the scale for the next step, and whether any rank is to stop.
+
+    One message carries everything: the gradients' sums, and beside them, for each shard, a place that its rank alone
+    fills, with the exponents of its gradients and the bits of its numbers.
+
+    Raises
+    ------
+    InputError
+        A gradient that is not finite, naming rank, step and parameter.
+    """
+    count, ranks = task.config.training.shards, task.ranks
+    shapes = {key: value.shape for key, value in parameters.items()}
+    scale = scale or dict.fromkeys(shapes, sums.ZERO)
+    elements = sum(value.size for value in parameters.values())
+    while True:
+        parts = (part(task, parameters, shard, step, monitored) for shard in mine)
+        first = next(parts)
+        names = list(first[0])
+        message = np.zeros(elements + count * (len(shapes) + len(names)) + 1, np.int64)
+        places = message[elements:-1].reshape(count, -1)
+        gradients = sums.Sum(shapes, scale, count, message[:elements], task.network.backend.fixed_point)
+        exponents, numbers = places[:, : len(shapes)], places[:, len(shapes) :]
+        for place, (own, gradient) in zip(ranks.share(count), itertools.chain([first], parts), strict=True):
+            exponents[place] = list(gradients.add(gradient).values())
+            numbers[place] = np.array([own[name] for name in names]).view(np.int64)
+        message[-1] = stop
+        ranks.sum(message)
+        found = dict(zip(shapes, exponents.max(axis=0).tolist(), strict=True))
+        if wrong := [key for key, each in found.items() if each == sums.NOT_FINITE]:
+            where = int(exponents[:, list(shapes).index(wrong[0])].argmax())
+            raise InputError(
+                f"rank {ranks.owner(where, count)}, step {step + 1}: the gradient of {wrong[0]!r} is not finite; a "
+                "lower learning rate or clipping may help"
+            )
+        following = sums.next_scale(scale, found)
+        if all(found[key] <= scale[key] for key in shapes):
+            break
+        scale = following
+    # A shard's numbers are added in the shards' order, by every rank for itself.
+    each = zip(names, np.ascontiguousarray(numbers.T).view(np.float64).tolist(), strict=True)
+    values = gradients.value({key: value.dtype for key, value in parameters.items()})
+    return {name: sum(of_shards) for name, of_shards in each}, values, following, bool(message[-1])

@@ -11,6 +11,7 @@ from refsbnn.errors import InputError
 from refsbnn.layers import Layer, Signal
 from refsbnn.models import MODELS
 from refsbnn.network import Network
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config
 
@@ -19,16 +20,17 @@ Parameters = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Task:
-    """A network and its data; everything a run needs but its parameters."""
+    """A network, its data, and the ranks that train it; everything a run needs but its parameters."""
 
     config: Config
     network: Network
     data: Dataset
     streams: Streams
+    ranks: Ranks = ALONE
 
 
-def prepare(config: Config) -> Task:
-    """Load the data and connect the network of a configuration.
+def prepare(config: Config, ranks: Ranks = ALONE) -> Task:
+    """Load the data and connect the network of a configuration, on each of some ranks.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def prepare(config: Config) -> Task:
             f"model.name is {config.model.name!r} with data.steps = {config.data.steps}; accepted for inputs "
             f"{'over' if over_time else 'without'} time: {', '.join(map(repr, fit))}"
         )
-    data = sources.load(config.data)
+    data = sources.load(config.data, ranks=ranks)
     for part in ("train", "validation"):
         if not len(getattr(data, part).labels):
             raise InputError(f"data.held_out is {config.data.held_out:g}, which leaves no examples for {part}")
@@ -54,7 +56,7 @@ def prepare(config: Config) -> Task:
                     f"objective.kl is 'each-draw', but no number of draws of {name}mu gives the network's law (theory "
                     "4.6); it takes accumulated noise, Gaussian before a threshold, and no readout of the largest mean"
                 )
-    return Task(config, network, data, Streams(config.seed))
+    return Task(config, network, data, Streams(config.seed), ranks)
 
 
 def connected(config: Config, layers: Sequence[Layer], signal: Signal) -> Network:

@@ -1,11 +1,16 @@
-"""The oracle's auxiliary loss against sums written out for networks of a unit or two."""
+"""The oracle's auxiliary loss against sums written out for networks of a unit or two; its gradient, by differences."""
+
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 import oracle
 from oracle.errors import InputError
+from tests.oracle.networks import EPS, EVERY, SETTINGS
 
 PHI = stats.norm.cdf
 LAST = oracle.Layer([[0.8], [-0.3]], np.zeros((2, 1)))
@@ -82,3 +87,64 @@ def test_what_it_does_not_know() -> None:
     pooled = oracle.Layered([wide], LAST, pools={"readout": oracle.Pool("max", 2, 2, 1, size=2)})
     with pytest.raises(InputError, match="the network has pools"):
         oracle.penalty(pooled, [1.0], oracle.Categorical(0))
+    with pytest.raises(InputError, match="the network has pools"):
+        oracle.penalty_gradient(pooled, [1.0], oracle.Categorical(0))
+
+
+STEP = 2e-3
+LOSSES = (
+    oracle.Categorical(1),
+    oracle.Categorical(1, eps=[0.7, -1.1]),
+    oracle.Bernoulli([1.0, 0.3], eps=[0.7, -1.1]),
+    oracle.Gaussian([0.4, -0.2], 0.6),
+)
+
+
+def hold(net: oracle.Network, x: Any, loss: Any, rng: np.random.Generator) -> None:
+    """Theory 4.16, 4.17: the gradient in a random direction of each parameter is the difference of the exact value.
+
+    The direction multiplies the parameter, so a variance stays positive, or 0. Six points, a step of 2e-3: the error
+    is STEP^6 / 140 times a seventh derivative in the factor, below 1e7 here, and rounding over STEP.
+    """
+    found = oracle.penalty_gradient(net, x, loss)
+    assert found.keys() == oracle.parameters(net).keys()
+    for key, value in oracle.parameters(net).items():
+        direction = rng.uniform(-1.0, 1.0, value.shape)
+        ends = [
+            oracle.penalty(oracle.replace(net, {key: value * (1.0 + k * STEP * direction)}), x, loss).value
+            for k in (-3, -2, -1, 1, 2, 3)
+        ]
+        slope = float(np.dot(ends, [-1.0, 9.0, -45.0, 45.0, -9.0, 1.0])) / (60.0 * STEP)
+        error = 1e-11 * max(1.0, max(ends)) + 100.0 * EPS * max(ends) / STEP
+        assert (found[key] * value * direction).sum() == pytest.approx(slope, rel=1e-9, abs=error), key
+
+
+@given(EVERY, st.sampled_from(LOSSES))
+@SETTINGS
+def test_the_gradient_is_the_slope_of_the_exact_value(drawn: tuple, loss: Any) -> None:
+    """Dense, residual and neurons, with every option of theirs, biased and not, recurrent and not, both domains."""
+    hold(drawn[0], drawn[1], loss, drawn[2])
+
+
+@pytest.mark.parametrize("kind", ["dense", "residual", "neurons"])
+def test_the_gradient_of_point_weights(kind: str) -> None:
+    """Noise of variance 1 in the place of the weights' own: what is left moves means alone."""
+    rng = np.random.default_rng(5)
+    point = [oracle.Layer(rng.normal(size=(2, 2)), np.zeros((2, 2)), rng.normal(size=2), np.ones(2)) for _ in range(3)]
+    last = oracle.Layer(rng.normal(size=(2, 2)), np.zeros((2, 2)), rng.normal(size=2))
+    net: oracle.Network = oracle.Layered(point, last, domain="bipolar")
+    if kind == "residual":
+        net = oracle.Residual(point[0]._replace(bias_sigma2=np.ones(2)), [[point[1]], [point[2]]], last)
+    if kind == "neurons":
+        own = point[0]._replace(recurrent_mu=rng.normal(size=(2, 2)), recurrent_sigma2=np.zeros((2, 2)))
+        net = oracle.LIF([own, point[1]], last, reset="hard")
+    hold(net, rng.normal(size=(2, 2) if kind == "neurons" else 2), LOSSES[0], rng)
+
+
+def test_a_unit_without_variance_adds_no_gradient() -> None:
+    """The second layer has no bias: with all spikes off it is a step, and counts 0."""
+    rng = np.random.default_rng(6)
+    first = oracle.Layer(rng.normal(size=(2, 2)), np.full((2, 2), 0.4), np.full(2, 0.1), np.full(2, 0.3))
+    second = oracle.Layer(rng.normal(size=(3, 2)), np.full((3, 2), 0.5))
+    net = oracle.Layered([first, second], oracle.Layer(rng.normal(size=(2, 3)), np.zeros((2, 3))))
+    hold(net, rng.normal(size=2), LOSSES[0], rng)

@@ -64,6 +64,11 @@ NETWORKS = {
         Signal("values", (20,), "binary", steps=7),
         SOUND,
     ),
+    "units after the readout": (
+        [Dense(33), LIF(theta=0.3), Dense(8), LeakyReadout(), Spike(), *END],
+        Signal("values", (20,), "binary", steps=7),
+        SOUND,
+    ),
     "spiking convolutions": (
         [
             Conv2d(5),

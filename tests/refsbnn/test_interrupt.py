@@ -67,11 +67,42 @@ def test_a_command_is_left_in_order(number: int, monkeypatch: pytest.MonkeyPatch
 
 @SIGNALS
 def test_asked_once_and_twice(number: int) -> None:
+    """By Ctrl-C, whatever came first."""
     with interrupt.asked_to_stop() as stop:
         assert not stop()
         signal.raise_signal(number)
         assert stop()
         assert stop.code == 128 + number
         with pytest.raises(KeyboardInterrupt) as caught:
-            signal.raise_signal(number)
-        assert interrupt.code(caught.value) == 128 + number
+            signal.raise_signal(signal.SIGINT)
+        assert interrupt.code(caught.value) == 130
+
+
+def test_a_cluster_may_ask_several_times() -> None:
+    """Slurm sends SIGTERM to a step, to the job, and once more through srun: what is being saved is still saved."""
+    with interrupt.asked_to_stop() as stop:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.code == 143
+
+
+def test_a_command_that_ends_is_not_ended_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second SIGTERM does not reach those who leave in order because of the first."""
+    left = []
+
+    def command(rest: Sequence[str]) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            left.append("in order")
+        return 0
+
+    monkeypatch.setattr("refsbnn.commands.train.main", command)
+    before = [signal.getsignal(each) for each in interrupt.SIGNALS]
+    try:
+        assert cli.main(["train"], loaded=interrupt.raised) == 143
+    finally:
+        for each, handler in zip(interrupt.SIGNALS, before, strict=True):
+            signal.signal(each, handler)
+    assert left == ["in order"]

@@ -22,10 +22,9 @@ CONTENT = sealed.Content(
 )
 
 
-@pytest.mark.parametrize("compression", [None, "lzf"])
-def test_what_is_read_is_what_was_written(compression: str | None, tmp_path: Path) -> None:
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    sealed.write(path, CONTENT, compression)
+    sealed.write(path, CONTENT)
     arrays, facts = sealed.read(path)
     assert facts == CONTENT.facts
     assert arrays.keys() == CONTENT.arrays.keys()
@@ -36,14 +35,6 @@ def test_what_is_read_is_what_was_written(compression: str | None, tmp_path: Pat
     with h5py.File(path) as file:  # as any other tool opens it
         assert file["parameters/0.dense.mu"].shape == (3, 4)
     assert [item.name for item in tmp_path.iterdir()] == ["a.h5"]
-
-
-def test_what_packs_well_is_no_bomb(tmp_path: Path) -> None:
-    """A run of equal numbers is the best that LZF can meet."""
-    content = sealed.Content({"a": np.zeros(1 << 22, np.uint16)}, {})
-    sealed.write(tmp_path / "a.h5", content, "lzf")
-    assert (tmp_path / "a.h5").stat().st_size < content.arrays["a"].nbytes / 50
-    np.testing.assert_array_equal(sealed.read(tmp_path / "a.h5").arrays["a"], content.arrays["a"])
 
 
 def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
@@ -151,15 +142,14 @@ def test_what_a_right_checksum_does_not_say(build: Callable[[h5py.File], None], 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("compression", [None, "lzf"])
-def test_a_full_disk_is_one_line_and_the_old_file_stays(compression: str | None, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
     large = sealed.Content({"a": np.random.default_rng(0).random(20_000)}, {})
     with small_disk(tmp_path / "disk", 200) as disk:
         path = disk / "a.h5"
-        sealed.write(path, CONTENT, compression)
+        sealed.write(path, CONTENT)
         fill(disk, 8)
         with pytest.raises(InputError, match=rf"^cannot write {path}: No space left on device$"):
-            sealed.write(path, large, compression)
+            sealed.write(path, large)
         assert sealed.read(path).facts == CONTENT.facts
         assert sorted(item.name for item in disk.iterdir()) == ["a.h5", "filling"]
 

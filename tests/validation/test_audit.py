@@ -159,6 +159,15 @@ def test_claims_that_are_asked_for_run_in_the_ledgers_order_on_all_cores(
     assert record["rows"] == here
 
 
+def test_the_quick_page_leaves_the_full_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(monkeypatch, [GOOD])
+    monkeypatch.chdir(tmp_path)
+    assert audit.main([]) == audit.main(["--quick"]) == 0
+    full, quick = (tmp_path / "audit" / f"{name}.html" for name in ("report", "quick"))
+    assert "--quick" not in full.read_text()
+    assert "--quick" in quick.read_text()
+
+
 def test_nan_is_a_failure_that_still_writes_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(monkeypatch, [equal("planted", "b", float("nan"), 1.0, 0.5, "exact")])
     numbers = tmp_path / "report.json"

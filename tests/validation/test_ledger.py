@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_docs import CITATION, ROOT, labels
-from tests.validation.planted import ERRORS
+from tests.validation.planted import ERRORS, SUBTLE, Error
 from validation import claims
 from validation.evidence.claim import FINDINGS, Claim, judge
 from validation.evidence.record import Level
@@ -101,9 +101,19 @@ def cited(path: Path) -> set[str]:
 @pytest.mark.parametrize("name", claims.NAMES)
 def test_a_planted_error_fails_the_claim(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert name in ERRORS, "tests/validation/planted.py has no error for this claim"
+    assert judged(name, ERRORS[name], monkeypatch) == "failed"
+
+
+@pytest.mark.parametrize("name", SUBTLE)
+def test_a_scale_that_ratios_cancel_fails_the_claim(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judged(name, SUBTLE[name], monkeypatch) == "failed"
+
+
+def judged(name: str, error: Error, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The verdict on a claim with an error planted."""
     forget(name)
     with monkeypatch.context() as planted:
-        ERRORS[name].plant(planted)
+        error.plant(planted)
         rows = list(importlib.import_module(f"validation.claims.{name}").check(Level(quick=True)))
     forget(name)
-    assert judge(claim(name), rows).word == "failed"
+    return judge(claim(name), rows).word

@@ -84,7 +84,9 @@ def main() -> None:
     text = json.dumps({**machine, "cases": found}, indent=2)
     print(text)
     if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+        from refsbnn.files import write_text  # not at the top: the memory of a case is the oracle's alone
+
+        write_text(options.json, text + "\n")
 
 
 if __name__ == "__main__":

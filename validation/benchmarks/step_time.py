@@ -24,10 +24,10 @@ from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.events import Events
 from refsbnn.layers import Signal
-from refsbnn.streams import Purpose, Streams
+from refsbnn.streams import Streams
 from refsbnn.training.config import Config, load
 from refsbnn.training.loop import Plan, initial
-from refsbnn.training.step import estimate
+from refsbnn.training.step import estimate, inputs
 from refsbnn.training.task import Task, connected
 
 
@@ -68,9 +68,7 @@ def timed(task: Task, steps: int) -> list[float]:
     state, plan, every, out = initial(task), Plan.of(task), task.config.training.monitor, []
     for step in range(steps):
         index = np.arange(plan.batch)
-        x = task.data.train.batch(
-            np.repeat(index, task.config.training.samples), CounterDraws(task.streams, Purpose.TRAIN, step, index)
-        )
+        x = inputs(task, index, step)
         begun = time.perf_counter()
         now = estimate(task, state.parameters, index, step, plan.weight(step).value, x, monitored=step % every == 0)
         gradients, _ = optim.clip(now.gradients, task.config.training.clip)

@@ -73,6 +73,7 @@ CLAIM = Claim(
         Formula("4.11", r"S_i = \sum_j \rho_{ij}^2 = \frac{A}{v} - \frac{m C}{v^2} + \frac{m^2 Q}{4 v^3}"),
         Formula("4.14", r"R = \sum_k p_k \|w_k\|^2 - \left\| \sum_k p_k w_k \right\|^2"),
         Formula("4.15", r"P = \overline{S_i} + R"),
+        Formula("4.16", r"\frac{dE[P]}{d\theta} = \sum_i E[f(r_i) \frac{dr_i}{d\theta} D_i] + E[\frac{dP}{d\theta}]"),
     ),
     code=("refsbnn/sensitivity.py", "refsbnn/curvature.py", "oracle/sensitivity.py", "validation/evidence/batch.py"),
 )
@@ -125,51 +126,57 @@ def same_numbers(level: Level) -> Rows:
 def same_penalty(level: Level) -> Rows:
     """What is charged in training is the oracle's P, which moves each spike and knows no formula of a layer.
 
-    Its gradient by a difference along a random line, and its value by the formulas of the network that trains.
+    Its gradient; and value and gradients by the formulas of the network that trains.
     """
-    rng, step = level.rng(f"{__name__}.penalty"), 1e-4
+    rng = level.rng(f"{__name__}.penalty")
     none, all_ = np.zeros(1), np.ones(1)
     for name, shape in SHAPES.items():
         one = Batch(shape, shape.initial(rng, 1), *shape.examples(rng, 1, 2))
-        line = {key: rng.normal(size=value.shape) for key, value in one.parameters.items()}
         with_ = batch.exact(one, Charges(none, none, all_, all_, none)).gradient
         without = batch.exact(one).gradient
-        found = sum(float(((with_[key] - without[key]) * line[key]).sum()) for key in line)
-        near, far = (_change(one, line, k * step) for k in (1.0, 2.0))
-        why = f"central difference of order 4, step {step:g}: truncation step^4, rounding eps / step"
-        setting = f"{name}: derivative of P along a random line, fast networks less difference of the oracle's"
-        yield at_most(TITLE, setting, abs(found - (8.0 * near - far) / (12.0 * step)), 1e-8 * (1.0 + abs(found)), why)
+        found = {key: with_[key] - without[key] for key in with_}
+        answers = [oracle.penalty_gradient(batch_oracle.net_of(one, 0), x, oracle.Categorical(0)) for x in one.x[0]]
+        setting = f"{name}: gradient of P, fast networks against the oracle"
+        yield at_most(TITLE, setting, max(_apart(one, found, answers)), 1e-11, ROUNDING)
     for domain, span in (("bipolar", 2.0), ("binary", 1.0)):
         drawn, x = networks.layered(rng, [2, 3, 3], 3), rng.normal(size=2)
         net = oracle.Layered(drawn.layers, drawn.readout, domain=domain)
-        setting = f"dense, {domain}: P by refsbnn's formulas"
-        yield equal(TITLE, setting, *_by_sums(net, x, span), 1e-12, "some hundred roundings")
+        value, gradient = _by_sums(net, x, span)
+        known = oracle.penalty(net, x, oracle.Categorical(0)).value
+        yield equal(TITLE, f"dense, {domain}: P by refsbnn's formulas", value, known, 1e-12, "some hundred roundings")
+        bent = oracle.penalty_gradient(net, x, oracle.Categorical(0))
+        moved = oracle.penalty_gradient(net, x, oracle.Gaussian(np.zeros(3)))  # its R is the same in every state
+        worst = max(
+            np.abs(each - (bent if key.startswith("readout") else moved)[key]).max() for key, each in gradient.items()
+        )
+        setting = f"dense, {domain}: gradients by refsbnn's formulas, of R in the readout and of S in the second layer"
+        yield at_most(TITLE, setting, float(worst), 1e-12, "some hundred roundings")
 
 
-def _change(one: Batch, line: Parameters, step: float) -> float:
-    """The oracle's P, mean over the examples, at a step along a line less that at a step back."""
-    ends = []
-    for sign in (1.0, -1.0):
-        moved = one._replace(parameters={key: value + sign * step * line[key] for key, value in one.parameters.items()})
-        net = batch_oracle.net_of(moved, 0)
-        ends.append(np.mean([oracle.penalty(net, x, oracle.Categorical(0)).value for x in one.x[0]]))
-    return float(ends[0] - ends[1])
-
-
-def _by_sums(net: oracle.Layered, x: np.ndarray, span: float) -> tuple[float, float]:
-    """P of two layers by refsbnn's formulas, weighted by the laws of the spikes, and the oracle's."""
+def _by_sums(net: oracle.Layered, x: np.ndarray, span: float) -> tuple[float, Parameters]:
+    """P of two layers by refsbnn's formulas, weighted by the laws of the spikes, and its gradients at fixed weights."""
     low, bits = 1.0 - span, np.array(list(product((0.0, 1.0), repeat=3)))
     y = low + span * bits
     first, second = net.layers
     m, v = x @ first.mu.T + first.bias_mu, x**2 @ first.sigma2.T + first.bias_sigma2
     p = special.ndtr((2.0 * bits - 1.0) * m / np.sqrt(v)).prod(axis=1)
     m, v = y @ second.mu.T + second.bias_mu, y**2 @ second.sigma2.T + second.bias_sigma2
-    rows = sensitivity.Weights(second.mu, second.sigma2, span).rows()
-    moved = sum(p[i] * sensitivity.units(rows, m[[i]], v[[i]]).value for i in range(8))
+    weights = sensitivity.Weights(second.mu, second.sigma2, span)
+    moved = [sensitivity.units(weights.rows(), m[[i]], v[[i]]) for i in range(8)]
     above = np.exp(special.log_ndtr((2.0 * bits - 1.0)[None] * (m / np.sqrt(v))[:, None]).sum(axis=2))
     logits = y @ net.readout.mu.T + net.readout.bias_mu
-    bent = sum((p @ above)[i] * curvature.categorical(logits[[i]], span * net.readout.mu).value for i in range(8))
-    return float(0.5 * moved + bent), oracle.penalty(net, x, oracle.Categorical(0)).value
+    bent = [curvature.categorical(logits[[i]], span * net.readout.mu) for i in range(8)]
+    value = 0.5 * sum(w * one.value for w, one in zip(p, moved, strict=True))
+    value += sum(w * one.value for w, one in zip(p @ above, bent, strict=True))
+    gradient: Parameters = {f"layers.1.{field}": np.zeros((3, 3)) for field in ("mu", "sigma2")}
+    gradient |= {"readout.mu": np.zeros((3, 3)), "readout.bias_mu": np.zeros(3)}
+    for i, (one, other) in enumerate(zip(moved, bent, strict=True)):
+        dmu, dsigma2 = weights.gradients(one.rows)
+        gradient["layers.1.mu"] += 0.5 * p[i] * (dmu + one.m.T * y[i])
+        gradient["layers.1.sigma2"] += 0.5 * p[i] * (dsigma2 + one.v.T * y[i] ** 2)
+        gradient["readout.mu"] += (p @ above)[i] * (other.logits.T * y[i] + span * other.weight)
+        gradient["readout.bias_mu"] += (p @ above)[i] * other.logits[0]
+    return float(value), gradient
 
 
 def _apart(one: Batch, found: Parameters, answers: list[dict[str, np.ndarray]]) -> list[float]:

@@ -6,9 +6,11 @@ networks the trapezoid mostly has less bias and more variance than st, with frac
 single networks need not, nor be monotone in lam.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from scipy import special
 
 import oracle
 from refsbnn import noise
@@ -68,8 +70,31 @@ def check(level: Level) -> Rows:
         expected = (f * lam * (0.5 - pi)) ** 2 / (pi * (1.0 - pi))
         yield equal(TITLE, f"{setting}, L = z^2: bias", bias, f * (1.0 - lam) * (2.0 * pi - 1.0), 1e-13, WHY)
         yield equal(TITLE, f"{setting}, L = z: variance", variance, expected, 1e-13, WHY)
+    yield from by_hand(level)
     for family in list(FAMILIES)[: 1 if level.quick else None]:
         yield from tendency(level, family)
+
+
+def by_hand(level: Level) -> Rows:
+    """Bias and deviation themselves, as the tallies below have them: ratios do not see a scale that both share."""
+    rng = level.rng(f"{__name__}.by_hand")
+    net, x = networks.layered(rng, [2, 1]), rng.normal(size=2)
+    (unit,), w = net.layers, net.readout.mu[:, 0]
+    s = float(np.sqrt(unit.sigma2 @ x**2 + unit.bias_sigma2)[0])
+    r = float((unit.mu @ x + unit.bias_mu)[0]) / s
+    f, pi = float(noise.GAUSSIAN.pdf(r)), float(noise.GAUSSIAN.cdf(r))
+    logits = [net.readout.bias_mu + w * z for z in (0.0, 1.0)]
+    slope0, slope1 = (w @ special.softmax(each) - w[0] for each in logits)
+    loss0, loss1 = (special.logsumexp(each) - each[0] for each in logits)
+    for lam, mean, spread in (
+        (0.0, (1.0 - pi) * slope0 + pi * slope1, slope1 - slope0),
+        (1.0, (slope0 + slope1) / 2.0, slope1 / (2.0 * pi) - slope0 / (2.0 * (1.0 - pi))),
+    ):
+        scale = f * np.linalg.norm(x) / s  # of d pi / d mu
+        expected = scale * abs(mean - (loss1 - loss0)), scale * np.sqrt(pi * (1.0 - pi)) * abs(spread)
+        for what, found, known in zip(("bias", "deviation"), sizes_of([(net, x)], lam)[0], expected, strict=True):
+            setting = f"mix(lam={lam:g}), one unit, softmax: {what} of its weights"
+            yield equal(TITLE, setting, found, known, 1e-13, WHY)
 
 
 def tendency(level: Level, family: str) -> Rows:
@@ -112,8 +137,13 @@ def tally(level: Level, family: str) -> np.ndarray:
     nets = [
         (networks.layered(rng, widths, domain=domain), rng.normal(size=2)) for _ in range(20 if level.quick else 200)
     ]
-    found = [hidden.sums(nets, oracle.mix(lam)) for lam in grid]
-    return np.sqrt([[one.bias, one.variance] for one in found]).transpose(2, 0, 1)
+    return np.stack([sizes_of(nets, lam) for lam in grid], axis=1)
+
+
+def sizes_of(nets: Sequence[hidden.Case], lam: float) -> np.ndarray:
+    """Norms of bias and deviation of mix(lam) over every hidden mu of each network, (networks, 2)."""
+    found = hidden.sums(nets, oracle.mix(lam))
+    return np.sqrt([found.bias, found.variance]).T
 
 
 def figures(level: Level) -> list[Figure]:

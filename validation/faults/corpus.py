@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from refsbnn.data import recordings, shd
-from refsbnn.data.event_sets import KEPT
+from refsbnn.data.kept import KEPT
 from refsbnn.run import Run
 from refsbnn.training import checkpoint, loop
 from refsbnn.training import config as configuration

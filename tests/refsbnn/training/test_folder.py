@@ -139,11 +139,11 @@ def test_a_lock_of_brackets_and_of_lines(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(InputError, match="is in use by another process"), lock.held(tmp_path):
         pass
-    path.write_text(json.dumps({"pid": 1, "host": "a\nb" * 1000, "since": ["\n"]}))
+    path.write_text(json.dumps({"pid": 1, "host": "a\nb" * 100, "since": ["\n"]}))
     with pytest.raises(InputError, match="is in use by process 1 on a ba b") as caught, lock.held(tmp_path):
         pass
     assert len(str(caught.value).splitlines()) == 1
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(InputError, match="is in use by another process"), lock.held(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*lock: it is no regular file"), lock.held(tmp_path):
         pass

@@ -17,6 +17,8 @@ import pytest
 from refsbnn.cli import main
 from refsbnn.errors import InputError
 from refsbnn.training import checkpoint, lock
+from refsbnn.training.progress import Progress
+from refsbnn.training.state import State
 
 RUN = ["train", "digits_binary", "model.hidden=[4]", "evaluation.samples=1", "training.epochs=100000"]
 HOLD = "import sys, time; from pathlib import Path; from refsbnn.training import lock\n"
@@ -36,7 +38,13 @@ def process(*words: str) -> Iterator[subprocess.Popen[str]]:
 
 def record(path: Path, **changes: Any) -> None:
     """A lock as this process would write it, with changes."""
-    path.write_text(json.dumps(lock.owner(os.getpid()) | {"since": "2026-01-01 00:00:00"} | changes))
+    path.write_text(json.dumps(lock.owner() | {"since": "2026-01-01 00:00:00"} | changes))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second without a sign of life is silence."""
+    monkeypatch.setattr(lock, "SILENCE", 0.5)
 
 
 def test_the_lock_is_gone_afterwards(tmp_path: Path) -> None:
@@ -59,7 +67,7 @@ def test_a_second_run_is_refused_and_readers_are_not(more: list[str], tmp_path: 
             time.sleep(0.001)
         assert main([*RUN, "--out", str(out), *more]) == 2
         told = capsys.readouterr().err
-        assert f"{out} is in use by process {first.pid} on {lock.owner(0)['host']} since " in told
+        assert f"{out} is in use by process {first.pid} on {lock.owner()['host']} since " in told
         assert told.count("\n") == 1
         if not more:
             assert main(["evaluate", str(out), "--samples", "1"]) == 0
@@ -83,48 +91,120 @@ def test_a_killed_process_is_not_waited_for(tmp_path: Path) -> None:
             pass
     record(tmp_path / lock.NAME, pid=first.pid)
     with lock.held(tmp_path):
-        assert lock.content(tmp_path / lock.NAME)["pid"] == os.getpid()
+        assert json.loads((tmp_path / lock.NAME).read_text())["pid"] == os.getpid()
 
 
 @pytest.mark.parametrize(
-    ("changes", "stale"),
+    ("changes", "runs"),
     [
-        ({}, False),
-        ({"host": "another", "pid": 2**22 - 1, "boot": "another"}, False),  # nobody knows
-        ({"boot": "another"}, True),  # this host was started again
-        ({"started": "1"}, True),  # another process with the same number
-        ({"namespace": "pid:[1]", "pid": 2**22 - 1}, False),  # a container on this host
-        ({"pid": 2**80}, True),
+        ({}, True),
+        ({"host": "renamed"}, True),  # the same machine, whatever it is called
+        ({"host": "another", "pid": 2**22 - 1, "boot": "another"}, None),
+        ({"boot": "another"}, None),  # started again, or a machine of the same name
+        ({"started": "1"}, False),  # another process with the same number
+        ({"namespace": "pid:[1]", "pid": 2**22 - 1}, None),  # a container on this machine
+        ({"pid": 2**80}, False),
+        ({"pid": 2**22 - 1}, False),
     ],
 )
-def test_whose_lock_is_stale(changes: dict[str, Any], stale: bool, tmp_path: Path) -> None:
-    record(tmp_path / lock.NAME, **changes)
-    assert lock.stale(tmp_path / lock.NAME) is stale
-    if stale:
-        with lock.held(tmp_path):
-            pass
-    else:
-        with pytest.raises(InputError, match=r"in use by process \d+ on .*remove .*\.lock"), lock.held(tmp_path):
-            raise AssertionError
-        assert (tmp_path / lock.NAME).exists()
+def test_what_this_machine_knows_of_a_process(changes: dict[str, Any], runs: bool | None) -> None:
+    assert lock.running(lock.owner() | changes) is runs
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "1"}', b"\xff"])
-def test_a_lock_that_is_not_whole_is_stale_after_a_moment(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / lock.NAME
+def test_another_users_process_that_proc_hides_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = lock.owner()
+    monkeypatch.setattr(lock, "status", lambda pid: ("", ""))
+    assert lock.running(mine) is True
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "1"}', b"\xff", b'{"pid": 1, "host": "dead"}'])
+def test_a_lock_of_nobody_known_is_taken_after_a_silence(content: bytes, tmp_path: Path) -> None:
+    path, lines = tmp_path / lock.NAME, []
     path.write_bytes(content)
-    with pytest.raises(InputError, match="in use by another process"), lock.held(tmp_path):
-        raise AssertionError
-    long_ago = time.time() - 2.0 * lock.MOMENT
-    os.utime(path, (long_ago, long_ago))
+    os.utime(path, (time.time() + 1e6, time.time() + 1e6))  # of a file server whose clock is wrong
+    before = time.monotonic()
+    with lock.held(tmp_path, lines.append):
+        assert time.monotonic() - before >= 0.5
+    assert len(lines) == 1
+    assert f"{tmp_path} is in use by " in lines[0]
+
+
+# A holder that no machine but its own knows, as one in another container or on another node.
+ELSEWHERE = """
+import sys; from pathlib import Path; from refsbnn.training import lock
+owner, lock.BEAT = lock.owner, 0.02
+lock.owner = lambda: owner() | {"host": "elsewhere", "boot": "another"}
+with lock.held(Path(sys.argv[1])) as hold:
+    print("held", flush=True)
+    sys.stdin.readline()
+    hold.check()
+"""
+
+
+@pytest.mark.usefixtures("short")
+def test_a_holder_elsewhere_is_heard(tmp_path: Path) -> None:
+    """Alive it keeps its lock; cut off it loses it, and learns of it before it writes again."""
+    other = subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"in use by process {other.pid} on elsewhere"), lock.held(tmp_path):
+            raise AssertionError
+        other.send_signal(signal.SIGSTOP)
+        with lock.held(tmp_path) as hold:
+            other.send_signal(signal.SIGCONT)
+            _, told = other.communicate("\n")
+            assert other.returncode == 1
+            assert f"InputError: {tmp_path} is in use by process {os.getpid()} on " in told
+            assert "taken for dead and writes no more" in told
+            hold.check()
+    finally:
+        other.kill()
+        other.communicate()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_lost_its_folder_ends_with_a_line(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """As after a node was cut off: whoever has the folder now finds it as it was when it was taken."""
+    step = Progress.step
+
+    def taken(self: Progress, state: State) -> None:
+        step(self, state)
+        if state.step == 30:
+            record(tmp_path / lock.NAME, host="elsewhere")
+
+    monkeypatch.setattr(Progress, "step", taken)
+    assert main([*RUN, "training.checkpoint=0", "--out", str(tmp_path)]) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("refsbnn: error: ")]
+    assert len(told) == 1
+    assert "on elsewhere since 2026-01-01 00:00:00; this one was taken for dead" in told[0]
+    assert [path.name for path in checkpoint.saved(tmp_path)] == ["0000000029.h5", "0000000028.h5"]
+    assert "elsewhere" in (tmp_path / lock.NAME).read_text()
+
+
+def test_a_lock_that_was_removed_by_hand_is_made_again(tmp_path: Path) -> None:
+    with lock.held(tmp_path) as hold:
+        (tmp_path / lock.NAME).unlink()
+        hold.check()
+        with pytest.raises(InputError, match="in use by"), lock.held(tmp_path):
+            raise AssertionError
+        record(tmp_path / lock.NAME)
+        with pytest.raises(InputError, match="taken for dead"):
+            hold.check()
+    assert (tmp_path / lock.NAME).exists()  # it is another's
+
+
+@pytest.mark.usefixtures("short")
+def test_who_was_killed_while_removing_a_lock_blocks_nobody(tmp_path: Path) -> None:
+    record(tmp_path / lock.NAME, started="1")
+    (tmp_path / f"{lock.NAME}.removing").touch()
     with lock.held(tmp_path):
         pass
-
-
-def test_a_lock_put_there_by_hand_is_left(tmp_path: Path) -> None:
-    with lock.held(tmp_path):
-        record(tmp_path / lock.NAME, pid=1)
-    assert lock.content(tmp_path / lock.NAME)["pid"] == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_of_many_who_find_a_stale_lock_one_gets_it(tmp_path: Path) -> None:

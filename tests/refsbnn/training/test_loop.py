@@ -231,9 +231,6 @@ def test_the_gradient_of_the_loss_with_its_penalty(name, kind):
         return estimate(task, parameters, rows, 0, 0.0)
 
     step = found(parameters)
-    assert (step.curvature > 0.0) == (kind == "sensitivity")
-    penalty = np.mean([record.penalty for record in step.monitors]) + step.curvature
-    assert step.numbers()["penalty"] == pytest.approx(penalty, rel=1e-15)
     for key, gradient in step.gradients.items():
         direction = rng.uniform(-0.25, 0.25, gradient.shape)
 

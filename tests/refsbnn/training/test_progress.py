@@ -28,7 +28,7 @@ def shown(stream: io.StringIO) -> str:
 
 def test_a_bar_moves_with_the_steps() -> None:
     text = shown(Terminal())
-    for part in ("3/8", "8/8", "loglik -", "KL/N", "B ", "accuracy", "rate 0.", "validation"):
+    for part in ("3/8", "8/8", "loglik -", "KL/N", "P ", "accuracy", "rate 0.", "validation"):
         assert part in text
 
 
@@ -39,6 +39,12 @@ def test_the_numbers_fit_80_columns() -> None:
     means = {"loglik": -2.345, "kl": 12.34, "penalty": 56.78, "correct": 1.0, "rate.0": 0.5}
     assert len(progress.numbers(means)) <= 80
     progress.close()
+
+
+@pytest.mark.parametrize(("kind", "letter"), [("sensitivity", "P"), ("norm", "B")])
+def test_the_penalty_has_its_letter(kind: str, letter: str) -> None:
+    progress = Progress(1, 1, kind=kind, stream=io.StringIO())
+    assert f", {letter} 0.5," in progress.numbers({"loglik": -1.0, "kl": 1.0, "penalty": 0.5, "correct": 1.0})
 
 
 def test_a_file_gets_a_line_an_epoch() -> None:

@@ -1,0 +1,55 @@
+"""Floating-point numbers as multiples of a power of two in 64-bit integers, whose sums know no order (theory 6.2)."""
+
+import numpy as np
+
+from refsbnn.optim import blocks
+
+LARGEST = 1000  # of a shift's magnitude, for which 2^shift is a number well inside float64
+
+
+def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
+    """Add the integers nearest to g 2^shift.
+
+    Parameters
+    ----------
+    into : (n,) int64 array, changed
+    g : (n,) float32 or float64 array
+        |g| 2^shift is at most 2^62.
+    shift : int
+
+    Examples
+    --------
+    >>> total = np.zeros(2, np.int64)
+    >>> add(total, np.array([0.5, -0.3]), 4)
+    >>> total
+    array([ 8, -5])
+    """
+    for at in blocks(g.size):
+        into[at] += np.rint(scaled(g[at], shift)).astype(np.int64)
+
+
+def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
+    """Integers times 2^shift, rounded to float64 and then to a type.
+
+    Parameters
+    ----------
+    q : (n,) int64 array
+    shift : int
+    dtype : float32 or float64
+
+    Examples
+    --------
+    >>> read(np.array([8, -5]), -4, np.dtype(np.float32))
+    array([ 0.5   , -0.3125], dtype=float32)
+    """
+    out = np.empty(q.size, dtype)
+    for at in blocks(q.size):
+        out[at] = scaled(q[at], shift)
+    return out
+
+
+def scaled(values: np.ndarray, shift: int) -> np.ndarray:
+    """values 2^shift in float64, exact but for what is far below 1; a product takes a third of ldexp's time."""
+    if abs(shift) <= LARGEST:
+        return np.multiply(values, 2.0**shift, dtype=np.float64)
+    return np.ldexp(values.astype(np.float64), shift)

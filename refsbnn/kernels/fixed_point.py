@@ -1,0 +1,70 @@
+"""Sums in 64-bit integers (theory 6.2): `refsbnn.fixed_point` in one pass, to the same bits.
+
+On one thread: plain loops become vector instructions, which prange's did not, and then wait for memory alone.
+"""
+
+import numpy as np
+from numba import njit
+
+from refsbnn import fixed_point
+
+
+def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
+    """As `refsbnn.fixed_point.add`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> total = np.zeros(2, np.int64)
+    >>> add(total, np.array([0.5, -0.3], np.float32), 4)
+    >>> total
+    array([ 8, -5])
+    """
+    if abs(shift) > fixed_point.LARGEST:
+        fixed_point.add(into, g, shift)
+    else:
+        _add(into, np.ascontiguousarray(g), 2.0**shift)
+
+
+def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
+    """As `refsbnn.fixed_point.read`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> read(np.array([8, -5]), -4, np.dtype(np.float32))
+    array([ 0.5   , -0.3125], dtype=float32)
+    """
+    if abs(shift) > fixed_point.LARGEST:
+        return fixed_point.read(q, shift, dtype)
+    out = np.empty(q.size, dtype)
+    _read(q, 2.0**shift, out)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _add(into, g, factor):
+    """Add the integers nearest to g times a power of two.
+
+    Parameters
+    ----------
+    into : (n,) int64, changed
+    g : (n,) float32 or float64
+    factor : float64
+    """
+    for i in range(len(g)):
+        into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
+
+
+@njit(cache=True, error_model="numpy")
+def _read(q, factor, out):
+    """Integers times a power of two.
+
+    Parameters
+    ----------
+    q : (n,) int64
+    factor : float64
+    out : (n,) float32 or float64, overwritten
+    """
+    for i in range(len(q)):
+        out[i] = np.float64(q[i]) * factor

@@ -1,0 +1,51 @@
+"""Sums in integers against Python's own, which have no limit; in NumPy and in Numba."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from refsbnn import fixed_point as plain
+from refsbnn import optim
+from refsbnn.kernels import fixed_point
+from tests.refsbnn.kernels.common import around
+
+BOTH = pytest.mark.parametrize("arithmetic", [plain, fixed_point], ids=["numpy", "numba"])
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exponent", [-1060, -960, -130, -20, 3, 100, 1000])
+def test_numbers_are_added_as_the_nearest_integers(arithmetic: Any, dtype: type, exponent: int) -> None:
+    """59 bits below the exponent; shifts on both sides of +-1000, where a power of two is no number any more."""
+    if dtype is np.float32 and not -140 < exponent < 120:
+        pytest.skip("no float32 is as large, or as small")
+    g = np.ldexp(np.random.default_rng(0).uniform(-1.0, 1.0, 9), exponent).astype(dtype)
+    total, shift = np.arange(9), 59 - exponent
+    arithmetic.add(total, g, shift)
+    assert total.tolist() == [i + round(Fraction(float(each)) * Fraction(2) ** shift) for i, each in enumerate(g)]
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [-1030, -62, -10, 0, 40])
+def test_integers_are_read_as_the_nearest_numbers(arithmetic: Any, dtype: type, shift: int) -> None:
+    q = np.random.default_rng(1).integers(-(2**62), 2**62, 11)
+    q[0] = 2**62
+    with np.errstate(under="ignore", over="ignore"):
+        known = np.ldexp(q.astype(np.float64), shift).astype(dtype)
+        found = arithmetic.read(q, shift, np.dtype(dtype))
+    assert found.dtype == dtype
+    assert (found == known).all()
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, *around(optim.BLOCK)])
+def test_every_number_of_every_block_counts_once(arithmetic: Any, size: int) -> None:
+    g = np.arange(size) - 7.0
+    total = np.zeros(size, np.int64)
+    for _ in range(2):
+        arithmetic.add(total, g.astype(np.float32), 3)
+    assert (total == 16 * g.astype(np.int64)).all()
+    assert (arithmetic.read(total, -4, np.dtype(np.float64)) == g).all()

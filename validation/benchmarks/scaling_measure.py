@@ -1,0 +1,356 @@
+"""What the model of scaling needs, measured: the parts of a training step, by one process or by several ranks at once.
+
+    python -m validation.benchmarks.scaling_measure shd_recurrent --out FOLDER
+    mpiexec -n 2 python -m validation.benchmarks.scaling_measure shd_recurrent --out FOLDER
+
+Inputs are drawn in the data set's shape (`step_time`), or are the set's own where they are at hand (data.root=DATA). A
+number is the least of several; of computing it is time of the processor, so that other programs enter less; of messages
+and whole steps it is time of the clock. Every process computes on one thread.
+"""
+
+import argparse
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numba
+import numpy as np
+
+from refsbnn import optim
+from refsbnn.errors import InputError
+from refsbnn.evaluation.predict import predict
+from refsbnn.files import write_json
+from refsbnn.layers import chain
+from refsbnn.ranks import ALONE, Ranks, world
+from refsbnn.training import sums
+from refsbnn.training.config import Config, load
+from refsbnn.training.loop import Plan, initial
+from refsbnn.training.step import Shard, estimate, inputs, part, passes
+from refsbnn.training.task import Parameters, Task, prepare
+from validation.benchmarks.bench import processor
+from validation.benchmarks.step_time import stand_in
+
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+WHOLE = (1, 8)  # shards of the whole steps
+SHARDS = (2, 16, 128)  # of which sums are rounded
+SAMPLE = 4096  # numbers of each array of a gradient to round
+
+
+def least(work: Callable[[], Any], budget: float) -> float:
+    """Seconds of the processor of the fastest of several calls, of one where that takes longer than the budget."""
+    found: list[float] = []
+    end = time.perf_counter() + budget
+    while not found or (time.perf_counter() < end and len(found) < 200):
+        begun = time.process_time()
+        work()
+        found.append(time.process_time() - begun)
+    return min(found)
+
+
+def task_of(config: Config, ranks: Ranks) -> tuple[Task, bool]:
+    """The task on the set's own examples where they are at hand, on drawn ones otherwise; and which."""
+    try:
+        return prepare(config, ranks), True
+    except InputError as error:
+        with ranks.spoken_by_first():
+            print(f"drawn inputs: {error}")
+        drawn = stand_in(config)
+        return Task(config, drawn.network, drawn.data, drawn.streams, ranks), False
+
+
+class Parts:
+    """The parts of a step as `estimate` and the loop call them, each alone.
+
+    Parameters
+    ----------
+    task : Task
+    budget : float
+        Seconds for the repeats of one number.
+    """
+
+    def __init__(self, task: Task, budget: float) -> None:
+        self.task, self.state, self.budget = task, initial(task), budget
+        self.index = np.arange(Plan.of(task).batch)
+        self.shapes = {key: value.shape for key, value in self.state.parameters.items()}
+        self.elements = sum(value.size for value in self.state.parameters.values())
+
+    def shard(self, rows: int, first: int = 0) -> Shard:
+        """Some rows of a batch, with what the network takes of them."""
+        index = (first + np.arange(rows)) % len(self.task.data.train.labels)
+        return Shard(index, self.task.data.train.batch(*passes(self.task, index, 0)), rows / len(self.index))
+
+    def part(self, rows: int, first: int = 0) -> Callable[[], Parameters]:
+        """What makes a shard's gradient."""
+        shard = self.shard(rows, first)
+        return lambda: part(self.task, self.state.parameters, shard, 0, False)[1]
+
+    def computing(self, rows: int) -> dict[str, float]:
+        """Forward and backward of a shard; the same where the units are looked at; making its inputs.
+
+        Means over the shards of sixteen rows, eight at most, one after the other as in a step.
+        """
+        firsts = range(0, len(self.index) // rows * rows, rows)[: min(8, max(1, 16 // rows))]
+        shards = [self.shard(rows, first) for first in firsts]
+
+        def run(monitored: bool) -> None:
+            for shard in shards:
+                part(self.task, self.state.parameters, shard, 0, monitored)
+
+        def made() -> None:
+            for first in firsts:
+                self.shard(rows, first)
+
+        works: dict[str, Callable[[], None]] = {
+            "plain": partial(run, False),
+            "monitored": partial(run, True),
+            "inputs": made,
+        }
+        return {name: least(work, self.budget) / len(shards) for name, work in works.items()}
+
+    def fixed_point(self) -> dict[str, float]:
+        """Adding one shard's gradients as integers, the message's zeros among it, and reading the sums."""
+        gradient = self.part(1)()
+        scale = {key: sums.exponent(value) + sums.HEADROOM for key, value in gradient.items()}
+        kinds = {key: value.dtype for key, value in self.state.parameters.items()}
+        buffer, arithmetic = np.zeros(self.elements, np.int64), self.task.network.backend.fixed_point
+        total = sums.Sum(self.shapes, scale, 8, buffer, arithmetic)
+
+        def first() -> None:
+            sums.Sum(self.shapes, scale, 8, np.zeros(self.elements, np.int64), arithmetic).add(gradient)
+
+        def more() -> None:
+            buffer[:] = 0
+            total.add(gradient)
+
+        works: dict[str, Callable[[], Any]] = {
+            "first": first,
+            "add": more,
+            "value": partial(total.value, kinds),
+            "clear": partial(buffer.fill, 0),
+        }
+        found = {name: least(work, self.budget) for name, work in works.items()}
+        return found | {"add": found["add"] - found["clear"]}
+
+    def replicated(self) -> float:
+        """What every rank does for itself: KL and its gradients, clipping, tally, update."""
+        task, state, gradient = self.task, self.state, self.part(1)()
+        training, each = task.config.training, task.config.objective.kl == "each-draw"
+
+        def rest() -> None:
+            gradients = dict(gradient)
+            _, kl = task.network.kl(state.parameters, each_draw=each)
+            for key, g in kl.items():
+                gradients[key] = gradients[key] + np.multiply(g, 1e-6, out=g)
+            clipped, _ = optim.clip(gradients, training.clip)
+            state.tally.add({"loglik": 0.0}, gradients)
+            state.optimiser.step(state.parameters, clipped, 1e-9)
+
+        return least(rest, self.budget)
+
+    def step(self) -> dict[str, float]:
+        """A whole step on all ranks, on made inputs, by the clock and by the processor."""
+        task, plan = self.task, Plan.of(self.task)
+        x, state = inputs(task, self.index, 0), initial(task)
+        elapsed: dict[str, list[float]] = {"wall": [], "processor": []}
+        end = time.perf_counter() + 4.0 * self.budget
+        while True:
+            task.ranks.wait()
+            begun, busy = time.perf_counter(), time.process_time()
+            now = estimate(task, state.parameters, self.index, 0, 1e-6, x, monitored=False, scale=state.scale)
+            gradients, _ = optim.clip(now.gradients, task.config.training.clip)
+            state.tally.add(now.numbers(), now.gradients)
+            state.parameters = state.optimiser.step(state.parameters, gradients, 1e-9)
+            state.scale = now.scale
+            elapsed["wall"].append(time.perf_counter() - begun)
+            elapsed["processor"].append(time.process_time() - busy)
+            if task.ranks.from_first(lambda: len(elapsed["wall"]) > 2 and time.perf_counter() > end):
+                return {name: min(values[1:]) for name, values in elapsed.items()} | {"batch": float(plan.batch)}
+
+    def backward(self, rows: int) -> list[list[float]]:
+        """When each part of the gradient is ready, in seconds of a backward pass, and how many numbers it has."""
+        task, (rows_, draws) = self.task, passes(self.task, self.shard(rows).rows, 0)
+        logits, tape = task.network.forward(self.state.parameters, self.shard(rows).x, draws)
+        ready: list[list[float]] = []
+        begun = 0.0
+
+        def timed(stages: Any, run: Any, parameters: Any, tapes: Any, g: Any, penalty: float) -> Any:
+            gradients: Parameters = {}
+            for stage, one in zip(reversed(stages), reversed(tapes), strict=True):
+                g, found = stage.layer.backward(run, stage, chain.own(parameters, stage), one, g, penalty)
+                if not stage.inner:
+                    ready.append([time.process_time() - begun, float(sum(value.size for value in found.values()))])
+                gradients |= chain.named(stage, found)
+            return g, gradients
+
+        with patch.object(chain, "backward", timed):
+            for _ in range(3):
+                ready.clear()
+                begun = time.process_time()
+                task.network.backward(self.state.parameters, tape, logits / len(rows_), input_gradient=False)
+        return [each for each in ready if each[1]]
+
+
+def rounding(parts: Parts, shards: int) -> list[dict[str, float]]:
+    """What narrower integers would do to the sum over shards, against the sum in float64: relative to its norm."""
+    rows = max(1, len(parts.index) // shards)
+    # Of every array some numbers, evenly spaced: 128 whole gradients of a large network fit no memory.
+    gradients = [
+        {key: g.ravel()[:: max(1, g.size // SAMPLE)].copy() for key, g in parts.part(rows, rows * number)().items()}
+        for number in range(shards)
+    ]
+    out = []
+    for bits, headroom in ((64, sums.HEADROOM), (32, sums.HEADROOM), (32, 1), (16, 1)):
+        missed = size = lost = whole = 0.0
+        for key in parts.shapes:
+            each = [g[key].astype(np.float64) for g in gradients]
+            exact = np.sum(each, axis=0)
+            shift = bits - 2 - (shards - 1).bit_length() - max(map(sums.exponent, each)) - headroom
+            found = np.sum([np.ldexp(np.rint(np.ldexp(g, shift)), -shift) for g in each], axis=0)
+            missed += float(np.square(found - exact).sum())
+            size += float(np.square(exact).sum())
+            lost += float(((found == 0.0) & (exact != 0.0)).sum())
+            whole += float((exact != 0.0).sum())
+        out.append({
+            "bits": bits, "headroom": headroom, "shards": shards,
+            "error": (missed / size) ** 0.5 if size else 0.0, "lost": lost / max(whole, 1.0),
+        })  # fmt: skip
+    return out
+
+
+def messages(ranks: Ranks, elements: int) -> list[list[float]]:
+    """Seconds of the ranks' sum by its bytes, up to that of a step."""
+    out, size = [], 1
+    sizes = []
+    while size < elements:
+        sizes.append(size)
+        size *= 8
+    for count in [*sizes, elements]:
+        values, found = np.zeros(count, np.int64), []
+        for _ in range(50 if count < 2**16 else 12):
+            ranks.wait()
+            begun = time.perf_counter()
+            ranks.sum(values)
+            found.append(max(ranks.gathered(time.perf_counter() - begun)))
+        out.append([8.0 * count, min(found)])
+    return out
+
+
+def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
+    """The numbers of one process."""
+    config = load(name, given)
+    task, own = task_of(config, ALONE)
+    parts = Parts(task, budget)
+    batch, plan = len(parts.index), Plan.of(task)
+    split = task.data.validation if own else task.data.train
+    held_out = config.data.held_out
+    some = min(batch, 64)
+    forward = partial(predict, task.network, parts.state.parameters, split, some, task.streams, 1)
+    parts.part(1)()  # what is compiled, or loaded, the first time
+    spread = [least(parts.part(1, first), budget / 4) for first in range(16)]
+    steps = {}
+    for shards in (each for each in WHOLE if each <= batch):
+        cut = replace(task, config=load(name, [*given, f"training.shards={shards}"]))
+        steps[str(shards)] = Parts(cut, budget).step()
+    return {
+        "elements": parts.elements,
+        "arrays": len(parts.shapes),
+        "batch": batch,
+        "monitor": config.training.monitor,
+        "steps": plan.steps,
+        "epochs": config.training.epochs,
+        "validation": len(split.labels) if own else round(plan.examples * held_out / (1.0 - held_out)),
+        "own_data": own,
+        "rows": {str(rows): parts.computing(rows) for rows in ROWS if rows <= batch},
+        "forward": least(forward, budget) / some,
+        "spread": float(np.std(spread) / np.mean(spread)),
+        "fixed_point": parts.fixed_point(),
+        "replicated": parts.replicated(),
+        "backward": {str(rows): parts.backward(rows) for rows in sorted({1, max(1, batch // 16)})},
+        "rounding": [each for shards in SHARDS if shards <= batch for each in rounding(parts, shards)],
+        "step": steps,
+    }
+
+
+def together(name: str, given: Sequence[str], budget: float, ranks: Ranks) -> dict[str, Any]:
+    """The numbers of several ranks, all at work at once: whole steps, one shard's computing, sums by their bytes."""
+    parts = Parts(task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)[0], budget)
+    own = len(parts.index) // ranks.size
+    parts.part(own)()
+    ranks.wait()
+    computing = max(ranks.gathered(parts.computing(own)["plain"]))
+    ranks.wait()
+    replicated = max(ranks.gathered(parts.replicated()))
+    return {
+        "rows": {str(own): computing},
+        "replicated": replicated,
+        "step": parts.step(),
+        "sum": messages(ranks, parts.elements + ranks.size * (len(parts.shapes) + 2) + 1),
+    }
+
+
+def resident() -> float:
+    """MiB of this process in memory now, those of files that are mapped among them."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def memory(name: str, given: Sequence[str], ranks: Ranks) -> dict[str, Any]:
+    """MiB of each rank: at the start, with its data, after an epoch of its inputs, after a step; and the most of all.
+
+    The files that are made once from the official ones should be there: making them takes more.
+    """
+    seen = [resident()]
+    task, own = task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)
+    seen.append(resident())
+    plan, state = Plan.of(task), initial(task)
+    order = task.streams.permutation(plan.examples, step=0)
+    for step in range(plan.per_epoch):
+        index = order[step * plan.batch : (step + 1) * plan.batch]
+        x = inputs(task, index, step)
+    seen.append(resident())
+    estimate(task, state.parameters, index, step, 1e-6, x)
+    seen += [resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0]
+    every = np.array(ranks.gathered(seen)).T.tolist()
+    return {"own_data": own, "MiB": dict(zip(("start", "data", "epoch", "step", "most"), every, strict=True))}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure a configuration on the ranks there are and write the numbers."""
+    parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.scaling_measure", description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for CONFIG.RANKS.json")
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds for the repeats of a number (default 2)")
+    parser.add_argument("--memory", action="store_true", help="of each rank, and no times, to CONFIG.memory.RANKS.json")
+    arguments = parser.parse_intermixed_args(argv)
+    ranks = world()
+    numba.set_num_threads(1)
+    given = (arguments.config, arguments.overrides)
+    if arguments.memory:
+        found = memory(*given, ranks)
+    else:
+        found = together(*given, arguments.budget, ranks) if ranks.size > 1 else alone(*given, arguments.budget)
+    if ranks.first:
+        about = {
+            "config": arguments.config, "overrides": arguments.overrides, "ranks": ranks.size,
+            "processor": processor(), "python": platform.python_version(), "numpy": np.__version__,
+        }  # fmt: skip
+        kind = "memory." if arguments.memory else ""
+        file = arguments.out / f"{Path(arguments.config).stem}.{kind}{ranks.size}.json"
+        write_json(file, about | found)
+        print(f"numbers: {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        sys.exit(f"error: {error}")
