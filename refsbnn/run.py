@@ -14,7 +14,7 @@ from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
-from refsbnn.layers.description import build, describe
+from refsbnn.layers.description import build, describe, signal_of
 from refsbnn.probe.report import Report as ProbeReport
 from refsbnn.probe.report import probe
 from refsbnn.ranks import ALONE, Ranks
@@ -289,8 +289,9 @@ class Run:
 
 def described_task(config: configuration.Config, described: dict[str, Any], ranks: Ranks) -> Task:
     """The task of a saved run; without its data where they had been given as arrays."""
-    with refusing("the network's description is damaged", KeyError, TypeError):
-        signal = Signal(**described["input"] | {"shape": tuple(described["input"]["shape"])})
+    # What is damaged fails in many ways, brackets in brackets by a RecursionError.
+    with refusing("the network's description is damaged", KeyError, TypeError, ValueError, RecursionError):
+        signal = signal_of(described["input"])
         layers, given = build(described["layers"]), described["data_given"]
     network = connected(config, layers, signal)
     if not given:
