@@ -146,8 +146,8 @@ def events(name: str) -> Callable[[Path], None]:
         assert isinstance(kind, EventSet)
         for archive in kind.archives:
             source = where / archive.gives
-            recordings.binned(kind.recordings(source, options), 0.0, 4, int(np.prod(kind.seen(options))))
-            recordings.binned(kind.recordings(source, options), 0.5, 4, int(np.prod(kind.seen(options))))
+            recordings.binned(kind.recordings(source, options, range), 0.0, 4, int(np.prod(kind.seen(options))))
+            recordings.binned(kind.recordings(source, options, range), 0.5, 4, int(np.prod(kind.seen(options))))
 
     return read
 
