@@ -258,10 +258,7 @@ def ended(message: str, say: Callable[[str], int]) -> int:
 
     Returns the exit code, which `say` gives. A rank that ends alone ends the others, which would wait for it.
     """
-    try:
-        ranks = world()  # a mistake may be found before a command has asked for them
-    except InputError:  # processes that cannot find each other
-        return say(message)
+    ranks = begun()  # a command that the first process runs alone must not wait for the others
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return say(message)

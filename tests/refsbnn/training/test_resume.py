@@ -378,7 +378,19 @@ FACTS = {
     "a tally that counts nothing": lambda facts: {
         **facts, "tally": facts["tally"] | {"counts": dict.fromkeys(facts["tally"]["counts"], 0)}
     },
+    "no best": lambda facts: {key: value for key, value in facts.items() if key != "best"},
     "a best without score": lambda facts: {**facts, "best": {"epoch": 1}},
+    "a best of an epoch to come": lambda facts: {**facts, "best": {"epoch": 10**30, "score": 1.0}},
+    "seconds that are none": lambda facts: {**facts, "seconds": float("nan")},
+    "a history that is not finite": lambda facts: {
+        **facts, "history": [row | {"loglik": float("nan")} for row in facts["history"]]
+    },
+    "a tally of 400 digits": lambda facts: {
+        **facts, "tally": facts["tally"] | {"sums": dict.fromkeys(facts["tally"]["sums"], 10**400)}
+    },
+    "a tally that is not finite": lambda facts: {
+        **facts, "tally": facts["tally"] | {"sums": dict.fromkeys(facts["tally"]["sums"], float("inf"))}
+    },
 }  # fmt: skip
 
 
