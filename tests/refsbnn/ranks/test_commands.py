@@ -13,6 +13,8 @@ from refsbnn import cli
 from refsbnn.launcher import unlaunched
 from tests.refsbnn.ranks.launch import ours
 
+pytestmark = pytest.mark.xdist_group("ranks")  # in one process: what they share is made once
+
 EVALUATE = ("evaluate", "run", "--samples", "2", "--json", "evaluate.json")
 PROBE = ("probe", "run", "--members", "st,trapezoid", "--units", "3", "--examples", "6", "--draws", "3")
 PROBE = (*PROBE, "--json", "probe.json", "--figure", "probe.png")

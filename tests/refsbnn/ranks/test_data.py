@@ -12,6 +12,8 @@ from tests.refsbnn.ranks.launch import ours
 from tests.refsbnn.ranks.loaded import batches
 from tests.refsbnn.ranks.several import write_data
 
+pytestmark = pytest.mark.xdist_group("ranks")  # in one process: what they share is made once
+
 RECORDINGS = 24  # of each part
 PREPARE = ("refsbnn", "data", "prepare", "shd", "--steps", "10", "--bin-ms", "100", "--root")
 
