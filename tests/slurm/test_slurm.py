@@ -16,6 +16,7 @@ from tests.slurm.jobs import Job, mpich, refsbnn, script
 
 LIBRARY = mpich()
 pytestmark = [
+    pytest.mark.xdist_group("slurm"),  # one cluster for all
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (Debian: slurm-wlm munge)"),
     pytest.mark.skipif(LIBRARY is None, reason="no mpi4py with MPICH (PyPI: mpi4py mpich)"),
 ]
