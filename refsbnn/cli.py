@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         if ranks.begun().size > 1:  # the others would wait for this rank
             traceback.print_exc()
             ranks.begun().abort(FAILED)
+            return FAILED
         raise
 
 

@@ -118,6 +118,7 @@ class Together(Ranks):
     def __init__(self, comm: Any, crowded: bool) -> None:
         self.comm, self.crowded = comm, crowded
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.ending = comm.Dup()  # where ranks wait for a message they do not meet those that end
 
     def _met(self) -> None:
         """Where it is crowded, sleep until all ranks have come here."""
@@ -193,7 +194,7 @@ class Together(Ranks):
 
     def together(self) -> bool:
         """As in `Ranks`: a rank that fails alone finds nobody here."""
-        request, end = self.comm.Ibarrier(), time.monotonic() + TOGETHER
+        request, end = self.ending.Ibarrier(), time.monotonic() + TOGETHER
         while not request.Test():
             if time.monotonic() > end:
                 return False
@@ -257,10 +258,7 @@ def ended(message: str, say: Callable[[str], int]) -> int:
 
     Returns the exit code, which `say` gives. A rank that ends alone ends the others, which would wait for it.
     """
-    try:
-        ranks = world()  # a mistake may be found before a command has asked for them
-    except InputError:  # processes that cannot find each other
-        return say(message)
+    ranks = begun()  # a command that the first process runs alone must not wait for the others
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
             return say(message)

@@ -14,7 +14,7 @@ from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
-from refsbnn.layers.description import build, describe
+from refsbnn.layers.description import build, describe, signal_of
 from refsbnn.probe.report import Report as ProbeReport
 from refsbnn.probe.report import probe
 from refsbnn.ranks import ALONE, Ranks
@@ -280,29 +280,31 @@ class Run:
         """
         stored = folder.read(Path(out), warn)
         with refusing(f"run {out}"):
-            task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
+            network = stored.network
+            task = prepare(stored.config, ranks) if network is None else described_task(stored.config, network, ranks)
             task.network.check(stored.parameters)
-        given = stored.network is not None and bool(stored.network["data_given"])
-        return cls(replace(task, ranks=ranks), stored.parameters, stored.history, given)
+        given = network is not None and bool(network["data_given"])
+        return cls(task, stored.parameters, stored.history, given)
 
 
-def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
+def described_task(config: configuration.Config, described: dict[str, Any], ranks: Ranks) -> Task:
     """The task of a saved run; without its data where they had been given as arrays."""
-    with refusing("the network's description is damaged", KeyError, TypeError):
-        signal = Signal(**described["input"] | {"shape": tuple(described["input"]["shape"])})
+    # What is damaged fails in many ways, brackets in brackets by a RecursionError.
+    with refusing("the network's description is damaged", KeyError, TypeError, ValueError, RecursionError):
+        signal = signal_of(described["input"])
         layers, given = build(described["layers"]), described["data_given"]
     network = connected(config, layers, signal)
     if not given:
-        return replace(prepare(config), network=network)
+        return replace(prepare(config, ranks), network=network)
     empty = Arrays(
         np.zeros((0, *(() if signal.steps is None else (signal.steps,)), *signal.shape)),
         np.zeros(0, int),
         signal.steps is not None,
     )
-    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed))
+    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed), ranks)
 
 
-def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None) -> Task:
+def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None, ranks: Ranks) -> Task:
     """A task on arrays, a fifth of them held out for validation by a permutation of the configuration's seed."""
     if len(data) < 2:
         raise InputError(f"data hold {len(data)} examples; expected at least 2, for training and validation")
@@ -311,7 +313,7 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
     parts = arrays(data.signal, train, validation, test)
     layers = config.model.layers(int(data.labels.max()) + 1) if layers is None else layers
-    return Task(config, connected(config, layers, data.signal), parts, streams)
+    return Task(config, connected(config, layers, data.signal), parts, streams, ranks)
 
 
 def arrays(signal: Signal, train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
@@ -379,11 +381,10 @@ def fit(
                     f"data is a {type(data).__name__}; expected (x, labels) or Arrays(x, labels, time=...)"
                 )
             data = Arrays(*data)
-        task = given_task(config, data, layers)
+        task = given_task(config, data, layers, ranks)
     else:
-        task = prepare(config)
+        task = prepare(config, ranks)
         if layers is not None:
             task = replace(task, network=connected(config, layers, task.network.input))
-    task = replace(task, ranks=ranks)
     result = train(task, report)
     return Run(task, result.parameters, result.history, data is not None)

@@ -11,21 +11,28 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 
-from refsbnn.files import write_bytes
+from refsbnn import lists
+from refsbnn.files import regular, write_bytes
 from refsbnn.rows import Held, Rows
 
 USER_BLOCK = 512  # bytes; the smallest that HDF5 allows
 TITLE = b"refsbnn file, sha256 of what follows this block of 512 bytes:\n"
-# Bytes that one stored byte can stand for: at most 1032 in deflate, 88 in LZF (264 of a match in 3). Parts that were
-# never stored stand for any number of zeros.
-RATIO = 1032
+# Bytes that one stored byte can stand for, by the filters of HDF5 that are read: at most 1032 in deflate, 88 in LZF
+# (264 of a match in 3). Parts that were never stored stand for any number of zeros.
+RATIOS = {
+    h5py.h5z.FILTER_DEFLATE: 1032,
+    h5py.h5z.FILTER_LZF: 88,
+    h5py.h5z.FILTER_SHUFFLE: 1,
+    h5py.h5z.FILTER_FLETCHER32: 1,
+}
+LITTLE = 1 << 20  # a chunk, even of one number, is a little thing
 
 
 class Content(NamedTuple):
@@ -71,9 +78,14 @@ def write(path: Path, content: Content) -> str:
             file[key] = array
 
     body = image(build, userblock_size=USER_BLOCK)
-    seal = hashlib.sha256(body).hexdigest()
-    write_bytes(path, (TITLE + seal.encode()).ljust(USER_BLOCK, b"\0"), body)
-    return seal
+    first = block(body)
+    write_bytes(path, first, body)
+    return first[len(TITLE) :].rstrip(b"\0").decode()
+
+
+def block(body: bytes) -> bytes:
+    """The user block before a body."""
+    return (TITLE + hashlib.sha256(body).hexdigest().encode()).ljust(USER_BLOCK, b"\0")
 
 
 def read(path: Path, rows: Collection[str] = (), seal: str | None = None) -> Content:
@@ -94,13 +106,13 @@ def read(path: Path, rows: Collection[str] = (), seal: str | None = None) -> Con
         The checksum differs, or it cannot be read.
     """
     try:
-        with path.open("rb") as raw:
+        with regular(path).open("rb") as raw:
             found = stated(raw) if seal else verified(raw)
             if seal not in (None, found):
                 raise Damaged("another file has taken its place")
             size = raw.seek(0, os.SEEK_END)
             with h5py.File(raw, "r") as file:
-                arrays, facts = collected(file, size, rows, Held(raw))
+                arrays, facts = collected(file, size, rows, raw)
     except Damaged:
         raise
     except OSError as error:
@@ -128,21 +140,52 @@ def verified(raw: BufferedReader) -> str:
     return seal
 
 
-def collected(file: h5py.File, size: int, rows: Collection[str], held: Held) -> tuple[dict[str, Any], Any]:
+def collected(file: h5py.File, size: int, rows: Collection[str], raw: BufferedReader) -> tuple[dict[str, Any], Any]:
     """The arrays and the facts of an open file of `size` bytes."""
-    found: dict[str, h5py.Dataset] = {}
-
-    def collect(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and name != "facts":
-            found[name] = item
-
-    file.visititems(collect)
+    found = contained(file)
+    text = found.pop("facts", None)
+    if text is None or text.shape != () or h5py.check_string_dtype(text.dtype) is None:
+        raise ValueError("it has no facts")
+    check_size(text, numbers=False)
     for item in found.values():
         check_size(item, numbers=True)
-    if sum(item.id.get_storage_size() for item in found.values()) > size:
-        raise ValueError(f"its arrays take more than its {size} bytes")
+    check_total(found.values(), size)
+    content = next(lists.rows(text, size, raw)).tobytes() if text.dtype.kind == "O" else text[()]
+    held = Held(raw)
     arrays = {name: within(item, held, size) if name in rows else item[()] for name, item in found.items()}
-    return arrays, json.loads(file["facts"][()])
+    return arrays, json.loads(content)
+
+
+def contained(file: h5py.Group) -> dict[str, h5py.Dataset]:
+    """What a file itself holds, each dataset once; no link is followed, as it may lead into another file."""
+    found: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+    return found
+
+
+def ratio(item: h5py.Dataset) -> int:
+    """How many bytes one stored byte of a dataset can stand for."""
+    plist, most = item.id.get_create_plist(), 1
+    for number in range(plist.get_nfilters()):
+        code, _, _, name = plist.get_filter(number)
+        if code not in RATIOS:
+            raise ValueError(f"{item.name} is packed by {name.decode(errors='replace')!r}, which is not read")
+        most = max(most, RATIOS[code])
+    return most
+
+
+def claimed(item: h5py.Dataset) -> int:
+    """Bytes that reading a dataset takes, by what it says."""
+    return int(max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize) if item.size else 0
+
+
+def check_total(items: Iterable[h5py.Dataset], size: int) -> None:
+    """Raise ValueError for datasets that together claim more than a file of `size` bytes can hold."""
+    most, total = 1, 0
+    for item in items:
+        most, total = max(most, ratio(item)), total + claimed(item)
+    if total > most * size + LITTLE:
+        raise ValueError(f"its arrays claim {total} bytes; it has {size}")
 
 
 def within(item: h5py.Dataset, held: Held, size: int) -> Rows:
@@ -169,7 +212,6 @@ def check_size(item: h5py.Dataset, *, numbers: bool) -> None:
         raise ValueError(f"{item.name} is of {item.dtype}; expected numbers")
     if item.is_virtual or item.external:
         raise ValueError(f"{item.name} lies in other files")
-    stored = item.id.get_storage_size()
-    claimed = max(item.size, math.prod(item.chunks or ())) * item.dtype.itemsize
-    if item.size and claimed > RATIO * stored and claimed > 1 << 20:  # a chunk, even of one number, is a little thing
-        raise ValueError(f"{item.name} claims {claimed} bytes; {stored} are stored")
+    stored, says = item.id.get_storage_size(), claimed(item)
+    if says > max(ratio(item) * stored, LITTLE):
+        raise ValueError(f"{item.name} claims {says} bytes; {stored} are stored")

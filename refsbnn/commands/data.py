@@ -14,6 +14,8 @@ from refsbnn.data.sources import SETS, load
 from refsbnn.errors import InputError
 from refsbnn.ranks import world
 
+SHARED = True  # among ranks
+
 
 def parser() -> Parser:
     """The arguments of the command."""
@@ -45,13 +47,11 @@ def main(argv: Sequence[str]) -> int:
         words.setdefault("steps", 100)
     options = Data(name=name, root=str(root), held_out=0.0, **words)
     ranks = world()
-    with ranks.spoken_by_first():
-        if not verify:
-            ranks.from_first(lambda: official.fetch(official.missing(SETS[name].archives, root), root))
-            print(table(name, load(options, ranks=ranks)))
-        elif ranks.first:
-            print(checked(options))
-        ranks.wait()
+    if verify:
+        print(ranks.from_first(lambda: checked(options)))
+        return 0
+    ranks.from_first(lambda: official.fetch(official.missing(SETS[name].archives, root), root))
+    print(table(name, load(options, ranks=ranks)))
     return 0
 
 

@@ -12,6 +12,7 @@ from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import regular
 from refsbnn.layers.signal import Signal
 from refsbnn.ranks import ALONE, Ranks
 from refsbnn.rows import Chosen, Rows
@@ -155,7 +156,7 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and labels of a batch of the "binary" version: a byte of label before each image."""
     with refusing(f"{path} cannot be read", OSError):
-        content = np.fromfile(path, np.uint8)
+        content = np.fromfile(regular(path), np.uint8)
     if len(content) % (SIZE + 1):
         raise InputError(f"{path} is damaged: {len(content)} bytes are not images of {SIZE + 1}")
     rows = content.reshape(-1, SIZE + 1)

@@ -108,9 +108,9 @@ def prepared(options: Data, kind: EventSet, place: str, fresh: bool, ranks: Rank
     def facts() -> dict[str, Any]:
         return {**binning, "files": kept.state(source)} if source.exists() else binning
 
-    def own() -> Recordings:
+    def own(share: Share) -> Recordings:
         told = tqdm(
-            kind.recordings(source, options, range if fresh else ranks.share),
+            kind.recordings(source, options, share),
             f"reading {source}",
             unit="recording",
             disable=None,
@@ -120,8 +120,10 @@ def prepared(options: Data, kind: EventSet, place: str, fresh: bool, ranks: Rank
         return recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.seen(options))))
 
     def made() -> Recordings | None:
-        parts = ranks.to_first(own)
-        return recordings.joined(parts) if ranks.first else None
+        seen = ranks.gathered(facts())
+        shares = seen.count(seen[0]) == len(seen)  # else, on disks of their own, the first rank's files are the set
+        parts = ranks.to_first(lambda: own(ranks.share if shares else range) if shares or ranks.first else None)
+        return recordings.joined([part for part in parts if part is not None]) if ranks.first else None
 
     def loaded(path: Path, facts: dict[str, Any], seal: str | None) -> Recordings | None:
         out = recordings.load(path, facts, seal)
@@ -130,7 +132,7 @@ def prepared(options: Data, kind: EventSet, place: str, fresh: bool, ranks: Rank
         return out
 
     if fresh:
-        return recordings.joined([own()])
+        return recordings.joined([own(range)])
     return kept.shared(cache, facts, made, recordings.save, loaded, ranks)
 
 

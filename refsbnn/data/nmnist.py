@@ -10,6 +10,7 @@ from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import regular
 
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
@@ -30,7 +31,7 @@ def read(folder: Path, share: Share = range) -> Iterator[Seen]:
     kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
     for path in (paths[number] for number in share(len(paths))):
         with refusing(f"{path} cannot be read", OSError):
-            size = path.stat().st_size
+            size = regular(path).stat().st_size
             if not size or size % 5:
                 raise InputError(f"{path} is damaged: {size} bytes are not events of 5")
             seen = read_mnist_file(str(path), dtype=kind)

@@ -113,7 +113,7 @@ class Crew:
     """The processes that are at work, so that all of them can be asked to stop."""
 
     def __init__(self) -> None:
-        self.asked: int | None = None
+        self.asked = False
         self.lock = threading.Lock()
         self.live: set[subprocess.Popen[bytes]] = set()
 
@@ -123,7 +123,7 @@ class Crew:
         It has a session of its own: Ctrl-C reaches it once, through `stop`.
         """
         with self.lock:
-            if self.asked is not None:
+            if self.asked:
                 return 128 + signal.SIGTERM
             process = subprocess.Popen(
                 command,
@@ -142,12 +142,19 @@ class Crew:
             assert process.stdin is not None
             process.stdin.close()
 
-    def stop(self, number: int) -> None:
-        """Send a signal to every process; none begins from now on."""
+    def stop(self) -> None:
+        """Ask every process to save and end, or, the second time, to end at once; none begins from now on.
+
+        The first time is the end of its standard input, as when this process dies: of both it hears once.
+        """
         with self.lock:
-            self.asked = number
             for process in self.live:
-                process.send_signal(number)
+                assert process.stdin is not None
+                if self.asked:
+                    process.terminate()
+                else:
+                    process.stdin.close()
+            self.asked = True
 
 
 def perform(job: Job, crew: Crew) -> str:
@@ -156,7 +163,7 @@ def perform(job: Job, crew: Crew) -> str:
         if result(job) is not None:
             return ""
         wait_for(job.folder, crew)
-        if crew.asked is not None:
+        if crew.asked:
             return "stopped before it began"
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -176,7 +183,7 @@ def perform(job: Job, crew: Crew) -> str:
 def wait_for(folder: Path, crew: Crew) -> None:
     """Wait while a process of this machine has the run's folder: that of a sweep that was killed is about to go."""
     until = time.monotonic() + PATIENCE
-    while lock.taken(folder) and crew.asked is None and time.monotonic() < until:
+    while lock.taken(folder) and not crew.asked and time.monotonic() < until:
         time.sleep(0.1)
 
 

@@ -7,7 +7,6 @@ read in the run's folder, so none of submitit's pickles is read here.
 
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -60,7 +59,7 @@ class Task:
         """Called when the time is up: stop the run, which saves, and say what is to be called next time."""
         from submitit.helpers import DelayedSubmission
 
-        self.crew.stop(signal.SIGTERM)
+        self.crew.stop()
         self.wait()
         return DelayedSubmission(Task(self.job))
 

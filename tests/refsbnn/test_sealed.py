@@ -1,6 +1,5 @@
 """Sealed files come back as they were written, or not at all; what they claim is held to what they hold."""
 
-import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +64,7 @@ def reseal(path: Path, build: Callable[[h5py.File], None], **options: object) ->
     with h5py.File(content, "w", userblock_size=sealed.USER_BLOCK, **options) as file:
         build(file)
     body = content.getvalue()[sealed.USER_BLOCK :]
-    block = sealed.TITLE + hashlib.sha256(body).hexdigest().encode()
-    path.write_bytes(block.ljust(sealed.USER_BLOCK, b"\0") + body)
+    path.write_bytes(sealed.block(body) + body)
 
 
 def unallocated(file: h5py.File) -> None:
@@ -97,6 +95,27 @@ def lists(file: h5py.File) -> None:
     file["facts"] = "[" * 100_000
 
 
+def many_little_claims(file: h5py.File) -> None:
+    """A megabyte each, none of it stored: a file of 100 kilobytes took 3 GB."""
+    for number in range(200):
+        file.create_dataset(f"a{number}", (1 << 17,), np.float64, chunks=(1 << 17,), fillvalue=1.0)
+
+
+def packed_by_nothing_stored(file: h5py.File) -> None:
+    """A filter that stores equal numbers in no bit at all."""
+    file.create_dataset("a", data=np.zeros(1 << 10, np.int32), scaleoffset=0)
+
+
+def large_facts(file: h5py.File) -> None:
+    del file["facts"]
+    file.create_dataset("facts", (1 << 30,), "S1", chunks=(1 << 20,), fillvalue=b"a")
+
+
+def facts_elsewhere(file: h5py.File) -> None:
+    del file["facts"]
+    file["facts"] = h5py.ExternalLink("/dev/zero", "/facts")
+
+
 def no_facts(file: h5py.File) -> None:
     del file["facts"]
 
@@ -106,7 +125,11 @@ def other_facts(file: h5py.File) -> None:
     file["facts"] = "3"
 
 
-@pytest.mark.parametrize("build", [unallocated, one_chunk, elsewhere, virtual, texts, lists, no_facts, other_facts])
+BUILD = [unallocated, one_chunk, elsewhere, virtual, texts, lists, no_facts, other_facts]
+BUILD += [many_little_claims, packed_by_nothing_stored, large_facts, facts_elsewhere]
+
+
+@pytest.mark.parametrize("build", BUILD)
 def test_what_a_right_checksum_does_not_say(build: Callable[[h5py.File], None], tmp_path: Path) -> None:
     def whole(file: h5py.File) -> None:
         file["facts"] = "{}"

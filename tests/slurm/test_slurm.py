@@ -168,13 +168,16 @@ def test_a_cancelled_job_saves_and_does_not_come_back(cluster: Cluster, config: 
 
 
 def test_an_array(cluster: Cluster, config: Path, alone: Path) -> None:
-    """A run for each seed, each the run of one process alone."""
+    """A task of the plain recipe: one process, whose test split is not scored."""
     folder = config.parent
-    arguments = ("--array=2-3", "--cpus-per-task=1", script("cluster.md", "array.sh", folder))
-    job = Job.submit(cluster, *arguments, folder / "array", config, *RUN, output=folder / "array-%a.out")
+    options = ("--array=7-8", script("sweep.md", "grid.sh", folder))  # of the configuration's rate, seeds 2 and 3
+    job = Job.submit(cluster, *options, config, *RUN, output=folder / "array-%a.out")
     job.until(lambda: not cluster.command("squeue", "--noheader", f"--jobs={job.number}").stdout, "end")
-    same(folder / "array" / "seed3", alone)
-    assert results(folder / "array" / "seed2")[2]["config"]["seed"] == 2
+    (p, record, _), (q, expected, _) = results(folder / "runs" / "rates" / "rate=0.01,seed=3"), results(alone)
+    assert record == expected
+    for key, value in p.items():
+        np.testing.assert_array_equal(value, q[key], err_msg=key)
+    assert results(folder / "runs" / "rates" / "rate=0.01,seed=2")[2]["config"]["seed"] == 2
 
 
 def test_a_sweep(cluster: Cluster, config: Path, alone: Path) -> None:

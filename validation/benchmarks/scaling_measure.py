@@ -58,7 +58,9 @@ def task_of(config: Config, ranks: Ranks) -> tuple[Task, bool]:
     """The task on the set's own examples where they are at hand, on drawn ones otherwise; and which."""
     try:
         return prepare(config, ranks), True
-    except InputError:
+    except InputError as error:
+        with ranks.spoken_by_first():
+            print(f"drawn inputs: {error}")
         drawn = stand_in(config)
         return Task(config, drawn.network, drawn.data, drawn.streams, ranks), False
 
@@ -300,16 +302,23 @@ def resident() -> float:
 
 
 def memory(name: str, given: Sequence[str], ranks: Ranks) -> dict[str, Any]:
-    """MiB of each rank: at the start, with its data, after a gradient of its shard; and the most there was."""
+    """MiB of each rank: at the start, with its data, after an epoch of its inputs, after a step; and the most of all.
+
+    The files that are made once from the official ones should be there: making them takes more.
+    """
     seen = [resident()]
     task, own = task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)
     seen.append(resident())
-    rows = passes(task, np.array_split(np.arange(Plan.of(task).batch), ranks.size)[ranks.rank], 0)[0]
-    shard = Shard(rows, task.data.train.batch(*passes(task, rows, 0)), 1.0)
-    part(task, initial(task).parameters, shard, 0, True)
+    plan, state = Plan.of(task), initial(task)
+    order = task.streams.permutation(plan.examples, step=0)
+    for step in range(plan.per_epoch):
+        index = order[step * plan.batch : (step + 1) * plan.batch]
+        x = inputs(task, index, step)
+    seen.append(resident())
+    estimate(task, state.parameters, index, step, 1e-6, x)
     seen += [resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0]
     every = np.array(ranks.gathered(seen)).T.tolist()
-    return {"own_data": own, "MiB": dict(zip(("start", "data", "step", "most"), every, strict=True))}
+    return {"own_data": own, "MiB": dict(zip(("start", "data", "epoch", "step", "most"), every, strict=True))}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
