@@ -166,14 +166,14 @@ def test_a_sweep(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
 
 def test_an_archive(tmp_path: Path) -> None:
     """Nothing of it is there afterwards, so that nobody takes a part for the whole."""
-    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as archive:
         for name in ("set/one", "set/two"):
             item = tarfile.TarInfo(name)
-            item.size = 60_000
-            archive.addfile(item, io.BytesIO(bytes(60_000)))
+            item.size = 200_000
+            archive.addfile(item, io.BytesIO(bytes(200_000)))
     with small_disk(tmp_path / "disk", 100) as disk:
-        with pytest.raises(InputError, match=r"set\.tar cannot be unpacked: .*No space left on device"):
-            official.unpack(tmp_path / "set.tar", disk)
+        with pytest.raises(InputError, match=r"set\.tar\.gz cannot be unpacked: .*No space left on device"):
+            official.unpack(tmp_path / "set.tar.gz", disk)
         assert not list(disk.iterdir())
 
 
