@@ -95,7 +95,8 @@ def read(path: Path, rows: Collection[str] = (), seal: str | None = None) -> Con
     ----------
     path : Path
     rows : collection of str
-        Arrays that are given as `Rows` of the file, whose content stays there until they are let go.
+        Arrays that are given as `Rows` of the file, whose content stays there until they are let go, but where they
+        lie there in chunks.
     seal : str, optional
         The checksum of the file that is meant, where its content has been held to it before: it is not held to it
         again.
@@ -152,7 +153,11 @@ def collected(file: h5py.File, size: int, rows: Collection[str], raw: BufferedRe
     check_total(found.values(), size)
     content = next(lists.rows(text, size, raw)).tobytes() if text.dtype.kind == "O" else text[()]
     held = Held(raw)
-    arrays = {name: within(item, held, size) if name in rows else item[()] for name, item in found.items()}
+    # What is in chunks, as earlier versions wrote it, has no rows to read; whoever asked for them sees an array.
+    arrays = {
+        name: within(item, held, size) if name in rows and item.chunks is None else item[()]
+        for name, item in found.items()
+    }
     return arrays, json.loads(content)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from refsbnn import __version__, files, sealed
 from refsbnn.errors import InputError, refusing
 from refsbnn.ranks import Ranks
+from refsbnn.rows import Rows
 
 T = TypeVar("T")
 
@@ -167,6 +168,8 @@ def read(
         wanted = {"layout": LAYOUT, **facts}
         if {key: content.facts.get(key) for key in wanted} != wanted:
             return None
+        if any(not isinstance(content.arrays.get(name), Rows) for name in rows):
+            raise ValueError(f"its {' or '.join(rows)} cannot be read by rows")
         return build(**content.arrays)
 
 
