@@ -165,6 +165,9 @@ def contained(file: h5py.Group) -> dict[str, h5py.Dataset]:
     """What a file itself holds, each dataset once; no link is followed, as it may lead into another file."""
     found: dict[str, h5py.Dataset] = {}
     file.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+    for name in found:
+        if not isinstance(name, str):  # where the bytes are no UTF-8
+            raise ValueError(f"it holds the name {name!r}")
     return found
 
 

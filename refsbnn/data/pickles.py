@@ -40,7 +40,7 @@ class Name:
 
     def __init__(self, text: str) -> None:
         if text not in NAMES:
-            raise ValueError(f"it asks for {text[:100]}")
+            raise ValueError(f"it asks for {text[:100] if text.isprintable() else ascii(text[:100])}")
         self.text = text.rsplit(".", 1)[-1]
 
 

@@ -116,6 +116,10 @@ def facts_elsewhere(file: h5py.File) -> None:
     file["facts"] = h5py.ExternalLink("/dev/zero", "/facts")
 
 
+def a_name_of_bytes(file: h5py.File) -> None:
+    file[b"\xff"] = np.zeros(2)
+
+
 def no_facts(file: h5py.File) -> None:
     del file["facts"]
 
@@ -126,7 +130,7 @@ def other_facts(file: h5py.File) -> None:
 
 
 BUILD = [unallocated, one_chunk, elsewhere, virtual, texts, lists, no_facts, other_facts]
-BUILD += [many_little_claims, packed_by_nothing_stored, large_facts, facts_elsewhere]
+BUILD += [many_little_claims, packed_by_nothing_stored, large_facts, facts_elsewhere, a_name_of_bytes]
 
 
 @pytest.mark.parametrize("build", BUILD)

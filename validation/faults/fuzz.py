@@ -249,7 +249,14 @@ def shared(inputs: Sequence[int], processes: int, *options: Any) -> Iterator[Inp
 def through_commands(found: Sequence[Input], count: int, seed: int, names: Sequence[str]) -> dict[str, Any]:
     """Some of the inputs that were refused, of each reader in turn, through the command that reads such files."""
     queues = {
-        reader.name: [each.number for each in found if each.reader == reader.name and each.seen.outcome == "refused"]
+        reader.name: [
+            each.number
+            for each in found
+            # A command that names a file, as a configuration, reads no other.
+            if each.reader == reader.name
+            and each.seen.outcome == "refused"
+            and all(word == each.file for word in reader.command if word.endswith(".toml"))
+        ]
         for reader in READERS
         if reader.command
     }

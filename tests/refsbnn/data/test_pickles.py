@@ -69,6 +69,7 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content, protocol):
         # A hash that takes 2^60 steps, a coding that is a program, an object kept elsewhere.
         (b"}N" + b"".join(b"q\x00h\x00\x86" for _ in range(60)) + b"K\x01s.", "keys that are no texts or integers"),
         (b"c_codecs\nencode\nX\x01\x00\x00\x00aX\x03\x00\x00\x00zip\x86R.", "it asks for the coding 'zip'"),
+        (b"X\x05\x00\x00\x00a\xc2\x85b\x0cX\x01\x00\x00\x00d\x93.", r"it asks for 'a\\x85b\\x0c\.d'"),
         (b"Pelsewhere\n.", "it has the instruction PERSID"),
         (b"K\x01\x85\x85\x86.", "no pickle of arrays"),
         (b"", "no pickle of arrays"),
@@ -76,8 +77,9 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path, content, protocol):
 )  # fmt: skip
 def test_an_attack_is_refused(tmp_path, content, message):
     (tmp_path / "a").write_bytes(HEAD + content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         pickles.read(tmp_path / "a")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def doubled(times: int) -> bytes:
