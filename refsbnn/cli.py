@@ -1,14 +1,17 @@
 """The command `refsbnn`. Sub-commands are imported when they run, so that --help is there at once."""
 
 import ast
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 from refsbnn.console import DONE, FAILED, complain
+from refsbnn.launcher import launched
 
 GROUP = "refsbnn.commands"  # the entry points with which other packages add commands
 NAMES = ("data", "evaluate", "probe", "sweep", "train")
@@ -65,16 +68,19 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
     0
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    count, number = launched(os.environ)
+    name, *rest = arguments or ["help"]
+    known = commands()
+    if number != "0" and name not in known:  # all processes have the same arguments, and the first says the same
+        return DONE
+    if name in ("-h", "--help", "help"):
         print(usage())
         return DONE
-    name, *rest = arguments
     if name == "--version":
         from refsbnn import __version__
 
         print(f"refsbnn {__version__}")
         return DONE
-    known = commands()
     if name not in known:
         return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
     from refsbnn import interrupt, ranks
@@ -86,18 +92,35 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         except (ImportError, AttributeError, SyntaxError) as error:
             return complain(f"command {name!r} ({known[name].value}) cannot be loaded: {error}")
         loaded()
-        return int(command(rest))
+        if count > 1 and not getattr(sys.modules[command.__module__], "SHARED", False):
+            return alone(command, rest, number, count)
+        with ranks.world().spoken_by_first():
+            return int(command(rest))
     except InputError as error:
         return ranks.ended(str(error), complain)
     except MemoryError as error:
         return ranks.ended(f"not enough memory: {error}; a smaller network or batch needs less", complain)
     except KeyboardInterrupt as stop:
-        print("refsbnn: interrupted", file=sys.stderr)
-        return interrupt.code(stop)
+        return ranks.ended("interrupted", partial(tell, interrupt.code(stop)))
     except OSError as error:
         return ranks.ended(f"{error.filename or 'the system'}: {error.strerror or error}", complain)
     except Exception:
         if ranks.begun().size > 1:  # the others would wait for this rank
             traceback.print_exc()
             ranks.begun().abort(FAILED)
+            return FAILED
         raise
+
+
+def alone(command: Callable[[Sequence[str]], int], arguments: Sequence[str], number: str, count: int) -> int:
+    """Run a command that knows nothing of ranks in the first of some processes; the others are done."""
+    if number != "0":
+        return DONE
+    print(f"refsbnn: this command takes one process; the first of {count} runs it", file=sys.stderr)
+    return command(arguments)
+
+
+def tell(code: int, message: str) -> int:
+    """Print a line on standard error and return an exit code."""
+    print(f"refsbnn: {message}", file=sys.stderr)
+    return code

@@ -1,5 +1,6 @@
 """What a user's mistake looks like: one line that names the thing, what was given and what is accepted."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,8 @@ def refusing(what: str, *kinds: type[Exception]) -> Iterator[None]:
             raise
         raise InputError(f"{what}: {error}") from None
     except kinds as error:
-        raise InputError(f"{what}: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or str(error)  # HDF5's have several lines
+        raise InputError(f"{what}: {' '.join(reason.split())}") from None
 
 
 def check_choice(name: str, value: Any, accepted: Iterable[Any]) -> None:
@@ -66,9 +68,13 @@ def check_number(name: str, value: Any, accepts: Callable[[float], bool], expect
     refsbnn.errors.InputError: beta is 1.5; expected a number from 0 to 1
     """
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (is_number and np.isfinite(value) and accepts(float(value))):
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:  # an integer may have hundreds of digits
+        number = math.nan
+    if not (math.isfinite(number) and accepts(number)):
         raise InputError(f"{name} is {value!r}; expected {expected}")
-    return float(value)
+    return number
 
 
 def check_shape(name: str, shape: tuple[int, ...], accepted: Sequence[int | None]) -> None:

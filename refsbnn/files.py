@@ -6,6 +6,7 @@ import json
 import math
 import os
 import secrets
+import stat
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -109,6 +110,19 @@ def _replaceable(path: Path) -> None:
             raise InputError(f"{path} is a directory; expected the name of a file")
         if path.exists() and not path.is_file():
             raise InputError(f"cannot write {path}: no regular file; expected the name of a file")
+
+
+def regular(path: Path) -> Path:
+    """The path, if a regular file is there: of a pipe or a device a reader sees no end, or no beginning.
+
+    Raises
+    ------
+    OSError
+        There is none.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path
 
 
 def write_text(path: Path, text: str) -> None:

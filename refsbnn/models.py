@@ -183,6 +183,11 @@ class Resnet(Model):
             check_integer(f"model.{name}", getattr(self, name), 1)
         for name in ("depth", "stages", "convolutions"):
             check_integer(f"model.{name}", getattr(self, name), 1, DEEPEST)
+        pairs = self.stages * self.depth * self.convolutions
+        if pairs > 10 * DEEPEST:
+            raise InputError(
+                f"model.stages, depth and convolutions make {pairs} convolutions; up to {10 * DEEPEST} are"
+            )
 
     def layers(self, classes: int) -> list[Layer]:
         """The layers, from the input to class scores."""

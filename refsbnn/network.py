@@ -310,6 +310,9 @@ class Network:
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:
         """Raise InputError unless the parameters are this network's: same keys, shapes and type, finite."""
         if not self._shapes:
+            weights, count = chain.weight_count(self.stages), sum(map(np.size, parameters.values()))
+            if weights > count:  # a file that describes a network of any size may hold a few numbers
+                raise InputError(f"parameters do not fit the network: {count:,} are given; its weights are {weights:,}")
             self.initial(Streams(0))
         if parameters.keys() != self._shapes.keys():
             odd = sorted(parameters.keys() ^ self._shapes.keys())

@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TypeVar
 
@@ -12,19 +12,12 @@ import numpy as np
 
 from refsbnn.console import BAD_INPUT
 from refsbnn.errors import InputError
+from refsbnn.launcher import launched
 
 T = TypeVar("T")
 
-# What launchers say of the number of processes, and of a process's own, the first that is there: Open MPI; MPICH, what
-# is built on it, and srun --mpi=pmi2; MVAPICH; srun. The last counts mpiexec's own daemons where srun started those.
-SIZES = {
-    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
-    "PMI_SIZE": "PMI_RANK",
-    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
-    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
-}
-LAUNCHERS = ("OMPI_", "PMI_", "PMIX_", "MV2_", "SLURM_STEP_")  # how their variables begin
 SHORT, LONG = 5e-5, 2e-3  # seconds of the first and the longest sleep of a rank that waits where it is crowded
+TO_FIRST = 1  # tag of what ranks send to the first
 TOGETHER = 2.0  # seconds within which the ranks that end for the same reason all come to say so
 
 
@@ -68,6 +61,17 @@ class Ranks:
     def from_first(self, make: Callable[[], T]) -> T:
         """What the first rank makes, on all; an `InputError` there is raised on all."""
         return make()
+
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """What each rank makes, in their order, on the first, and nothing on the others.
+
+        An `InputError` on any is raised on all, the first rank's of several.
+        """
+        return [make()]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """Whether this rank says so and is the first on its machine that does."""
+        return flag
 
     def wait(self) -> None:
         """Until all ranks have come here."""
@@ -114,6 +118,7 @@ class Together(Ranks):
     def __init__(self, comm: Any, crowded: bool) -> None:
         self.comm, self.crowded = comm, crowded
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.ending = comm.Dup()  # where ranks wait for a message they do not meet those that end
 
     def _met(self) -> None:
         """Where it is crowded, sleep until all ranks have come here."""
@@ -151,6 +156,33 @@ class Together(Ranks):
             raise InputError(error)
         return made
 
+    def to_first(self, make: Callable[[], T]) -> list[T]:
+        """As in `Ranks`; each rank's in a message of its own, so that each has the length that a message may have."""
+        made: Any = None
+        error: str | None = None
+        try:
+            made = make()
+        except InputError as refused:
+            error = str(refused)
+        for line in self.gathered(error):
+            if line is not None:
+                raise InputError(line)
+        if not self.first:
+            self.comm.send(made, 0, TO_FIRST)
+            return []
+        return [made, *(self.comm.recv(source=rank, tag=TO_FIRST) for rank in range(1, self.size))]
+
+    def one_each_machine(self, flag: bool) -> bool:
+        """As in `Ranks`."""
+        from mpi4py import MPI
+
+        here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        try:
+            said = here.allgather(flag)
+            return flag and not any(said[: here.Get_rank()])
+        finally:
+            here.Free()
+
     def wait(self) -> None:
         """As in `Ranks`."""
         self._met()
@@ -162,7 +194,7 @@ class Together(Ranks):
 
     def together(self) -> bool:
         """As in `Ranks`: a rank that fails alone finds nobody here."""
-        request, end = self.comm.Ibarrier(), time.monotonic() + TOGETHER
+        request, end = self.ending.Ibarrier(), time.monotonic() + TOGETHER
         while not request.Test():
             if time.monotonic() > end:
                 return False
@@ -174,31 +206,6 @@ class Together(Ranks):
         sys.stdout.flush()
         sys.stderr.flush()
         self.comm.Abort(code)
-
-
-def launched(environment: Mapping[str, str]) -> tuple[int, str]:
-    """How many processes a launcher started, by the variables that it set, and which of them this is; 1 without one.
-
-    Examples
-    --------
-    >>> launched({"PMI_SIZE": "4", "PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2"}), launched({})
-    ((4, '1'), (1, '0'))
-    """
-    for size, number in SIZES.items():
-        if environment.get(size, "").isdecimal():
-            return int(environment[size]), environment.get(number, "0")
-    return 1, "0"
-
-
-def unlaunched(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process of its own: without what says that a launcher started it together with others.
-
-    Examples
-    --------
-    >>> unlaunched({"PMI_SIZE": "4", "HOME": "/root"})
-    {'HOME': '/root'}
-    """
-    return {name: value for name, value in environment.items() if not name.startswith(LAUNCHERS)}
 
 
 @functools.cache
@@ -246,18 +253,15 @@ def begun() -> Ranks:
     return world() if world.cache_info().currsize else ALONE
 
 
-def ended(message: str, complain: Callable[[str], int]) -> int:
+def ended(message: str, say: Callable[[str], int]) -> int:
     """Say why a command ends, once: the first rank for all that end together, a rank that ends alone for itself.
 
-    Returns the exit code. A rank that ends alone ends the others, which would wait for it.
+    Returns the exit code, which `say` gives. A rank that ends alone ends the others, which would wait for it.
     """
-    try:
-        ranks = world()  # a mistake may be found before a command has asked for them
-    except InputError:  # processes that cannot find each other
-        return complain(message)
+    ranks = begun()  # a command that the first process runs alone must not wait for the others
     if ranks.size == 1 or ranks.together():
         with ranks.spoken_by_first():
-            return complain(message)
-    code = complain(f"rank {ranks.rank}: {message}")
+            return say(message)
+    code = say(f"rank {ranks.rank}: {message}")
     ranks.abort(code)
     return code

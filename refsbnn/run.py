@@ -14,9 +14,10 @@ from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer, Signal
-from refsbnn.layers.description import build, describe
+from refsbnn.layers.description import build, describe, signal_of
 from refsbnn.probe.report import Report as ProbeReport
 from refsbnn.probe.report import probe
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import folder
@@ -102,7 +103,10 @@ class Run:
             raise InputError(f"x is {x!r}; expected an array of examples")
         samples = self.config.evaluation.samples if samples is None else samples
         inputs = self.task.data.given(x, np.zeros(len(x), np.int64))
-        return predict(self.task.network, self.parameters, inputs, len(x), self.task.streams, samples, alike=True)
+        task = self.task
+        return predict(
+            task.network, self.parameters, inputs, len(x), task.streams, samples, alike=True, ranks=task.ranks
+        )
 
     def evaluate(
         self,
@@ -119,7 +123,7 @@ class Run:
         samples : int, optional
             Sampled networks that the last mode averages; the configuration's number if not given.
         progress : callable, optional
-            Called after each forward pass with the number of its examples.
+            Called after each forward pass of this rank with the number of its examples.
 
         Returns
         -------
@@ -135,7 +139,15 @@ class Run:
         task = self.task
         samples = self.config.evaluation.samples if samples is None else samples
         return report(
-            task.network, self.parameters, inputs, inputs.labels, task.streams, samples, part=name, progress=progress
+            task.network,
+            self.parameters,
+            inputs,
+            inputs.labels,
+            task.streams,
+            samples,
+            part=name,
+            ranks=task.ranks,
+            progress=progress,
         )
 
     def probe(
@@ -167,7 +179,7 @@ class Run:
         seed : int, optional
             Of what is drawn; the run's own if not given.
         progress : callable, optional
-            Called with the spikes turned over since, and how many there will be in all.
+            Called with the spikes that this rank turned over since, and how many it will in all.
 
         Returns
         -------
@@ -209,6 +221,7 @@ class Run:
             units=units,
             examples=examples,
             draws=draws,
+            ranks=self.task.ranks,
             progress=progress,
         )
 
@@ -225,6 +238,8 @@ class Run:
     def save(self, out: str | Path) -> None:
         """Write a folder that `load` and `refsbnn evaluate` read. Arrays that were given as data are not in it.
 
+        Of several ranks the first writes, the others wait.
+
         Raises
         ------
         InputError
@@ -236,13 +251,17 @@ class Run:
             "input": asdict(network.input),
             "data_given": self.data_given,
         }
-        files.write_text(out / folder.METRICS, metrics(self.history))
-        files.write_arrays(out / folder.PARAMETERS, self.parameters)
         facts = {"refsbnn": __version__, "config": self.config.as_dict(), "network": described}
-        files.write_json(out / folder.RESULT, facts)
+
+        def write() -> None:
+            files.write_text(out / folder.METRICS, metrics(self.history))
+            files.write_arrays(out / folder.PARAMETERS, self.parameters)
+            files.write_json(out / folder.RESULT, facts)
+
+        self.task.ranks.from_first(write)
 
     @classmethod
-    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None) -> "Run":
+    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None, *, ranks: Ranks = ALONE) -> "Run":
         """Read the folder of a run: of `save`, or of `refsbnn train`; of an unfinished one, its newest checkpoint.
 
         Parameters
@@ -250,6 +269,9 @@ class Run:
         out : str or Path
         warn : callable, optional
             Gets a line for each damaged checkpoint that is passed over.
+        ranks : Ranks, optional
+            `refsbnn.ranks.world()` where mpiexec or srun started several: they share the work of the run's methods,
+            which all of them call, and each gets the result, to the bits of one.
 
         Raises
         ------
@@ -258,29 +280,31 @@ class Run:
         """
         stored = folder.read(Path(out), warn)
         with refusing(f"run {out}"):
-            task = prepare(stored.config) if stored.network is None else described_task(stored.config, stored.network)
+            network = stored.network
+            task = prepare(stored.config, ranks) if network is None else described_task(stored.config, network, ranks)
             task.network.check(stored.parameters)
-        given = stored.network is not None and bool(stored.network["data_given"])
+        given = network is not None and bool(network["data_given"])
         return cls(task, stored.parameters, stored.history, given)
 
 
-def described_task(config: configuration.Config, described: dict[str, Any]) -> Task:
+def described_task(config: configuration.Config, described: dict[str, Any], ranks: Ranks) -> Task:
     """The task of a saved run; without its data where they had been given as arrays."""
-    with refusing("the network's description is damaged", KeyError, TypeError):
-        signal = Signal(**described["input"] | {"shape": tuple(described["input"]["shape"])})
+    # What is damaged fails in many ways, brackets in brackets by a RecursionError.
+    with refusing("the network's description is damaged", KeyError, TypeError, ValueError, RecursionError):
+        signal = signal_of(described["input"])
         layers, given = build(described["layers"]), described["data_given"]
     network = connected(config, layers, signal)
     if not given:
-        return replace(prepare(config), network=network)
+        return replace(prepare(config, ranks), network=network)
     empty = Arrays(
         np.zeros((0, *(() if signal.steps is None else (signal.steps,)), *signal.shape)),
         np.zeros(0, int),
         signal.steps is not None,
     )
-    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed))
+    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed), ranks)
 
 
-def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None) -> Task:
+def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None, ranks: Ranks) -> Task:
     """A task on arrays, a fifth of them held out for validation by a permutation of the configuration's seed."""
     if len(data) < 2:
         raise InputError(f"data hold {len(data)} examples; expected at least 2, for training and validation")
@@ -289,7 +313,7 @@ def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Laye
     train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
     parts = arrays(data.signal, train, validation, test)
     layers = config.model.layers(int(data.labels.max()) + 1) if layers is None else layers
-    return Task(config, connected(config, layers, data.signal), parts, streams)
+    return Task(config, connected(config, layers, data.signal), parts, streams, ranks)
 
 
 def arrays(signal: Signal, train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
@@ -308,6 +332,7 @@ def fit(
     data: Arrays | tuple[np.ndarray, np.ndarray] | None = None,
     layers: Sequence[Layer] | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train a network.
 
@@ -324,6 +349,8 @@ def fit(
         In place of the configuration's model.
     report : callable, optional
         Gets a row of numbers after each epoch.
+    ranks : Ranks, optional
+        As for `Run.load`; `training.shards` is the largest number of them.
 
     Returns
     -------
@@ -354,9 +381,9 @@ def fit(
                     f"data is a {type(data).__name__}; expected (x, labels) or Arrays(x, labels, time=...)"
                 )
             data = Arrays(*data)
-        task = given_task(config, data, layers)
+        task = given_task(config, data, layers, ranks)
     else:
-        task = prepare(config)
+        task = prepare(config, ranks)
         if layers is not None:
             task = replace(task, network=connected(config, layers, task.network.input))
     result = train(task, report)

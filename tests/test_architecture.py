@@ -26,7 +26,7 @@ ALLOWED = {
 ALLOWED_LATE = {
     "oracle": set(),
     "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "torch", "submitit", "optuna"},
-    "validation": {"matplotlib", "latex2mathml", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
+    "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {

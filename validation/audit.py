@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import scipy
@@ -20,8 +21,9 @@ from tqdm import tqdm
 
 import refsbnn
 from refsbnn import files
-from refsbnn.console import Parser
+from refsbnn.console import BAD_INPUT, Parser
 from refsbnn.errors import InputError
+from refsbnn.ranks import ALONE, Ranks, Together, ended, world
 from validation import claims
 from validation.evidence.claim import Entry, Verdict, judge
 from validation.evidence.record import Level
@@ -29,9 +31,12 @@ from validation.report import ledger
 from validation.report.page import page
 from validation.report.table import count, table
 
+SHARED = True  # among ranks
 EXAMPLE = "example: refsbnn audit --quick --claim unification --json audit/report.json"
 # By level, of all claims: neither a part of them nor fewer settings replace the full page.
 PAGES = {"full": Path("audit/report.html"), "quick": Path("audit/quick.html")}
+# Those that take longest, in this order; ranks begin with them. Another order changes the time and nothing else.
+HEAVY = ("enumerated", "auxiliary", "monte_carlo", "least_error", "depth", "matched_loss", "link", "bound", "trade_off")
 UNMET = ("does not hold", "not decidable here")  # what --strict does not let pass
 
 
@@ -78,26 +83,43 @@ def entry(name: str, level: Level) -> Entry:
     return Entry(name, found.CLAIM, list(found.check(level)), figures, found.__doc__ or "")
 
 
-def run(level: Level, names: Sequence[str]) -> list[Entry]:
-    """Check claims, on all cores: each has random networks of its own, so their number changes no bit.
+def run(level: Level, names: Sequence[str], ranks: Ranks = ALONE) -> list[Entry]:
+    """Check claims, on all cores or ranks: each has random networks of its own, so their number changes no bit.
 
     Parameters
     ----------
     level : Level
     names : sequence of str
         Of `claims.NAMES`.
+    ranks : Ranks, optional
 
     Returns
     -------
     list of Entry
-        In the order of `names`.
+        In the order of `names`; of several ranks the first has them.
     """
+    if isinstance(ranks, Together):
+        return _over_ranks(level, names, ranks)
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(names))
     if workers == 1:
         return list(_shown(map(partial(entry, level=level), names), names))
     # Processes of their own, not copies of this one: its threads may be running.
     with multiprocessing.get_context("spawn").Pool(workers, _worker) as pool:
         return list(_shown(pool.imap(partial(entry, level=level), names), names))
+
+
+def _over_ranks(level: Level, names: Sequence[str], ranks: Together) -> list[Entry]:
+    """A rank that is free takes the next claim: the first rank the lightest, the others the heaviest that is left."""
+    from mpi4py.futures import MPICommExecutor
+
+    ordered = sorted(names, key=lambda name: HEAVY.index(name) if name in HEAVY else len(HEAVY))
+    with MPICommExecutor(ranks.comm, root=0) as executor:
+        pool: Any = executor
+        if pool is None:  # the first rank has let this one go
+            return []
+        futures = {name: pool.submit(entry, name, level) for name in ordered}
+        own = {name: entry(name, level) for name in reversed(ordered) if futures[name].cancel()}
+        return list(_shown((own[name] if name in own else futures[name].result() for name in names), names))
 
 
 def _worker() -> None:
@@ -138,8 +160,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         html = options.html or (None if options.claim else PAGES["quick" if options.quick else "full"])
         return _audit(Level(options.quick, options.seed), names, html, options.json, options.strict)
     except InputError as error:
-        print(f"refsbnn audit: {error}", file=sys.stderr)
-        return 2
+        return ended(str(error), _complain)
+
+
+def _complain(message: str) -> int:
+    print(f"refsbnn audit: {message}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def chosen(wanted: Sequence[str] | None) -> list[str]:
@@ -157,12 +183,24 @@ def chosen(wanted: Sequence[str] | None) -> list[str]:
 
 
 def _audit(level: Level, names: Sequence[str], html_file: Path | None, json_file: Path | None, strict: bool) -> int:
-    for path in (html_file, json_file):
-        if path is not None:
-            files.writable(path)
+    ranks = world()
+
+    def writable() -> None:
+        for path in (html_file, json_file):
+            if path is not None:
+                files.writable(path)
+
+    ranks.from_first(writable)
     start = time.perf_counter()
-    entries = run(level, names)
+    entries = run(level, names, ranks)
     seconds = time.perf_counter() - start
+    return ranks.from_first(lambda: _report(level, entries, seconds, html_file, json_file, strict))
+
+
+def _report(
+    level: Level, entries: Sequence[Entry], seconds: float, html_file: Path | None, json_file: Path | None, strict: bool
+) -> int:
+    """Print ledger and rows, write the files; the exit code."""
     facts = {
         "level": "quick" if level.quick else "full",
         "seed": str(level.seed),

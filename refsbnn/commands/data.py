@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from refsbnn.console import Parser
-from refsbnn.data import official, recordings
+from refsbnn.data import official
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.event_sets import KEPT
+from refsbnn.data.kept import KEPT
 from refsbnn.data.options import Data, home
 from refsbnn.data.sources import SETS, load
 from refsbnn.errors import InputError
+from refsbnn.ranks import world
+
+SHARED = True  # among ranks
 
 
 def parser() -> Parser:
@@ -43,16 +46,25 @@ def main(argv: Sequence[str]) -> int:
     if "steps" in SETS[name].keys:
         words.setdefault("steps", 100)
     options = Data(name=name, root=str(root), held_out=0.0, **words)
-    lacking = official.missing(SETS[name].archives, root)
-    if verify and lacking:
-        raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
-    official.fetch(lacking, root)
-    data = load(options, fresh=verify)
-    print(table(name, data))
+    ranks = world()
     if verify:
-        for path in sorted((root / KEPT).glob(f"{name}-*.h5")):
-            recordings.load(path, {})
+        print(ranks.from_first(lambda: checked(options)))
+        return 0
+    ranks.from_first(lambda: official.fetch(official.missing(SETS[name].archives, root), root))
+    print(table(name, load(options, ranks=ranks)))
     return 0
+
+
+def checked(options: Data) -> str:
+    """Read all official files of a data set and all that was kept of them; returns the table."""
+    name, root = options.name, options.folder
+    lacking = official.missing(SETS[name].archives, root)
+    if lacking:
+        raise InputError(f"missing below {root}: {', '.join(archive.gives for archive in lacking)}; see docs/data.md")
+    out = table(name, load(options, fresh=True))
+    for path in sorted((root / KEPT).glob(f"{name}-*.h5")):
+        SETS[name].check_kept(path)
+    return out
 
 
 def table(name: str, data: Dataset) -> str:
@@ -63,7 +75,7 @@ def table(name: str, data: Dataset) -> str:
         density = "-"
         if recordings is not None:
             places = len(recordings) * (data.signal.steps or 1) * int(np.prod(data.signal.shape))
-            density = f"{len(recordings.units) / places:.2%}"
+            density = f"{recordings.offsets[-1] / places:.2%}"
         found = len(split.labels)
         lines.append(f"{part:<8}{found:>10,}{count:>10,}{len(np.unique(split.labels)):>9}{density:>9}")
     return "\n".join(lines)

@@ -1,20 +1,24 @@
 """`refsbnn evaluate`: the folder of a run in; scores, firing rates and synaptic operations out."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from refsbnn import __version__
-from refsbnn.console import Parser
+from refsbnn.console import DONE, Parser
 from refsbnn.errors import InputError
-from refsbnn.evaluation.report import passes
+from refsbnn.evaluation.report import Report, passes
 from refsbnn.figures import style
 from refsbnn.figures.draw import save
 from refsbnn.figures.reliability import diagram
 from refsbnn.files import write_json
+from refsbnn.ranks import world
 from refsbnn.run import Run
+
+SHARED = True  # among ranks
 
 
 def parser() -> Parser:
@@ -36,11 +40,18 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if arguments.samples is not None and arguments.samples < 1:
         raise InputError(f"--samples is {arguments.samples}; expected at least 1")
-    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr))
+    ranks = world()
+    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr), ranks=ranks)
     samples = arguments.samples or run.config.evaluation.samples
-    total = passes(samples) * len(getattr(run.task.data, arguments.split).labels)
+    total = passes(samples, len(getattr(run.task.data, arguments.split).labels), ranks)
     with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:
         report = run.evaluate(arguments.split, samples, bar.update)
+    ranks.from_first(lambda: show(arguments, report))
+    return DONE
+
+
+def show(arguments: Namespace, report: Report) -> None:
+    """Print the tables, write the numbers and draw the figure."""
     print(report.table())
     if arguments.json is not None:
         write_json(arguments.json, {"refsbnn": __version__, "run": str(arguments.run), **report.as_dict()})
@@ -50,4 +61,3 @@ def main(argv: Sequence[str]) -> int:
         print(f"figure: {arguments.run / name}")
     else:
         print(style.not_drawn([name]))
-    return 0

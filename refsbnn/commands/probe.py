@@ -1,19 +1,24 @@
 """`refsbnn probe`: the bias of gradient estimators in a trained network, against unbiased derivatives."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from refsbnn import __version__
-from refsbnn.console import Parser, split
+from refsbnn.console import DONE, Parser, split
 from refsbnn.errors import InputError
 from refsbnn.figures import style
 from refsbnn.figures.bias import by_layer
 from refsbnn.figures.draw import save
 from refsbnn.files import write_json
+from refsbnn.probe.report import Report
+from refsbnn.ranks import world
 from refsbnn.run import PARTS, Run
+
+SHARED = True  # among ranks
 
 
 def parser() -> Parser:
@@ -42,7 +47,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if arguments.figure is not None and arguments.figure.suffix not in (".png", ".svg"):
         raise InputError(f"--figure is {arguments.figure}; expected a name that ends in .png or .svg")
-    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr))
+    ranks = world()
+    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr), ranks=ranks)
     with tqdm(unit="spike", disable=None, delay=2.0, file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -59,6 +65,12 @@ def main(argv: Sequence[str]) -> int:
             seed=arguments.seed,
             progress=progress,
         )
+    ranks.from_first(lambda: show(arguments, report))
+    return DONE
+
+
+def show(arguments: Namespace, report: Report) -> None:
+    """Print the tables, write the numbers and draw the figure."""
     print(report.table())
     if arguments.json is not None:
         write_json(arguments.json, {"refsbnn": __version__, "run": str(arguments.run), **report.as_dict()})
@@ -68,4 +80,3 @@ def main(argv: Sequence[str]) -> int:
             print(f"figure: {arguments.figure}")
         else:
             print(style.not_drawn([str(arguments.figure)]))
-    return 0

@@ -15,6 +15,7 @@ from refsbnn.figures import style
 from refsbnn.figures import sweep as figures
 from refsbnn.figures.draw import save
 from refsbnn.files import writable, write_json
+from refsbnn.ranks import world
 from refsbnn.sweeps import local, mpi, slurm, table
 from refsbnn.sweeps.grid import Grid, parse
 from refsbnn.sweeps.job import result
@@ -23,8 +24,9 @@ from refsbnn.sweeps.search import DIRECTIONS, optuna, search
 from refsbnn.sweeps.sweep import Engine, Sweep, run
 from refsbnn.training import checkpoint, lock
 
+SHARED = True  # among ranks
 FIGURE = "sweep.png"
-AT_ONCE = 256  # tasks of a Slurm array
+AT_ONCE, MINUTES = 256, 60  # of a Slurm array: tasks at a time, and how long each may take
 
 
 def parser() -> Parser:
@@ -54,9 +56,7 @@ def parser() -> Parser:
         "--score", choices=tuple(DIRECTIONS), default="nll", help="validation score of the best point (default: nll)"
     )
     out.add_argument("--test", action="store_true", help="score the test split of each run too; it chooses nothing")
-    out.add_argument(
-        "--time", type=int, default=60, metavar="MINUTES", help="slurm: of a task before it is requeued (60)"
-    )
+    out.add_argument("--time", type=int, metavar="MINUTES", help=f"slurm: of a task before it is requeued ({MINUTES})")
     out.add_argument(
         "--slurm",
         action="append",
@@ -80,9 +80,11 @@ def main(argv: Sequence[str]) -> int:
         return mpi.over_ranks(
             lambda pool, workers, threads: swept(arguments, grid, partial(mpi.run, pool), workers, threads)
         )
+    if (count := world().size) > 1:
+        raise InputError(f"--engine {arguments.engine} takes one process, and {count} were started; mpi takes several")
     if arguments.engine == "slurm":
         at_once = arguments.jobs or AT_ONCE
-        queue = slurm.Queue(arguments.out, at_once, arguments.time, options)
+        queue = slurm.Queue(arguments.out, at_once, arguments.time or MINUTES, options)
         return swept(arguments, grid, partial(slurm.run, submit=queue.submit, there=queue.there), at_once, 1)
     at_once = arguments.jobs or 1
     threads = max((os.cpu_count() or 1) // at_once, 1)
@@ -103,10 +105,14 @@ def check(arguments: Namespace, grid: Grid) -> dict[str, str]:
             raise InputError("--search has nothing to search in; expected a range, as training.rate=0.001..0.1:log")
         if arguments.trials is None:
             raise InputError("--search needs --trials N: how many points it tries")
+        if arguments.engine == "slurm" and arguments.jobs is None:
+            raise InputError("--search with --engine slurm needs --jobs N: how many runs are proposed at a time")
     elif arguments.trials is not None:
         raise InputError("--trials is of a search; it needs --search optuna")
-    if arguments.slurm and arguments.engine != "slurm":
-        raise InputError("--slurm has options of sbatch; it needs --engine slurm")
+    if (arguments.slurm or arguments.time) and arguments.engine != "slurm":
+        raise InputError(f"--{'slurm' if arguments.slurm else 'time'} is of Slurm's tasks; it needs --engine slurm")
+    if arguments.jobs and arguments.engine == "mpi":
+        raise InputError("--jobs is not for --engine mpi, which has a run at a time on each rank but the first")
     if arguments.out.exists() and not arguments.out.is_dir():
         raise InputError(f"--out {arguments.out} is a file; expected a folder")
     if arguments.json is not None:

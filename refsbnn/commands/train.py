@@ -22,6 +22,8 @@ from refsbnn.training.resume import begin, check_run, holds_run
 from refsbnn.training.state import Row, State, packed
 from refsbnn.training.task import Task, prepare
 
+SHARED = True  # among ranks
+
 
 def parser() -> Parser:
     """The arguments of the command."""
@@ -63,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"--out {out} is a file; expected a folder")
     ranks, again = world(), "the same command" if arguments.go_on else "the same command with --resume"
     writing: Callable[[], None] = unheld
-    with ranks.spoken_by_first(), ExitStack() as stack:
+    with ExitStack() as stack:
         task = prepare(config, ranks)
         loop.Plan.of(task)  # shards that do not fit the ranks are refused before anything is written
 

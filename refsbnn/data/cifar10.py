@@ -2,22 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsbnn.data import pickles
+from refsbnn.data import kept, pickles
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import regular
 from refsbnn.layers.signal import Signal
+from refsbnn.ranks import ALONE, Ranks
+from refsbnn.rows import Chosen, Rows
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar.html"
 PYTHON, BINARY = "cifar-10-batches-py", "cifar-10-batches-bin"
-TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
+TRAIN, TEST = [f"data_batch_{i}" for i in range(1, 6)], ["test_batch"]
 
 
 @dataclass(frozen=True)
@@ -28,23 +32,26 @@ class Cifar10(Record):
         """An image."""
         return Signal("values", (SIDE, SIDE, COLOURS))
 
-    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
-        """CIFAR-10 in its parts; nothing of it is kept.
+    def load(self, options: Data, *, fresh: bool = False, ranks: Ranks = ALONE) -> Dataset:
+        """CIFAR-10 in its parts: in memory of one process; several read its images by rows from a file that is kept.
 
         Raises
         ------
         InputError
-            Missing or damaged files.
+            Missing or damaged files, or no place for that file.
         """
         root = options.folder
-        x, labels = read(root, TRAIN)
-        test_x, test_labels = read(root, ["test_batch"])
-        kept, held = options.parts(len(x))
-        scale = standard(x[kept])
+        if fresh or ranks.size == 1:
+            whole = Whole(*read(root, TRAIN), *read(root, TEST))
+        else:
+            path = root / kept.KEPT / f"{options.name}-images.h5"
+            whole = kept.shared(path, lambda: facts(root), lambda: made(root, ranks), save, stored, ranks)
+        rows, held = options.parts(len(whole.labels))
+        scale = standard(whole.x, rows)
         parts = (
-            Images(x[kept], labels[kept], *scale, options.shift, options.mirror, options.cutout),
-            Images(x[held], labels[held], *scale),
-            Images(test_x, test_labels, *scale),
+            Images(some(whole.x, rows), whole.labels[rows], *scale, options.shift, options.mirror, options.cutout),
+            Images(some(whole.x, held), whole.labels[held], *scale),
+            Images(whole.test_x, whole.test_labels, *scale),
         )
 
         def given(new: np.ndarray, new_labels: np.ndarray) -> Images:
@@ -53,6 +60,10 @@ class Cifar10(Record):
             return Images(new, new_labels, *scale)
 
         return Dataset(CLASSES, self.signal(options), *parts, given)
+
+    def check_kept(self, path: Path) -> None:
+        """As in `Record`."""
+        stored(path, {})
 
 
 CIFAR10 = Cifar10(
@@ -71,6 +82,52 @@ CIFAR10 = Cifar10(
         ),
     ),
 )
+
+
+class Whole(NamedTuple):
+    """Images (n, 32, 32, 3) uint8, in memory or in a file, and labels (n,) int64 of the two official parts."""
+
+    x: np.ndarray | Rows
+    labels: np.ndarray
+    test_x: np.ndarray | Rows
+    test_labels: np.ndarray
+
+
+def some(x: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray | Chosen:
+    """Some of the images, where the others are."""
+    return x[rows] if isinstance(x, np.ndarray) else x.only(rows)
+
+
+def facts(root: Path) -> dict[str, object]:
+    """What the kept images depend on: the official files, where they are still there."""
+    found = [folder for folder in (root / PYTHON, root / BINARY) if folder.is_dir()]
+    return {"source": found[0].name, "files": kept.state(found[0])} if found else {}
+
+
+def made(root: Path, ranks: Ranks) -> Whole | None:
+    """All images on the first rank, nothing on the others."""
+    parts = ranks.to_first(lambda: Whole(*read(root, TRAIN), *read(root, TEST)) if ranks.first else None)
+    return parts[0] if ranks.first else None
+
+
+def save(path: Path, whole: Whole, facts: dict[str, object]) -> str:
+    """Write all images as `kept.write`."""
+    return kept.write(path, whole._asdict(), facts)
+
+
+def stored(path: Path, facts: dict[str, object], seal: str | None = None) -> Whole | None:
+    """All images as `kept.read`; they are read when they are asked for."""
+
+    def built(**arrays: Any) -> Whole:
+        out = Whole(**arrays)
+        for x, labels in ((out.x, out.labels), (out.test_x, out.test_labels)):
+            if x.dtype != np.uint8 or x.shape != (len(labels), SIDE, SIDE, COLOURS) or labels.dtype != np.int64:
+                raise ValueError(f"it holds {x.dtype} {x.shape} with {labels.dtype} {labels.shape}")
+            if not len(labels) or not 0 <= labels.min() <= labels.max() < CLASSES:
+                raise ValueError(f"its labels are not 0 to {CLASSES - 1}")
+        return out
+
+    return kept.read(path, facts, ("x", "test_x"), built, seal)
 
 
 def read(root: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +156,7 @@ def pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and labels of a batch of the "binary" version: a byte of label before each image."""
     with refusing(f"{path} cannot be read", OSError):
-        content = np.fromfile(path, np.uint8)
+        content = np.fromfile(regular(path), np.uint8)
     if len(content) % (SIZE + 1):
         raise InputError(f"{path} is damaged: {len(content)} bytes are not images of {SIZE + 1}")
     rows = content.reshape(-1, SIZE + 1)

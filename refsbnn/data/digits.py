@@ -17,6 +17,7 @@ from refsbnn.data.record import Record
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Purpose, Streams
 
 SHA256 = "78a85852f7f6b2b5d209ab9b246a3f6783ba99bf264099704d8725980b7e0b97"
@@ -98,7 +99,7 @@ class Digits(Record):
             return Signal("values", SHAPE)
         return Signal("values", (int(np.prod(SHAPE)),), "binary", options.steps)
 
-    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False, ranks: Ranks = ALONE) -> Dataset:
         """The digits in their parts; there is no file but the embedded one."""
 
         def given(x: np.ndarray, labels: np.ndarray) -> Coded:

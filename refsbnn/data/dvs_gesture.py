@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from refsbnn.data.event_sets import CAMERA, EventSet
+from refsbnn.data.event_sets import CAMERA, EventSet, Share
 from refsbnn.data.files import columns
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
@@ -15,8 +15,8 @@ ADDRESS = "https://figshare.com/ndownloader/files/38022171 (train) and 38020584 
 FIGSHARE = "https://figshare.com/ndownloader/files/"
 
 
-def read(folder: Path) -> Iterator[Seen]:
-    """The recordings of a part: folder/user<n>_<light>/<label>.npy with the columns x, y, polarity, milliseconds.
+def read(folder: Path, share: Share = range) -> Iterator[Seen]:
+    """A share of a part's recordings: folder/user<n>_<light>/<label>.npy with the columns x, y, polarity, milliseconds.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def read(folder: Path) -> Iterator[Seen]:
         raise InputError(
             f"{folder} holds no files user<n>_<light>/<label>.npy; they are from {ADDRESS}, see docs/data.md"
         )
-    for path in paths:
+    for path in (paths[number] for number in share(len(paths))):
         names = re.fullmatch(r"user([0-9]+)_.*/([0-9]+)\.npy", f"{path.parent.name}/{path.name}")
         if names is None:
             raise InputError(f"{path} is not named user<n>_<light>/<label>.npy with a label below {GESTURES}")

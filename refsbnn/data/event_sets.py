@@ -10,21 +10,24 @@ import numpy as np
 from tqdm import tqdm
 
 from refsbnn.arrays import Arrays
-from refsbnn.data import pixels, recordings
+from refsbnn.data import kept, pixels, recordings
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import HELD, Record
 from refsbnn.data.recordings import Recording, Recordings
 from refsbnn.data.spikes import Augment, Spikes
-from refsbnn.errors import InputError, refusing
+from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
+from refsbnn.ranks import ALONE, Ranks
 
-KEPT = "refsbnn"  # folder below the root for binned events
 # What the section [data] takes for events, of sound and of cameras.
 EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter")
 SOUND = (*EVENTS, "shift", "jitter", "drop")
 CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror", "roll", "cutout")
+
+
+Share = Callable[[int], range]  # which of so many recordings; `range` itself takes all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +39,12 @@ class EventSet(Record):
     shape : tuple of int
         (channels,), or (height, width, polarities) of a camera.
     read : callable
-        From a place to an iterator of `Recording` or, for cameras, of `Seen`.
+        From a place, and a function that gives the wanted ones of so many recordings, to an iterator of `Recording`
+        or, for cameras, of `Seen`.
     """
 
     shape: tuple[int, ...]
-    read: Callable[[Path], Iterator[Recording | Seen]]
+    read: Callable[[Path, Share], Iterator[Recording | Seen]]
 
     def seen(self, options: Data) -> tuple[int, ...]:
         """Shape of the events as the options want them."""
@@ -50,7 +54,7 @@ class EventSet(Record):
         """Spikes of channels or pixels."""
         return Signal("values", self.seen(options), "binary", options.steps)
 
-    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False, ranks: Ranks = ALONE) -> Dataset:
         """An event data set in its parts.
 
         Raises
@@ -58,7 +62,7 @@ class EventSet(Record):
         InputError
             Missing or damaged files, groups that the set does not have.
         """
-        train, test = (prepared(options, self, archive.gives, fresh) for archive in self.archives)
+        train, test = (prepared(options, self, archive.gives, fresh, ranks) for archive in self.archives)
         kept, held = held_out(options, train)
         signal = self.signal(options)
         augment = Augment(**{item.name: getattr(options, item.name) for item in fields(Augment)})
@@ -70,9 +74,13 @@ class EventSet(Record):
         parts = Spikes(train, kept, signal, augment), Spikes(train, held, signal), Spikes(test, every, signal)
         return Dataset(self.classes, signal, *parts, given)
 
-    def recordings(self, source: Path, options: Data) -> Iterator[Recording]:
-        """The recordings of a part, with the units that the options want."""
-        for one in self.read(source):
+    def check_kept(self, path: Path) -> None:
+        """As in `Record`."""
+        recordings.load(path, {})
+
+    def recordings(self, source: Path, options: Data, share: Share) -> Iterator[Recording]:
+        """A share of the recordings of a part, with the units that the options want."""
+        for one in self.read(source, share):
             if not 0 <= one.label < self.classes:
                 raise InputError(f"{one.name} has the label {one.label}; expected 0 to {self.classes - 1}")
             yield one if isinstance(one, Recording) else self.turned(one, options)
@@ -89,43 +97,43 @@ class EventSet(Record):
         return Recording(one.times[kept], places[kept], one.label, one.group, one.name)
 
 
-def prepared(options: Data, kind: EventSet, place: str, fresh: bool) -> Recordings:
+def prepared(options: Data, kind: EventSet, place: str, fresh: bool, ranks: Ranks) -> Recordings:
     """The binned recordings of a part, from the file that an earlier run left, else from the official ones."""
     source = options.folder / place
     keys = ("steps", "bin_ms", "downsample", "merge", "denoise_ms")
-    facts: dict[str, Any] = {"source": place, **{key: getattr(options, key) for key in keys}}
-    name = "-".join(f"{facts[key]:g}" for key in keys)
-    cache = options.folder / KEPT / f"{options.name}-{source.stem}-{name}.h5"
-    if source.exists():
-        facts["files"] = state(source)
-    if not fresh and cache.is_file() and (found := recordings.load(cache, facts)) is not None:
-        if not 0 <= found.labels.min() <= found.labels.max() < kind.classes:
-            raise InputError(f"{cache} is damaged: it has labels that are not 0 to {kind.classes - 1}; delete it")
-        return found
-    told = tqdm(
-        kind.recordings(source, options),
-        f"reading {source}",
-        unit="recording",
-        disable=None,
-        delay=2.0,
-        file=sys.stderr,
-    )
-    made = recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.seen(options))))
-    if not fresh:
-        try:
-            recordings.save(cache, made, facts)
-        except InputError as error:
-            print(f"refsbnn: not kept for later runs: {error}", file=sys.stderr)
-    return made
+    binning: dict[str, Any] = {"source": place, **{key: getattr(options, key) for key in keys}}
+    name = "-".join(f"{binning[key]:g}" for key in keys)
+    cache = options.folder / kept.KEPT / f"{options.name}-{source.stem}-{name}.h5"
 
+    def facts() -> dict[str, Any]:
+        return {**binning, "files": kept.state(source)} if source.exists() else binning
 
-def state(source: Path) -> list[int]:
-    """Number, bytes and newest change (ns) of a file or of the files in a folder: other files are binned anew."""
-    each = []
-    for path in [source] if source.is_file() else source.rglob("*"):
-        with refusing(f"{path} cannot be read", OSError):  # a symbolic link to nothing, or to itself
-            each.append(path.stat())
-    return [len(each), sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
+    def own(share: Share) -> Recordings:
+        told = tqdm(
+            kind.recordings(source, options, share),
+            f"reading {source}",
+            unit="recording",
+            disable=None,
+            delay=2.0,
+            file=sys.stderr,
+        )
+        return recordings.binned(told, options.bin_ms, options.steps, int(np.prod(kind.seen(options))))
+
+    def made() -> Recordings | None:
+        seen = ranks.gathered(facts())
+        shares = seen.count(seen[0]) == len(seen)  # else, on disks of their own, the first rank's files are the set
+        parts = ranks.to_first(lambda: own(ranks.share if shares else range) if shares or ranks.first else None)
+        return recordings.joined([part for part in parts if part is not None]) if ranks.first else None
+
+    def loaded(path: Path, facts: dict[str, Any], seal: str | None) -> Recordings | None:
+        out = recordings.load(path, facts, seal)
+        if out is not None and not 0 <= out.labels.min() <= out.labels.max() < kind.classes:
+            raise InputError(f"{path} is damaged: it has labels that are not 0 to {kind.classes - 1}; delete it")
+        return out
+
+    if fresh:
+        return recordings.joined([own(range)])
+    return kept.shared(cache, facts, made, recordings.save, loaded, ranks)
 
 
 def held_out(options: Data, train: Recordings) -> tuple[np.ndarray, np.ndarray]:

@@ -5,24 +5,36 @@ from dataclasses import dataclass
 import numpy as np
 
 from refsbnn.draws import CounterDraws
+from refsbnn.rows import Chosen, Rows
 from refsbnn.streams import Purpose
 
+BLOCK = 1024  # images of which the sums are taken at once
 
-def standard(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel of images (n, height, width, channels), float32."""
-    mean = x.mean(axis=(0, 1, 2), dtype=np.float64)
-    square = np.stack([np.square(x[..., c], dtype=np.float64).mean() for c in range(x.shape[-1])])
-    deviation = np.sqrt(np.maximum(square - mean * mean, 1.0))
+
+def standard(x: np.ndarray | Rows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation, float32, of each channel of some rows of images (n, height, width, channels), bytes.
+
+    The sums are exact in any order: of integers, far below 2^53.
+    """
+    count, total, square = 0, np.zeros(x.shape[-1], np.int64), np.zeros(x.shape[-1], np.int64)
+    for first in range(0, len(rows), BLOCK):
+        block = x[rows[first : first + BLOCK]].astype(np.int64)
+        count += block[..., 0].size
+        total += block.sum(axis=(0, 1, 2))
+        square += (block * block).sum(axis=(0, 1, 2))
+    mean = total / count
+    deviation = np.sqrt(np.maximum(square / count - mean * mean, 1.0))
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images in memory as bytes.
+    """Images as bytes.
 
     Attributes
     ----------
     x : (n, height, width, channels) uint8 array
+        In memory, or in the file in which they are kept.
     labels : (n,) int64 array
     mean, deviation : (channels,) float32 arrays
         What standardises a channel.
@@ -35,7 +47,7 @@ class Images:
         edges (DeVries and Taylor 2017, arXiv:1708.04552).
     """
 
-    x: np.ndarray
+    x: np.ndarray | Chosen | Rows
     labels: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray

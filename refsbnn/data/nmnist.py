@@ -5,17 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from refsbnn.data.event_sets import CAMERA, EventSet
+from refsbnn.data.event_sets import CAMERA, EventSet, Share
 from refsbnn.data.files import found
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
 from refsbnn.errors import InputError, refusing
+from refsbnn.files import regular
 
 ADDRESS = "https://www.garrickorchard.com/datasets/n-mnist"
 
 
-def read(folder: Path) -> Iterator[Seen]:
-    """The recordings of a part, digit by digit: folder/<digit>/*.bin.
+def read(folder: Path, share: Share = range) -> Iterator[Seen]:
+    """A share of the recordings of a part, digit by digit: folder/<digit>/*.bin.
 
     Raises
     ------
@@ -28,9 +29,9 @@ def read(folder: Path) -> Iterator[Seen]:
     except ImportError:
         raise InputError("N-MNIST needs tonic, which is not installed; accepted: pip install 'refsbnn[data]'") from None
     kind = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
-    for path in paths:
+    for path in (paths[number] for number in share(len(paths))):
         with refusing(f"{path} cannot be read", OSError):
-            size = path.stat().st_size
+            size = regular(path).stat().st_size
             if not size or size % 5:
                 raise InputError(f"{path} is damaged: {size} bytes are not events of 5")
             seen = read_mnist_file(str(path), dtype=kind)

@@ -5,7 +5,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 from refsbnn.data.record import Archive
 from refsbnn.errors import InputError
-from refsbnn.files import keep_name
+from refsbnn.files import keep_name, regular
 
 
 def missing(archives: Iterable[Archive], root: Path) -> list[Archive]:
@@ -55,26 +54,38 @@ def fetch(archives: list[Archive], root: Path) -> None:
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack an archive, whole or not at all; members that would land outside the folder are refused."""
+    """Unpack a zip or a tar.gz, whole or not at all; members that would land outside the folder are refused."""
     try:
         with (
             tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as scratch,
-            path.open("rb") as raw,
+            regular(path).open("rb") as raw,
             tqdm.wrapattr(
-                raw, "read", path.stat().st_size,
+                raw, "read", size := path.stat().st_size,
                 desc=f"unpacking {path.name}", disable=None, delay=2.0, file=sys.stderr,
             ) as file,
         ):  # fmt: skip
             if path.suffix == ".zip":
                 with zipfile.ZipFile(file) as archive:
+                    members = archive.infolist()
+                    if sum(member.compress_size for member in members) > size:  # some are the same bytes
+                        raise ValueError(f"its members take more than its {size} bytes")
+                    if {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                        raise ValueError("it is packed by something else than deflate")
                     archive.extractall(scratch)  # which strips absolute paths and ".."
             else:
-                with tarfile.open(fileobj=file) as archive:
-                    archive.extractall(scratch, filter="data")
+                with tarfile.open(fileobj=file, mode="r:gz") as archive:
+                    archive.extractall(scratch, filter=plain)
             os.sync()  # all of its files are on the disk before a name says that they are there
             for item in Path(scratch).iterdir():
                 if not (folder / item.name).is_dir():
                     item.replace(folder / item.name)
             keep_name(folder)
-    except (OSError, EOFError, RuntimeError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be unpacked: {error}") from None
+    except Exception as error:  # a damaged archive fails in many ways
+        raise InputError(f"{path} cannot be unpacked: {' '.join(str(error).split())}") from None
+
+
+def plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A file or a folder inside the folder; there is nothing else in the official archives."""
+    if not (member.isfile() or member.isdir()):
+        raise ValueError(f"{member.name!r} is no file and no folder")
+    return tarfile.data_filter(member, folder)

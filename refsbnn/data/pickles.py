@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from refsbnn.errors import InputError
+from refsbnn.files import regular
 
 LARGEST = 2**28  # bytes of a file; a batch of CIFAR-10 has 31 million
 KEYS = 1000  # of a dictionary; integers can be chosen to collide
 LINE = 500  # characters of an error
+LONGEST = 500_000  # instructions; a batch of CIFAR-10 has some 20,000, and a byte can be one that makes an object
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
@@ -58,8 +60,9 @@ def read(path: Path) -> Any:
         The file is missing, cut, or asks for anything else.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; a pickle of up to {LARGEST} is read")
+        size = regular(path).stat().st_size
+        if size > LARGEST:
+            raise InputError(f"{path} has {size} bytes; a pickle of up to {LARGEST} is read")
         return follow(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
@@ -94,8 +97,10 @@ def follow(content: bytes) -> Any:
         return out
 
     argument: Any
-    for opcode, argument, _ in pickletools.genops(content):
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         kind = opcode.name
+        if count == LONGEST:
+            raise ValueError(f"it has more than {LONGEST} instructions")
         if kind in ("PROTO", "FRAME"):
             continue
         if kind in CONSTANTS:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from refsbnn.data.event_sets import CAMERA, EventSet
+from refsbnn.data.event_sets import CAMERA, EventSet, Share
 from refsbnn.data.files import columns, found
 from refsbnn.data.pixels import Seen
 from refsbnn.data.record import Archive
@@ -13,15 +13,16 @@ ADDRESS = "https://github.com/neuromorphs/tonic (tonic/datasets)"
 TONIC = "https://raw.githubusercontent.com/neuromorphs/tonic/develop/tonic/datasets/"
 
 
-def read(folder: Path) -> Iterator[Seen]:
-    """The recordings of a part: folder/<suit>/*.npy with the columns microseconds, x, y, polarity.
+def read(folder: Path, share: Share = range) -> Iterator[Seen]:
+    """A share of the recordings of a part: folder/<suit>/*.npy with the columns microseconds, x, y, polarity.
 
     Raises
     ------
     InputError
         No such files, or a damaged one.
     """
-    for path in found(folder, SUITS, "*.npy", ADDRESS):
+    paths = found(folder, SUITS, "*.npy", ADDRESS)
+    for path in (paths[number] for number in share(len(paths))):
         t, x, y, polarity = columns(path)
         yield Seen(t / 1000.0, x, y, polarity, SUITS.index(path.parent.name), name=str(path))
 

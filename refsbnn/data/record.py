@@ -6,6 +6,7 @@ from pathlib import Path
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 from refsbnn.layers.signal import Signal
+from refsbnn.ranks import ALONE, Ranks
 
 HELD = ("root", "held_out")
 
@@ -69,7 +70,7 @@ class Record:
         """What its batches are; no file is read."""
         raise NotImplementedError
 
-    def load(self, options: Data, *, fresh: bool = False) -> Dataset:
+    def load(self, options: Data, *, fresh: bool = False, ranks: Ranks = ALONE) -> Dataset:
         """The data set in its parts.
 
         Parameters
@@ -77,10 +78,17 @@ class Record:
         options : Data
         fresh : bool
             Whether the official files are read even where their events have been kept; nothing is kept then.
+        ranks : Ranks
+            Those that load it together, all with the same options; none of several holds examples in memory that lie
+            in files.
 
         Raises
         ------
         InputError
             Missing or damaged files.
         """
+        raise NotImplementedError
+
+    def check_kept(self, path: Path) -> None:
+        """Read a file that was made from the official ones; raises InputError where it is damaged."""
         raise NotImplementedError

@@ -1,14 +1,15 @@
 """Recordings of events, kept sparse: in time bins, each with the units that fired in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsbnn import __version__, files, sealed
+from refsbnn.data import kept
 from refsbnn.errors import InputError
+from refsbnn.rows import Rows
 
 LARGEST = 2**16  # bins and units are kept as 16-bit integers
 
@@ -43,17 +44,28 @@ class Recordings:
     ----------
     offsets : (n + 1,) int64 array
     bins, units : (events,) uint16 arrays
+        In memory, or in the file in which they are kept.
     labels, groups : (n,) int64 arrays
     """
 
     offsets: np.ndarray
-    bins: np.ndarray
-    units: np.ndarray
+    bins: np.ndarray | Rows
+    units: np.ndarray | Rows
     labels: np.ndarray
     groups: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def events(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Offsets, bins and units in memory, and the places in them of the recordings `rows`, which may repeat."""
+        if isinstance(self.bins, np.ndarray) and isinstance(self.units, np.ndarray):
+            return self.offsets, self.bins, self.units, rows
+        wanted, places = np.unique(rows, return_inverse=True)
+        firsts = self.offsets[wanted]
+        counts = self.offsets[wanted + 1] - firsts
+        bins, units = (array.spans(firsts, counts) for array in (self.bins, self.units))  # type: ignore[union-attr]
+        return offsets_of(counts), bins, units, places
 
 
 def binned(recordings: Iterable[Recording], width: float, steps: int, size: int) -> Recordings:
@@ -72,7 +84,7 @@ def binned(recordings: Iterable[Recording], width: float, steps: int, size: int)
     Raises
     ------
     InputError
-        Units or times that do not fit, no recording.
+        Units or times that do not fit.
 
     Examples
     --------
@@ -104,23 +116,35 @@ def binned(recordings: Iterable[Recording], width: float, steps: int, size: int)
         places.append((key % size).astype(np.uint16))
         labels.append(int(one.label))
         groups.append(int(one.group))
-    if not labels:
+    none = np.zeros(0, np.uint16)
+    return Recordings(
+        offsets_of([len(each) for each in bins]),
+        np.concatenate([none, *bins]),
+        np.concatenate([none, *places]),
+        np.array(labels, np.int64),
+        np.array(groups, np.int64),
+    )
+
+
+def joined(parts: Sequence[Recordings]) -> Recordings:
+    """Recordings in a row; raises InputError where there is none."""
+    if not any(map(len, parts)):
         raise InputError("there is no recording")
-    offsets = np.concatenate([[0], np.cumsum([len(each) for each in bins])]).astype(np.int64)
-    return Recordings(offsets, np.concatenate(bins), np.concatenate(places), np.array(labels), np.array(groups))
+    if len(parts) == 1:
+        return parts[0]
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    rest = [np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Recordings)[1:]]
+    return Recordings(offsets_of(counts), *rest)
 
 
-def save(path: Path, recordings: Recordings, facts: dict[str, object]) -> None:
-    """Write recordings in one step: compressed HDF5 behind a checksum, with what made them as `facts`.
+def offsets_of(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Where each of some parts begins, and the last ends: (n + 1,) int64."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
-    Raises
-    ------
-    InputError
-        The folder cannot be written to.
-    """
-    files.clear(path.parent)
-    arrays = {item.name: getattr(recordings, item.name) for item in fields(Recordings)}
-    sealed.write(path, sealed.Content(arrays, {"refsbnn": __version__, **facts}), compression="lzf")
+
+def save(path: Path, recordings: Recordings, facts: dict[str, Any]) -> str:
+    """Write recordings as `kept.write`."""
+    return kept.write(path, {item.name: getattr(recordings, item.name) for item in fields(Recordings)}, facts)
 
 
 def check(found: Recordings) -> None:
@@ -131,26 +155,18 @@ def check(found: Recordings) -> None:
         *(("bins", np.uint16, events.shape), ("units", np.uint16, events.shape)),
     ):
         array = getattr(found, name)
-        if array.dtype != dtype or array.shape != shape or array.ndim != 1:
+        if array.dtype != dtype or array.shape != shape or len(shape) != 1:
             raise ValueError(f"its {name} are {array.dtype} {array.shape}")
     if not count or offsets[0] != 0 or offsets[-1] != len(events) or (np.diff(offsets) < 0).any():
         raise ValueError("its offsets do not lead through its events")
 
 
-def load(path: Path, facts: dict[str, object]) -> Recordings | None:
-    """Read recordings if they were made with the same facts; None if not.
+def load(path: Path, facts: dict[str, Any], seal: str | None = None) -> Recordings | None:
+    """Read recordings as `kept.read`; their events are read when they are asked for."""
 
-    Raises
-    ------
-    InputError
-        A damaged file.
-    """
-    try:
-        content = sealed.read(path)
-        if {key: content.facts.get(key) for key in facts} != facts:
-            return None
-        found = Recordings(**content.arrays)
-        check(found)
-        return found
-    except (sealed.Damaged, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}; delete it, and it is made again") from None
+    def checked(**arrays: Any) -> Recordings:
+        out = Recordings(**arrays)
+        check(out)
+        return out
+
+    return kept.read(path, facts, ("bins", "units"), checked, seal)

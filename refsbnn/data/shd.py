@@ -6,11 +6,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from refsbnn.data.event_sets import SOUND, EventSet
+from refsbnn import lists
+from refsbnn.data.event_sets import SOUND, EventSet, Share
 from refsbnn.data.record import Archive
 from refsbnn.data.recordings import Recording
 from refsbnn.errors import InputError, refusing
-from refsbnn.sealed import check_size
+from refsbnn.files import regular
+from refsbnn.sealed import check_size, check_total, contained
 
 CHANNELS = 700
 ADDRESS = "https://zenkelab.org/datasets/"
@@ -35,8 +37,8 @@ def archives(name: str, **md5: str) -> tuple[Archive, ...]:
     )
 
 
-def read(path: Path) -> Iterator[Recording]:
-    """The recordings of a file, in its order.
+def read(path: Path, share: Share = range) -> Iterator[Recording]:
+    """A share of the recordings of a file, in its order.
 
     Raises
     ------
@@ -46,17 +48,29 @@ def read(path: Path) -> Iterator[Recording]:
     if not path.is_file():
         raise InputError(f"{path} is missing; it is at {ADDRESS}, see docs/data.md")
     # HDF5's exceptions are of many kinds.
-    with refusing(f"{path} cannot be read", Exception), h5py.File(path, "r") as file:
-        times, units, labels = file["spikes/times"], file["spikes/units"], whole(file["labels"])
-        speakers = whole(file["extra/speaker"]) if "extra/speaker" in file else np.zeros(len(labels), np.int64)
+    with (
+        refusing(f"{path} cannot be read", Exception),
+        regular(path).open("rb") as raw,
+        h5py.File(path, "r") as file,
+    ):
+        size, found = path.stat().st_size, contained(file)
+        for name in ("spikes/times", "spikes/units", "labels"):
+            if name not in found:
+                raise ValueError(f"it has no {name} of its own")
+        times, units, labels = found["spikes/times"], found["spikes/units"], whole(found["labels"])
+        speakers = whole(found["extra/speaker"]) if "extra/speaker" in found else np.zeros(len(labels), np.int64)
         for array in (times, units):
             check_size(array, numbers=False)
+        check_total(found.values(), size)
         shapes = [array.shape for array in (times, units, labels, speakers)]
         if set(shapes) != {(len(labels),)} or labels.dtype.kind not in "iu" or speakers.dtype.kind not in "iu":
             raise ValueError(f"times, units, labels, speakers have shapes {shapes}; expected (n,), integer labels")
-        for i, (label, speaker) in enumerate(zip(labels, speakers, strict=True)):
-            name = f"{path}, recording {i},"
-            yield Recording(1000.0 * times[i].astype(np.float64), units[i], int(label), int(speaker), name)
+        chosen = list(share(len(labels)))
+        columns = lists.rows(times, size, raw, chosen), lists.rows(units, size, raw, chosen)
+        for i, one, of in zip(chosen, *columns, strict=True):
+            with np.errstate(over="ignore"):  # what is not finite then is refused
+                milliseconds = 1000.0 * one.astype(np.float64)
+            yield Recording(milliseconds, of, int(labels[i]), int(speakers[i]), f"{path}, recording {i},")
 
 
 SHD = EventSet(

@@ -4,6 +4,7 @@ from refsbnn.data import cifar10, digits, dvs_gesture, nmnist, pokerdvs, shd
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 from refsbnn.data.record import Record
+from refsbnn.ranks import ALONE, Ranks
 
 SETS: dict[str, Record] = {
     record.name: record
@@ -19,6 +20,6 @@ SETS: dict[str, Record] = {
 }
 
 
-def load(options: Data, *, fresh: bool = False) -> Dataset:
+def load(options: Data, *, fresh: bool = False, ranks: Ranks = ALONE) -> Dataset:
     """The data set that a configuration names; as `Record.load`."""
-    return SETS[options.name].load(options, fresh=fresh)
+    return SETS[options.name].load(options, fresh=fresh, ranks=ranks)

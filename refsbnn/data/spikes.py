@@ -84,8 +84,8 @@ class Spikes:
         moves, single = self._moves(draws), self.augment
         address = CounterDraws(draws.streams, Purpose.AUGMENT, draws.step, draws.samples).address(EACH, (1,))
         key, samples = np.uint64(draws.streams.seed), np.asarray(draws.samples, np.int64)
-        data = (self.recordings.offsets, self.recordings.bins, self.recordings.units, self.rows[rows], moves.late)
-        each = (*data, single.time_jitter, key, samples, address.word, draws.step)
+        data = self.recordings.events(self.rows[rows])
+        each = (*data, moves.late, single.time_jitter, key, samples, address.word, draws.step)
         if len(shape) == 3:
             corner = np.floor(moves.centre * shape[:2]).astype(np.int64) - single.cutout // 2
             scatter.place(*each, moves.moved, moves.rolled, moves.mirrored, corner, single.cutout, shape, bits)
@@ -93,7 +93,7 @@ class Spikes:
             return np.ascontiguousarray(octets.swapaxes(0, 1)).reshape(steps, len(rows), *shape)
         scatter.scatter(*each, np.ascontiguousarray(moves.moved[:, 0]), single.jitter, single.drop, size, bits)
         offsets = np.zeros(steps * len(rows) + 1, np.int64)
-        columns = np.empty(np.diff(self.recordings.offsets)[self.rows[rows]].sum(), np.int32)  # or fewer
+        columns = np.empty(np.diff(data[0])[data[3]].sum(), np.int32)  # or fewer
         scatter.events(bits.view(np.uint8), offsets, columns)
         return Events(offsets, columns[: offsets[-1]], (steps, len(rows), size))
 

@@ -9,11 +9,13 @@ counted.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 
 from refsbnn.layers import chain
 from refsbnn.network import Network, Tape
+from refsbnn.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Counts:
 
     def __init__(self, network: Network) -> None:
         self.network, self.passes = network, 0
-        self._spikes: dict[str, float] = {}
+        self._spikes: dict[str, list[float]] = {}  # of each pass: their exact sum has no order
         self._places: dict[str, int] = {}  # units times steps
         self._counted: dict[str, int] = {}
         self._dense: dict[str, int] = {}
@@ -62,15 +64,28 @@ class Counts:
         self.passes += tape.run.draws.batch
         for name, stage, own in chain.taped(self.network.stages, tape.stages):
             if (spikes := stage.layer.spikes(own)) is not None:
-                self._spikes[name] = self._spikes.get(name, 0) + upper(spikes)
+                self._spikes.setdefault(name, []).append(upper(spikes))
                 self._places[name] = int(np.prod(stage.output.shape)) * (stage.output.steps or 1)
             if dense := stage.layer.operations(stage):
                 self._counted[name] = self._counted.get(name, 0) + stage.layer.counted(stage, own)
                 self._dense[name] = dense
 
+    def gathered(self, ranks: Ranks) -> None:
+        """Count the passes of all ranks: those of a rank come before those of the next."""
+        own = self.passes, self._spikes, self._places, self._counted, self._dense
+        self.passes, self._spikes, self._places, self._counted, self._dense = 0, {}, {}, {}, {}
+        for passes, spikes, places, counted, dense in ranks.gathered(own):
+            self.passes += passes
+            for name, batches in spikes.items():
+                self._spikes.setdefault(name, []).extend(batches)
+            for name, total in counted.items():
+                self._counted[name] = self._counted.get(name, 0) + total
+            self._places |= places
+            self._dense |= dense
+
     def rates(self) -> list[Rate]:
         """Firing rates, in forward order."""
-        return [Rate(name, total / (self._places[name] * self.passes)) for name, total in self._spikes.items()]
+        return [Rate(name, fsum(each) / (self._places[name] * self.passes)) for name, each in self._spikes.items()]
 
     def operations(self) -> list[Operations]:
         """Synaptic operations of every layer with weights, in forward order."""

@@ -60,7 +60,7 @@ def predict(
         Every example meets the same noise, that of sample 0: its prediction then depends on no other example and not
         on its place, and the errors of different examples' averages are not independent.
     counts : Counts, optional
-        Gets every forward pass of this rank.
+        Gets every forward pass, those of the other ranks too; it has counted nothing before.
     ranks : Ranks, optional
         Each makes the passes of its share of the batches, and gets the predictions of all.
     report : callable, optional
@@ -81,9 +81,8 @@ def predict(
         raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
     if counts is not None:
         network = keeping(network)
-    own, starts = [np.empty((0, network.output.shape[0]))], range(0, examples, batch)
-    for first in (starts[number] for number in ranks.share(len(starts))):
-        rows = np.arange(first, min(first + batch, examples))
+    own = [np.empty((0, network.output.shape[0]))]
+    for rows in share(examples, batch, ranks):
         total = np.zeros((len(rows), network.output.shape[0]))
         for sample in range(max(samples, 1)):
             draws = CounterDraws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
@@ -94,4 +93,19 @@ def predict(
             total += special.softmax(np.asarray(logits, np.float64), axis=-1)
             report(len(rows))
         own.append(total / max(samples, 1))
+    if counts is not None:
+        counts.gathered(ranks)
     return np.concatenate(ranks.gathered(np.concatenate(own)))
+
+
+def share(examples: int, batch: int = BATCH, ranks: Ranks = ALONE) -> list[np.ndarray]:
+    """The batches of examples that a rank predicts, in their order.
+
+    Examples
+    --------
+    >>> share(5, 2)
+    [array([0, 1]), array([2, 3]), array([4])]
+    """
+    starts = range(0, examples, batch)
+    firsts = (starts[number] for number in ranks.share(len(starts)))
+    return [np.arange(first, min(first + batch, examples)) for first in firsts]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from refsbnn.evaluation.operations import Counts, Operations, Rate
-from refsbnn.evaluation.predict import Inputs, predict
+from refsbnn.evaluation.predict import Inputs, predict, share
 from refsbnn.evaluation.scores import Scores, score
 from refsbnn.network import Network
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 
 
@@ -115,6 +116,7 @@ def report(
     samples: int,
     *,
     part: str,
+    ranks: Ranks = ALONE,
     progress: Callable[[int], None] = lambda examples: None,
 ) -> Report:
     """Score a network in all modes; every example of `labels` counts.
@@ -130,8 +132,10 @@ def report(
         Sampled networks that the last mode averages, at least 1.
     part : str
         What the report calls the examples.
+    ranks : Ranks, optional
+        Each makes the passes of its share of the batches, and gets the report.
     progress : callable, optional
-        Called after each forward pass with the number of its examples; `passes` says how many will come.
+        Called after each forward pass of this rank with the number of its examples; `passes` says how many will come.
 
     Raises
     ------
@@ -141,7 +145,9 @@ def report(
     modes = []
     for name, each in kinds(samples):
         counts = Counts(network)
-        p = predict(network, parameters, inputs, len(labels), streams, each, counts=counts, report=progress)
+        p = predict(
+            network, parameters, inputs, len(labels), streams, each, counts=counts, ranks=ranks, report=progress
+        )
         modes.append(Mode(name, max(each, 1), score(p, labels), counts.rates(), counts.operations()))
     return Report(part, modes)
 
@@ -152,6 +158,6 @@ def kinds(samples: int) -> list[tuple[str, int]]:
     return out if samples == 1 else [*out, (f"average of {samples} samples", samples)]
 
 
-def passes(samples: int) -> int:
-    """Forward passes that a report makes for each example."""
-    return sum(max(each, 1) for _, each in kinds(samples))
+def passes(samples: int, examples: int, ranks: Ranks = ALONE) -> int:
+    """Forward passes of single examples that a report makes on this rank."""
+    return sum(max(each, 1) for _, each in kinds(samples)) * sum(map(len, share(examples, ranks=ranks)))

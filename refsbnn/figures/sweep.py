@@ -78,9 +78,10 @@ def search(points: Sequence[Shown], names: Mapping[str, str], score: str) -> Any
     title, unit, scale = PANELS[score]
     figure, panels = axes(1, 1 + len(keys), 3.2 * (1 + len(keys)), 3.2, sharey=True)
     values = [scale * point.scores[score][0] for point in points]
-    trials, first = range(1, len(points) + 1), panels[0, 0]
+    trials, first = range(len(points)), panels[0, 0]
     first.plot(trials, values, "o", color=COLOURS[0], markersize=4.0)
-    first.plot(trials, list(accumulate(values, min if score == "nll" else max)), color=INK, label="best so far")
+    so_far = list(accumulate(values, min if score == "nll" else max))
+    first.plot(trials, so_far, color=INK, drawstyle="steps-post", label="best so far")
     first.set_title(f"{title}, validation")
     first.set_ylabel(unit)
     whole_numbers(first, "trial")

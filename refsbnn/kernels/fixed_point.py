@@ -1,11 +1,12 @@
-"""Sums in 64-bit integers (theory 6.2): `refsbnn.fixed_point` in one pass, to the same bits."""
+"""Sums in 64-bit integers (theory 6.2): `refsbnn.fixed_point` in one pass, to the same bits.
+
+On one thread: plain loops become vector instructions, which prange's did not, and then wait for memory alone.
+"""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn import fixed_point
-
-BLOCK = 1 << 14  # numbers a thread takes at once
 
 
 def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
@@ -41,7 +42,7 @@ def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
     return out
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _add(into, g, factor):
     """Add the integers nearest to g times a power of two.
 
@@ -51,12 +52,11 @@ def _add(into, g, factor):
     g : (n,) float32 or float64
     factor : float64
     """
-    for block in prange((len(g) + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, len(g))):
-            into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
+    for i in range(len(g)):
+        into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _read(q, factor, out):
     """Integers times a power of two.
 
@@ -66,6 +66,5 @@ def _read(q, factor, out):
     factor : float64
     out : (n,) float32 or float64, overwritten
     """
-    for block in prange((len(q) + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, len(q))):
-            out[i] = np.float64(q[i]) * factor
+    for i in range(len(q)):
+        out[i] = np.float64(q[i]) * factor

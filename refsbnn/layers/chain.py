@@ -51,6 +51,11 @@ def initial(stages: Sequence[Stage], streams: Streams) -> Parameters:
     return values
 
 
+def weight_count(stages: Sequence[Stage]) -> int:
+    """How many weights all stages and those inside have, biases aside."""
+    return sum(stage.layer.weight_count(stage) + weight_count(stage.inner) for stage in stages)
+
+
 def priors(stages: Sequence[Stage]) -> dict[str, float]:
     """Prior variances of all stages and those inside."""
     values: dict[str, float] = {}

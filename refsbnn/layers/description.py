@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 from refsbnn import layers as package
-from refsbnn.errors import InputError, check_choice, refusing
+from refsbnn.errors import InputError, check_choice, check_integer, refusing
 from refsbnn.layers.layer import Layer
+from refsbnn.layers.signal import Domain, Signal
 
 _PUBLIC = (getattr(package, name) for name in package.__all__)
 KINDS: dict[str, type[Layer]] = dict(
@@ -29,6 +30,31 @@ def describe(layers: Sequence[Layer]) -> list[dict[str, Any]]:
             options["branch"] = describe(options["branch"])
         out.append({"kind": layer.kind, **options})
     return out
+
+
+def signal_of(given: dict[str, Any]) -> Signal:
+    """The input of a description, as `dataclasses.asdict` made it.
+
+    Raises
+    ------
+    InputError, TypeError
+        What no input is.
+
+    Examples
+    --------
+    >>> str(signal_of({"kind": "values", "shape": [3], "domain": "binary", "steps": 5}))
+    'binary values of shape (3,) over 5 steps'
+    """
+    signal = Signal(**given | {"shape": tuple(given["shape"])})
+    check_choice("kind", signal.kind, ("values",))
+    check_choice("domain", signal.domain, get_args(Domain))
+    for number, size in enumerate(signal.shape):
+        check_integer(f"shape[{number}]", size, 1)
+    if signal.steps is not None:
+        check_integer("steps", signal.steps, 1)
+    check_choice("point", signal.point, (False,))
+    check_choice("span", signal.span, (0.0,))
+    return signal
 
 
 def build(descriptions: Sequence[dict[str, Any]]) -> list[Layer]:

@@ -150,6 +150,10 @@ class Layer(ABC, Generic[TapeT]):
         """Initial parameters of its own, not of layers inside; none by default."""
         return {}
 
+    def weight_count(self, stage: Stage) -> int:
+        """How many weights it has of its own, biases aside; none by default. Nothing is allocated."""
+        return 0
+
     def priors(self, stage: Stage) -> dict[str, float]:
         """Prior variance of each pair of mu and rho, by what stands before "mu" in its name; none by default."""
         return {}

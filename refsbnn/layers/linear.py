@@ -1,5 +1,6 @@
 """Dense and convolutional layers with a mean-field Gaussian posterior: values in, moments out (theory 3.1, 3.6)."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -84,6 +85,9 @@ class Linear(Layer[LinearTape]):
         if self.posterior == "point":
             del weights["rho"], weights["bias_rho"]
         return weights
+
+    def weight_count(self, stage: Stage) -> int:
+        return math.prod(self.weight_shape(stage.place.input))
 
     def priors(self, stage: Stage) -> dict[str, float]:
         if self.posterior == "point":

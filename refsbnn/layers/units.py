@@ -232,6 +232,9 @@ class LIF(Units[NeuronTape]):
             del weights["recurrent_rho"]
         return weights
 
+    def weight_count(self, stage: Stage) -> int:
+        return stage.place.input.shape[0] ** 2 if self.recurrent else 0
+
     def priors(self, stage: Stage) -> dict[str, float]:
         if not self.recurrent or stage.place.input.point:
             return {}

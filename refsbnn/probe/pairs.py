@@ -15,6 +15,7 @@ from refsbnn.layers.description import build, describe
 from refsbnn.layers.layer import Parameters, Pass
 from refsbnn.network import Network, Tape
 from refsbnn.probe.forced import Forced
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Purpose, Streams
 
 Loss = Callable[[Any, np.ndarray], tuple[np.ndarray, Any]]  # output, examples -> each row's loss, the output's gradient
@@ -142,7 +143,8 @@ def measure(
     chosen: Sequence[Cells],
     streams: Streams,
     draws: int,
-    progress: Callable[[int], None] = lambda flips: None,
+    ranks: Ranks = ALONE,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Pairs]:
     """Run the network on every draw, and again with each cell's spike turned over.
 
@@ -160,8 +162,10 @@ def measure(
     chosen : sequence of Cells
     streams : Streams
     draws : int
+    ranks : Ranks, optional
+        Each runs its share of the base passes and of what departs from them, and gets all pairs.
     progress : callable, optional
-        Called with the number of spikes that have been turned over since.
+        Called with the number of spikes that this rank turned over since, and how many it will in all.
 
     Raises
     ------
@@ -169,34 +173,35 @@ def measure(
         A layer of the user's own that does not say what its units estimate.
     """
     shape = len(examples), draws
-    unbiased = [np.empty((len(where.cells), *shape)) for where in chosen]
-    estimates = [{name: np.empty_like(d) for name in networks} for d in unbiased]
+    unbiased = [np.zeros((len(where.cells), *shape)) for where in chosen]
+    estimates = [{name: np.zeros_like(d) for name in networks} for d in unbiased]
     network = next(iter(networks.values()))
     widest = max(int(np.prod(stage.output.shape)) * (stage.output.steps or 1) for stage in network.stages)
     rows = max(NUMBERS // widest, 1)
-    for draw in range(draws):
-        for start in range(0, len(examples), rows):
-            part = slice(start, start + rows)
-            drawn = CounterDraws(streams, Purpose.PREDICT, draw, examples[part])
-            x = inputs.batch(examples[part], drawn)
-            for name, other in networks.items():
-                output, tape = other.forward(parameters, x, drawn)
-                losses, g = loss(output, examples[part])
-                heard = estimates_of(other, parameters, tape, g)
-                for where in chosen:
-                    if where.index not in heard:
-                        raise InputError(f"layer {where.layer} does not fill `Pass.heard`, so it cannot be probed")
-                for where, out in zip(chosen, estimates, strict=True):
-                    out[name][:, part, draw] = at(heard[where.index], where, drawn.batch)
-            base = Base(
-                network, parameters, drawn, examples[part], [segment.x for segment in tape.segments], loss, losses
-            )
-            for where, d in zip(chosen, unbiased, strict=True):
-                f, z = base.units(where)
-                size = max(rows // drawn.batch, 1)
-                for some in (slice(first, first + size) for first in range(0, len(where.cells), size)):
-                    d[some, part, draw] = f[some] * base.differences(where, some, z)
-                    progress(z[some].size)
+    passes = [(draw, slice(start, start + rows)) for draw in range(draws) for start in range(0, len(examples), rows)]
+    mine = [passes[number] for number in ranks.share(len(passes))]
+    flips = sum(len(examples[part]) for _, part in mine) * sum(len(where.cells) for where in chosen)
+    for draw, part in mine:
+        drawn = CounterDraws(streams, Purpose.PREDICT, draw, examples[part])
+        x = inputs.batch(examples[part], drawn)
+        for name, other in networks.items():
+            output, tape = other.forward(parameters, x, drawn)
+            losses, g = loss(output, examples[part])
+            heard = estimates_of(other, parameters, tape, g)
+            for where in chosen:
+                if where.index not in heard:
+                    raise InputError(f"layer {where.layer} does not fill `Pass.heard`, so it cannot be probed")
+            for where, out in zip(chosen, estimates, strict=True):
+                out[name][:, part, draw] = at(heard[where.index], where, drawn.batch)
+        base = Base(network, parameters, drawn, examples[part], [segment.x for segment in tape.segments], loss, losses)
+        for where, d in zip(chosen, unbiased, strict=True):
+            f, z = base.units(where)
+            size = max(rows // drawn.batch, 1)
+            for some in (slice(first, first + size) for first in range(0, len(where.cells), size)):
+                d[some, part, draw] = f[some] * base.differences(where, some, z)
+                progress(z[some].size, flips)
+    for array in (*unbiased, *(each for of_layer in estimates for each in of_layer.values())):
+        ranks.sum(array.view(np.int64))  # a number is one rank's, and zero bits on the others
     return [Pairs(where, d, e) for where, d, e in zip(chosen, unbiased, estimates, strict=True)]
 
 

@@ -12,6 +12,7 @@ from refsbnn.layers.layer import Parameters
 from refsbnn.network import Network
 from refsbnn.probe.bias import LEVEL, Bias, Interval, bias, check, of_all_examples, of_each_example
 from refsbnn.probe.pairs import LAST, Cells, Loss, Pairs, choose, measure, networks_of
+from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 
 
@@ -132,6 +133,7 @@ def probe(
     units: int = 32,
     examples: int = 64,
     draws: int = 64,
+    ranks: Ranks = ALONE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Measure the bias of members of the family in a network (theory 5.10 to 5.15).
@@ -156,8 +158,10 @@ def probe(
         Names as "2.spike"; all layers of units if not given.
     units, examples, draws : int
         Units of a layer, examples, draws of the noise; all of the first two where there are fewer.
+    ranks : Ranks, optional
+        Each runs its share of the passes, and gets the report.
     progress : callable, optional
-        Called with the spikes turned over since, and how many there will be in all.
+        Called with the spikes that this rank turned over since, and how many it will in all.
 
     Returns
     -------
@@ -176,8 +180,5 @@ def probe(
     picked = np.sort(order[:examples])
     for where in chosen:
         check(len(where.cells), where.total, len(picked), draws)
-    flips = sum(len(where.cells) for where in chosen) * len(picked) * draws
-    pairs = measure(
-        networks, parameters, inputs, loss, picked, chosen, streams, draws, lambda done: progress(done, flips)
-    )
+    pairs = measure(networks, parameters, inputs, loss, picked, chosen, streams, draws, ranks, progress)
     return Report(part, len(picked), draws, list(rows(pairs, of)))

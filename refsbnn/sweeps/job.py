@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from refsbnn.errors import InputError
-from refsbnn.ranks import SIZES
+from refsbnn.launcher import unlaunched
 from refsbnn.sweeps import child
 from refsbnn.training import checkpoint, lock
 from refsbnn.training import config as configuration
@@ -113,7 +113,7 @@ class Crew:
     """The processes that are at work, so that all of them can be asked to stop."""
 
     def __init__(self) -> None:
-        self.asked: int | None = None
+        self.asked = False
         self.lock = threading.Lock()
         self.live: set[subprocess.Popen[bytes]] = set()
 
@@ -123,7 +123,7 @@ class Crew:
         It has a session of its own: Ctrl-C reaches it once, through `stop`.
         """
         with self.lock:
-            if self.asked is not None:
+            if self.asked:
                 return 128 + signal.SIGTERM
             process = subprocess.Popen(
                 command,
@@ -142,12 +142,19 @@ class Crew:
             assert process.stdin is not None
             process.stdin.close()
 
-    def stop(self, number: int) -> None:
-        """Send a signal to every process; none begins from now on."""
+    def stop(self) -> None:
+        """Ask every process to save and end, or, the second time, to end at once; none begins from now on.
+
+        The first time is the end of its standard input, as when this process dies: of both it hears once.
+        """
         with self.lock:
-            self.asked = number
             for process in self.live:
-                process.send_signal(number)
+                assert process.stdin is not None
+                if self.asked:
+                    process.terminate()
+                else:
+                    process.stdin.close()
+            self.asked = True
 
 
 def perform(job: Job, crew: Crew) -> str:
@@ -156,12 +163,12 @@ def perform(job: Job, crew: Crew) -> str:
         if result(job) is not None:
             return ""
         wait_for(job.folder, crew)
-        if crew.asked is not None:
+        if crew.asked:
             return "stopped before it began"
         arguments = job.arguments()
         job.folder.mkdir(parents=True, exist_ok=True)
         with (job.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"$ {shlex.join(arguments)}\n")
+            log.write(f"$ python -m {shlex.join(arguments)}\n")
             log.flush()
             code = crew.run(child.command(*arguments), log, environment(job.threads))
         if code or result(job) is None:
@@ -176,14 +183,13 @@ def perform(job: Job, crew: Crew) -> str:
 def wait_for(folder: Path, crew: Crew) -> None:
     """Wait while a process of this machine has the run's folder: that of a sweep that was killed is about to go."""
     until = time.monotonic() + PATIENCE
-    while lock.taken(folder) and crew.asked is None and time.monotonic() < until:
+    while lock.taken(folder) and not crew.asked and time.monotonic() < until:
         time.sleep(0.1)
 
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a run: its threads, and no word of a launcher: it is alone, wherever the sweep runs."""
-    own = {key: value for key, value in os.environ.items() if key not in SIZES}
-    return dict.fromkeys(THREADS, str(threads)) | own
+    return dict.fromkeys(THREADS, str(threads)) | unlaunched(os.environ)
 
 
 def failure(job: Job, how: str) -> str:

@@ -1,6 +1,5 @@
 """Runs as processes of this machine."""
 
-import signal
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -32,12 +31,12 @@ def run(jobs: Sequence[Job], at_once: int, report: Report) -> None:
                     done, _ = wait(waiting, 0.1, FIRST_COMPLETED)
                     for future in done:
                         job, wrong = waiting.pop(future), future.result()
-                        if crew.asked is None or not wrong:
+                        if not (crew.asked and wrong):
                             report(job, wrong)
-                    if stop.number is not None and crew.asked is None:
-                        crew.stop(stop.number)
+                    if stop() and not crew.asked:
+                        crew.stop()
             except BaseException:  # a second signal, or a report that failed: nobody waits for what is at work
-                crew.stop(signal.SIGTERM)
+                crew.stop()
                 raise
         if stop.number is not None:
             interrupt.interrupt(stop.number, None)

@@ -7,7 +7,6 @@ read in the run's folder, so none of submitit's pickles is read here.
 
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -60,7 +59,7 @@ class Task:
         """Called when the time is up: stop the run, which saves, and say what is to be called next time."""
         from submitit.helpers import DelayedSubmission
 
-        self.crew.stop(signal.SIGTERM)
+        self.crew.stop()
         self.wait()
         return DelayedSubmission(Task(self.job))
 
@@ -160,6 +159,7 @@ def run(
     submit: Callable[[Sequence[Job]], object],
     there: Callable[[], set[str]],
     lag: float = LAG,
+    longest: float = 30.0,
 ) -> None:
     """Do runs, as `local.run` does on this machine: submit those that are not there yet, and wait for all.
 
@@ -173,12 +173,14 @@ def run(
         The names of the runs that wait or run.
     lag : float
         Seconds for which the result of a run that is gone may stay unseen.
+    longest : float
+        Seconds between two looks; it begins with less, so that short runs are not waited for long.
     """
     queued = there()
     new = [job for job in jobs if job.name not in queued]
     if new:
         submit(new)
-    waiting, gone, pause = {job.name: job for job in jobs}, dict[str, float](), 0.5
+    waiting, gone, pause = {job.name: job for job in jobs}, dict[str, float](), min(0.5, longest)
     while waiting:
         queued, now = there(), time.monotonic()  # before the results: what ends in between has one
         for name, job in list(waiting.items()):
@@ -190,4 +192,4 @@ def run(
                 report(waiting.pop(name), "" if done else failure(job, "ended without a result"))
         if waiting:
             time.sleep(pause)
-            pause = min(1.5 * pause, 30.0)
+            pause = min(1.5 * pause, longest)

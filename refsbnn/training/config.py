@@ -17,7 +17,8 @@ from refsbnn.optim import SCHEDULES
 from refsbnn.sensitivity import KINDS
 
 DEEPEST = 3  # sections in sections
-LONGEST = 1000  # entries of a list
+LONGEST = 1000  # entries of a list; dots in a line, as the reader of TOML takes time and memory by their square
+LARGEST = 1 << 17  # bytes of a file
 SPOKEN: dict[Any, str] = {
     int: "an integer",
     float: "a number",
@@ -208,17 +209,31 @@ def load(name: str, overrides: Sequence[str] = ()) -> Config:
     if name in shipped():
         text = (resources.files(configurations) / f"{name}.toml").read_text(encoding="utf-8")
     elif path.is_file():
-        with refusing(f"configuration {name} cannot be read", OSError, UnicodeDecodeError):
-            text = path.read_text(encoding="utf-8")
+        with refusing(f"configuration {name} cannot be read", OSError, UnicodeDecodeError), path.open("rb") as file:
+            text = file.read(LARGEST + 1).decode()
     else:
         raise InputError(f"configuration {name!r} is no file; shipped: {', '.join(shipped())}")
-    # Numbers of thousands of digits are a ValueError, brackets in brackets a RecursionError.
     with refusing(f"configuration {name} is not valid TOML", ValueError, RecursionError):
-        tree = tomllib.loads(text)
+        tree = parsed(text)
     for override in overrides:
         apply(tree, override)
     with refusing(f"configuration {name}"):
         return read(tree)
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The tree of a TOML text.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        No TOML, more of it than a configuration has, numbers of thousands of digits, brackets in brackets.
+    """
+    if len(text) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST} bytes")
+    if max((line.count(".") for line in text.splitlines()), default=0) > LONGEST:
+        raise ValueError(f"it has a line of more than {LONGEST} dots")
+    return tomllib.loads(text)
 
 
 def shipped() -> list[str]:
@@ -232,7 +247,7 @@ def apply(tree: dict[str, Any], override: str) -> None:
     if not equals or not key.strip() or len(override.splitlines()) > 1:
         raise InputError(f"override {override!r} is not of the form section.key=value")
     try:
-        value = tomllib.loads(f"value = {written}")["value"]
+        value = parsed(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         value = written
     except (ValueError, RecursionError) as error:
@@ -311,4 +326,7 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         fits = type(value) is wanted or (wanted is float and type(value) is int)
     if not fits:
         raise InputError(f"{name} is {value!r}; expected {SPOKEN[wanted]}")
-    return float(value) if wanted is float else value
+    if wanted is not float:
+        return value
+    with refusing(name, OverflowError):  # an integer may have hundreds of digits
+        return float(value)

@@ -11,11 +11,11 @@ import numpy as np
 
 from refsbnn import __version__
 from refsbnn.errors import InputError, refusing
-from refsbnn.files import read_array
+from refsbnn.files import read_array, regular
 from refsbnn.training import checkpoint
 from refsbnn.training.config import Config
 from refsbnn.training.config import read as read_config
-from refsbnn.training.state import check_facts
+from refsbnn.training.state import ROW, check_facts
 
 RESULT, PARAMETERS, METRICS = "result.json", "parameters.npz", "metrics.csv"
 
@@ -74,8 +74,9 @@ def config_of(path: Path, version: Any, tree: Any) -> Config:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object."""
-    with refusing(f"{path} is damaged or cannot be read", OSError, UnicodeDecodeError, json.JSONDecodeError):
-        value = json.loads(path.read_text(encoding="utf-8"))
+    # Numbers of thousands of digits are a ValueError, brackets in brackets a RecursionError.
+    with refusing(f"{path} is damaged or cannot be read", OSError, ValueError, RecursionError):
+        value = json.loads(regular(path).read_text(encoding="utf-8"))
     if not isinstance(value, dict):
         raise InputError(f"{path} is damaged: it holds no object")
     return value
@@ -84,8 +85,10 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file as `files.write_arrays` writes it; nothing in it is executed."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            out = {}
+        with zipfile.ZipFile(regular(path)) as archive:
+            out, size = {}, path.stat().st_size
+            if sum(member.file_size for member in archive.infolist()) > size:  # names may stand for the same bytes
+                raise ValueError(f"its arrays take more than its {size} bytes")
             for member in archive.infolist():
                 if member.compress_type != zipfile.ZIP_STORED:
                     raise ValueError(f"{member.filename} is compressed")
@@ -101,7 +104,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """The rows of metrics.csv."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        with regular(path).open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            names = reader.fieldnames or []
+            if names and (not set(names) >= ROW or len(set(names)) < len(names)):
+                raise ValueError("its first line does not name the numbers of a run, each once")
+            return [{key: float(value) for key, value in row.items()} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged or cannot be read: {error}") from None

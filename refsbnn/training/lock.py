@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from refsbnn.errors import InputError, refusing
-from refsbnn.files import make_folder
+from refsbnn.files import make_folder, regular
 
 NAME = ".lock"
 BEAT, SILENCE = 10.0, 120.0  # seconds
@@ -149,7 +149,7 @@ def created(path: Path, text: bytes) -> bool:
 def look(path: Path) -> Seen | None:
     """The lock as it is now, None where there is none. A file that is opened is not answered from NFS's cache."""
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             now = os.fstat(file.fileno())
             return Seen(now.st_ino, now.st_mtime_ns, file.read(LARGEST))
     except FileNotFoundError:
@@ -191,7 +191,7 @@ def content(text: bytes) -> dict[str, Any]:
     """What a lock says; nothing where it is not whole."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and type(found.get("pid")) is int else {}
 
@@ -260,5 +260,6 @@ def refusal(folder: Path) -> str:
     """Whose the folder is."""
     seen = look(folder / NAME)
     found = content(seen.text) if seen else {}
-    who = f"process {found['pid']} on {found.get('host')} since {found.get('since')}" if found else "another process"
+    host, since = (" ".join(str(found.get(key)).split())[:100] for key in ("host", "since"))
+    who = f"process {found['pid']} on {host} since {since}" if found else "another process"
     return f"{folder} is in use by {who}"

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from refsbnn.errors import InputError
-from refsbnn.files import write_text
+from refsbnn.files import write_bytes, write_text
 from refsbnn.training.state import Row
+
+ROOM = 1 << 16  # bytes; an epoch takes a few thousand
 
 
 def metrics(history: Sequence[Row]) -> str:
@@ -43,15 +45,24 @@ class Board:
     Raises
     ------
     InputError
-        Neither is installed.
+        Neither is installed, or the disk is full.
     """
 
     def __init__(self, folder: Path, epochs: int) -> None:
+        make, self.folder = writer(), folder
+        self.room()
         # What a session wrote after its last checkpoint is marked as void.
-        self.writer: Any = writer()(str(folder), purge_step=epochs + 1)
+        self.writer: Any = make(str(folder), purge_step=epochs + 1)
+
+    def room(self) -> None:
+        """Refuse a disk on which an epoch's numbers have no room: the writers fail in a thread, with a traceback."""
+        path = self.folder / ".room"
+        write_bytes(path, bytes(ROOM))
+        path.unlink()
 
     def add(self, row: Row) -> None:
         """Write the numbers of an epoch."""
+        self.room()
         for name, value in row.items():
             if name != "epoch":
                 self.writer.add_scalar(name.replace(".", "/", 1), value, int(row["epoch"]))

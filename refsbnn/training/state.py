@@ -4,6 +4,7 @@ Nothing random is in it: every draw is a function of its address, and the addres
 (theory 6.1).
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,30 +102,40 @@ ROW = {
 
 
 def number(value: Any) -> bool:
-    """Whether a value of JSON is a number."""
-    return type(value) in (int, float)
+    """Whether a value of JSON is a number; its integers may have thousands of digits."""
+    return type(value) is float or (type(value) is int and abs(value) < 2**63)
+
+
+def finite(value: Any) -> bool:
+    """Whether a value of JSON is a finite number."""
+    return number(value) and math.isfinite(value)
 
 
 def check_facts(facts: dict[str, Any]) -> None:
     """Raise InputError unless facts are those of a checkpoint: another file may have a checksum that is right."""
     for name, kind in FACTS.items():
-        if not isinstance(facts.get(name), kind):
+        if name not in facts or not isinstance(facts[name], kind):
             raise InputError(f"it is no checkpoint of a run: its {name} is {type(facts.get(name)).__name__}")
     if not isinstance(facts["versions"].get("refsbnn"), str):
         raise InputError("it is no checkpoint of a run: it names no version of refsbnn")
     for row in facts["history"]:
         if not isinstance(row, dict) or not ROW <= row.keys() == facts["history"][0].keys():
             raise InputError("it is no checkpoint of a run: its history has rows of different or missing numbers")
-        if not all(map(number, row.values())):
-            raise InputError("it is no checkpoint of a run: its history has what is no number")
+        if not all(map(number, row.values())) or not all(finite(row[key]) for key in ROW - {"validation_nll"}):
+            raise InputError("it is no checkpoint of a run: its history has what is no number, or not finite")
     if not all(type(value) is int for value in facts["scale"].values()):
         raise InputError("it is no checkpoint of a run: its scale is not one of integers")
     best, tally = facts["best"], facts["tally"]
-    if best is not None and not (type(best.get("epoch")) is int and number(best.get("score"))):
+    known = range(1, len(facts["history"]) + 1)
+    if best is not None and not (
+        type(best.get("epoch")) is int and best["epoch"] in known and number(best.get("score"))
+    ):
         raise InputError("it is no checkpoint of a run: its best epoch has no number or no score")
     sums = [tally.get(name) for name in ("counts", "sums", "squares")]
+    if not finite(facts["seconds"]) or not all(number(facts[name]) for name in ("step", "optimiser_steps")):
+        raise InputError("it is no checkpoint of a run: its steps or seconds are no numbers")
     if type(tally.get("count")) is not int or not all(
-        isinstance(each, dict) and all(map(number, each.values())) for each in sums
+        isinstance(each, dict) and all(map(finite, each.values())) for each in sums
     ):
         raise InputError("it is no checkpoint of a run: its tally is not one of numbers")
     if sums[0].keys() != sums[1].keys() or not all(value > 0 for value in sums[0].values()):

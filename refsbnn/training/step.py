@@ -5,6 +5,7 @@ sum of all is the batch's: its bits depend on the number of shards, and not on t
 """
 
 import itertools
+import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -186,7 +187,7 @@ def total(
         if all(found[key] <= scale[key] for key in shapes):
             break
         scale = following
-    # A shard's numbers are added in the shards' order, by every rank for itself.
+    # A shard's numbers are added by every rank for itself; the nearest number to the sum knows no order.
     each = zip(names, np.ascontiguousarray(numbers.T).view(np.float64).tolist(), strict=True)
     values = gradients.value({key: value.dtype for key, value in parameters.items()})
-    return {name: sum(of_shards) for name, of_shards in each}, values, following, bool(message[-1])
+    return {name: math.fsum(of_shards) for name, of_shards in each}, values, following, bool(message[-1])

@@ -44,7 +44,7 @@ def prepare(config: Config, ranks: Ranks = ALONE) -> Task:
             f"model.name is {config.model.name!r} with data.steps = {config.data.steps}; accepted for inputs "
             f"{'over' if over_time else 'without'} time: {', '.join(map(repr, fit))}"
         )
-    data = sources.load(config.data)
+    data = sources.load(config.data, ranks=ranks)
     for part in ("train", "validation"):
         if not len(getattr(data, part).labels):
             raise InputError(f"data.held_out is {config.data.held_out:g}, which leaves no examples for {part}")

@@ -108,6 +108,15 @@ def test_an_array_comes_back(array: np.ndarray) -> None:
     np.testing.assert_array_equal(found, array)
 
 
+def test_a_regular_file_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    assert files.regular(tmp_path / "a").read_bytes() == b""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/null")):
+        with pytest.raises(OSError, match="it is no regular file"):
+            files.regular(path)
+
+
 def header(text: bytes) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 

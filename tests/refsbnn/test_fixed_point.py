@@ -41,7 +41,7 @@ def test_integers_are_read_as_the_nearest_numbers(arithmetic: Any, dtype: type, 
 
 
 @BOTH
-@pytest.mark.parametrize("size", [0, 1, *around(fixed_point.BLOCK), *around(optim.BLOCK)])
+@pytest.mark.parametrize("size", [0, 1, *around(optim.BLOCK)])
 def test_every_number_of_every_block_counts_once(arithmetic: Any, size: int) -> None:
     g = np.arange(size) - 7.0
     total = np.zeros(size, np.int64)

@@ -39,6 +39,14 @@ def test_stages_of_a_residual_network() -> None:
         Mlp(hidden=[4, 4, 4], units={"member": ["st", "st"]}).layers(2)
 
 
+def test_blocks_beyond_number_are_refused_at_once() -> None:
+    """Each number may be a thousand, all of them together are a thousand million convolutions."""
+    with pytest.raises(
+        InputError, match=r"model\.stages, depth and convolutions make 1000000 convolutions; up to 10000"
+    ):
+        Resnet(depth=1000, width=2, pool=1, scale=1.0, convolutions=1000)
+
+
 def test_every_model_is_tested() -> None:
     assert {name.split()[0] for name in CASES} == set(MODELS)
 

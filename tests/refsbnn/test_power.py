@@ -86,7 +86,7 @@ def test_binned_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_archive_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tarfile.open(tmp_path / "set.tar", "w") as archive:
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as archive:
         for name in ("one", "two"):
             archive.addfile(tarfile.TarInfo(f"{name}/file"), io.BytesIO())
     calls = []
@@ -100,7 +100,7 @@ def test_an_archive_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkey
 
     for name in ("sync", "replace", "fsync"):
         counted(name, getattr(os, name))
-    official.unpack(tmp_path / "set.tar", tmp_path)
+    official.unpack(tmp_path / "set.tar.gz", tmp_path)
     assert calls == ["sync", "replace", "replace", "fsync"]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,13 +28,15 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol")
 PATIENCE = 60.0  # seconds that the daemons have to come up
 
 # Four CPUs a node whatever the machine has, so that two tasks a node always fit. A requeued job waits for cred_expire
-# (usually 120 s), and a job at its time limit has KillWait (usually 30 s) between SIGTERM and SIGKILL.
+# (usually 120 s), and a job at its time limit has KillWait (usually 30 s) between SIGTERM and SIGKILL. Job numbers
+# begin anywhere: MPICH finds the memory that a killed job of the same number left behind.
 CONFIGURATION = """
 ClusterName=refsbnn
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
 SlurmUser={user}
 SlurmdUser={user}
+FirstJobId={first}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/socket,cred_expire=5
 StateSaveLocation={folder}/state
@@ -129,10 +132,14 @@ class Cluster:
         key = munge / "key"
         key.touch(0o600)
         key.write_bytes(os.urandom(128))
-        lines = [f"NodeName={n} NodeHostname={n} NodeAddr=127.0.0.1 Port={p} CPUs=4" for n, p in zip(NODES, ports)]
+        lines = [
+            f"NodeName={n} NodeHostname={n} NodeAddr=127.0.0.1 Port={p} CPUs=4"
+            for n, p in zip(NODES, ports, strict=True)
+        ]
         configuration = CONFIGURATION.format(
             host=socket.gethostname().split(".")[0],
             controller=controller,
+            first=secrets.randbelow(60_000_000) + 1,
             user=getpass.getuser(),
             folder=self.folder,
             nodes="\n".join(lines),

@@ -12,7 +12,7 @@ from tests.slurm.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL")
-PATIENCE = 120.0  # seconds: far more than anything here takes, on a busy machine too
+PATIENCE = 180.0  # seconds: far more than anything here takes, on a busy machine too
 
 
 def mpich() -> Path | None:

@@ -11,11 +11,9 @@ repository.
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,12 +21,12 @@ from refsbnn import files, interrupt
 from refsbnn.console import DONE, Parser, complain
 from refsbnn.data.options import Data
 from refsbnn.errors import InputError
-from refsbnn.training import checkpoint
+from refsbnn.sweeps import local
+from refsbnn.sweeps.job import LOG, Job, result
 from refsbnn.training import config as configuration
 from refsbnn.training.folder import METRICS, RESULT, read_json
 from validation.benchmarks.table import CONTESTANTS, SUMMARY, table
 
-LOG = "train.log"
 SURROGATE = "fast-sigmoid(scale=10)"
 
 
@@ -89,40 +87,28 @@ class Race:
         """Folder of a run whose test score counts."""
         return self.out / f"{contestant}_seed{seed}"
 
-    def run(self, contestant: str, own: Sequence[str], out: Path, *, test: bool) -> None:
-        """Train one network, or go on with it; raises InputError where the command fails."""
-        settings = self.settings(contestant, own)
-        if (out / RESULT).exists():
-            return same(out / RESULT, configuration.load(self.config, settings))
-        first = ["-m", "validation.benchmarks.batchnorm"] if contestant == "batchnorm" else ["-m", "refsbnn", "train"]
-        command = [*first, self.config, *settings, "--out", str(out), *([] if test else ["--no-test"])]
-        if checkpoint.saved(out):
-            command.append("--resume")
-        out.mkdir(parents=True, exist_ok=True)
-        threads = str(max((os.cpu_count() or 1) // self.jobs, 1))
-        names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        with (out / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"$ python {' '.join(command)}\n")
-            log.flush()
-            done = subprocess.run(
-                [sys.executable, *command], stdout=log, stderr=log, env=dict.fromkeys(names, threads) | os.environ
-            )
-        if done.returncode:
-            raise InputError(f"{contestant} failed with exit code {done.returncode}; see {out / LOG}")
-        print(f"done: {out}", flush=True)
+    def job(self, contestant: str, own: Sequence[str], out: Path, *, test: bool) -> Job:
+        """A run of one contestant."""
+        program = ("validation.benchmarks.batchnorm",) if contestant == "batchnorm" else ("refsbnn", "train")
+        threads = max((os.cpu_count() or 1) // self.jobs, 1)
+        return Job(contestant, out, self.config, tuple(self.settings(contestant, own)), test, threads, program)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Train the networks that are not trained yet, or go on with them; raises InputError where one fails."""
+        missing = [job for job in jobs if result(job) is None]
+
+        def report(job: Job, wrong: str) -> None:
+            if wrong:
+                raise InputError(f"{job.name} failed with {wrong}")
+            print(f"done: {job.folder}", flush=True)
+
+        local.run(missing, self.jobs, report)
 
     def rate(self, contestant: str) -> float:
         """The rate of the best validation accuracy; of equals, the first."""
         if len(self.rates) == 1:
             return self.rates[0]
         return max(self.rates, key=lambda rate: accuracy(self.folder_of_trial(contestant, rate)))
-
-
-def same(path: Path, wanted: configuration.Config) -> None:
-    """Raise InputError where a result is that of another configuration; its data may lie elsewhere."""
-    found = configuration.read(read_json(path)["config"])
-    if replace(found, data=replace(found.data, root=wanted.data.root)) != wanted:
-        raise InputError(f"{path} is the result of another configuration; expected another --out, or that run removed")
 
 
 def accuracy(folder: Path) -> float:
@@ -132,17 +118,21 @@ def accuracy(folder: Path) -> float:
 
 def race(plan: Race, contestants: Sequence[str]) -> None:
     """All trials, then all runs; the summary lists them."""
-    with ThreadPoolExecutor(plan.jobs) as pool:
-        trials = [(name, rate) for name in contestants for rate in plan.rates if len(plan.rates) > 1]
-
-        def attempt(name: str, rate: float) -> None:
-            plan.run(name, plan.attempt(rate), plan.folder_of_trial(name, rate), test=False)
-
-        def finish(name: str, seed: int) -> None:
-            plan.run(name, plan.chosen(plan.rate(name), seed), plan.final(name, seed), test=True)
-
-        list(pool.map(lambda each: attempt(*each), trials))
-        list(pool.map(lambda each: finish(*each), [(name, seed) for seed in plan.seeds for name in contestants]))
+    if len(plan.rates) > 1:
+        plan.run(
+            [
+                plan.job(name, plan.attempt(rate), plan.folder_of_trial(name, rate), test=False)
+                for name in contestants
+                for rate in plan.rates
+            ]
+        )
+    plan.run(
+        [
+            plan.job(name, plan.chosen(plan.rate(name), seed), plan.final(name, seed), test=True)
+            for seed in plan.seeds
+            for name in contestants
+        ]
+    )
     facts = {
         "config": plan.config,
         "overrides": list(plan.overrides),

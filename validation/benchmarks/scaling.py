@@ -1,18 +1,10 @@
 """How training would scale: measured parts of a step, put together for ranks that are not at hand.
 
-    python -m validation.benchmarks.scaling FOLDER
+    python -m validation.benchmarks.scaling FOLDER [--into docs/cluster.md]
 
 FOLDER holds what `scaling_measure` wrote. Prints the model's error on one and two ranks, tables up to 1,024 ranks,
-limits and what would move them, and the cost of whole runs; writes scaling.json and scaling.svg there.
-
-A step of S shards on R ranks takes, on the rank that is last,
-
-    ceil(S/R) shards of ceil(B/S) rows: forward, backward, inputs, adding in fixed point
-    + waiting for the slowest rank + the sum over ranks + reading the sums + what every rank does for itself
-
-A sum of n bytes over N nodes of P ranks: in a node as measured between two ranks, n bytes each, so 2 (P-1)/P times
-as many, in log2 P exchanges; between nodes the bound that reduce-scatter and allgather reach, 2 (N-1)/N n bytes and
-2 log2 N messages.
+limits and what would move them, and the cost of whole runs; writes scaling.json and scaling.svg there, and the tables
+between two marks of a document.
 """
 
 import argparse
@@ -20,145 +12,25 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from refsbnn.errors import InputError
-from refsbnn.files import write_json
+from refsbnn.files import write_json, write_text
+from validation.benchmarks.scaling_model import FABRICS, PARTS, RANKS, Model
 
-RANKS = tuple(2**k for k in range(11))
 COSTED = (1, 16, 256)
 LARGE = 1024  # rows of a larger global batch: one for each of 1,024 ranks
-PARTS = ("computing", "waiting", "fixed point", "sum", "replicated")
-
-
-@dataclass(frozen=True)
-class Fabric:
-    """What joins the nodes: seconds a message, bytes a second a node."""
-
-    name: str
-    latency: float
-    bandwidth: float
-
-
-FABRICS = (Fabric("100 Gbit/s, 1.5 us", 1.5e-6, 100e9 / 8), Fabric("10 Gbit/s Ethernet, 30 us", 30e-6, 10e9 / 8))
-NODE = 32  # ranks a node, a core each
-
-
-@dataclass(frozen=True)
-class Model:
-    """The measured parts of one configuration's step.
-
-    Parameters
-    ----------
-    one, two : dict
-        What `scaling_measure` wrote for one process and for two ranks.
-    fabric : Fabric
-    node : int
-        Ranks a node.
-    width : int
-        Bytes of an integer in the sum.
-    """
-
-    one: dict[str, Any]
-    two: dict[str, Any]
-    fabric: Fabric
-    node: int = NODE
-    width: int = 8
-
-    @property
-    def batch(self) -> int:
-        """Rows of the configuration's batch."""
-        return int(self.one["batch"])
-
-    def computing(self, rows: float, monitored: bool = True) -> float:
-        """Forward and backward of a shard, and its inputs; monitored as often as the configuration says."""
-        grid = sorted(map(int, self.one["rows"]))
-        each = [self.one["rows"][str(number)] for number in grid]
-        every = self.one["monitor"] if monitored else math.inf
-        own = 1.0 if self.one["own_data"] and monitored else 0.0
-        seconds = [one["plain"] + (one["monitored"] - one["plain"]) / every + own * one["inputs"] for one in each]
-        if rows <= grid[-1]:
-            return float(np.interp(rows, grid, seconds))
-        return seconds[-1] * rows / grid[-1]
-
-    def message(self, shards: int) -> float:
-        """Bytes of a step's sum: the gradient, and a place of each shard."""
-        return self.width * self.one["elements"] + 8.0 * shards * (self.one["arrays"] + 2)
-
-    def sum(self, size: float, ranks: int) -> float:
-        """Seconds of a sum of so many bytes over ranks."""
-        sizes, seconds = np.array(self.two["sum"]).T
-        inside, nodes = min(ranks, self.node), math.ceil(ranks / self.node)
-        out = 0.0
-        if inside > 1:
-            start = seconds[0]
-            out += start * math.log2(inside)
-            out += (float(np.interp(size, sizes, seconds)) - start) * 2.0 * (inside - 1) / inside
-        if nodes > 1:
-            out += 2.0 * math.ceil(math.log2(nodes)) * self.fabric.latency
-            out += 2.0 * (nodes - 1) / nodes * size / self.fabric.bandwidth
-        return out
-
-    def step(self, ranks: int, batch: int | None = None, shards: int | None = None) -> dict[str, float]:
-        """Seconds of the parts of a step, by the names of `PARTS`.
-
-        Parameters
-        ----------
-        ranks : int
-        batch : int, optional
-            Rows; those of the configuration if not given.
-        shards : int, optional
-            As many as ranks if not given.
-        """
-        batch, shards = batch or self.batch, shards or ranks
-        mine, rows = math.ceil(shards / ranks), math.ceil(batch / shards)
-        computing = mine * self.computing(rows)
-        # The largest of `ranks` normal numbers; a row's time differs by `spread`, and rows are drawn apart.
-        slowest = float(special.ndtri(0.5264 ** (1.0 / ranks))) if ranks > 1 else 0.0
-        numbers, fixed = self.one["fixed_point"], 0.0
-        if shards > 1:
-            fixed = numbers["first"] + (mine - 1) * numbers["add"] + numbers["value"]
-        return {
-            "computing": computing,
-            "waiting": max(0.0, slowest) * self.one["spread"] * computing / math.sqrt(mine * rows),
-            "fixed point": fixed,
-            "sum": self.sum(self.message(shards), ranks) if ranks > 1 else 0.0,
-            "replicated": self.one["replicated"],
-        }
-
-    def seconds(self, ranks: int, batch: int | None = None, shards: int | None = None) -> float:
-        """Seconds of a step."""
-        return sum(self.step(ranks, batch, shards).values())
-
-    def hours(self, ranks: int, batch: int | None = None) -> float:
-        """Of the configuration's epochs, validation after each among them."""
-        steps = self.one["steps"] * self.batch / (batch or self.batch)
-        validation = self.one["epochs"] * math.ceil(self.one["validation"] / ranks) * self.one["forward"]
-        return (steps * self.seconds(ranks, batch) + validation) / 3600.0
-
-    def overlapped(self, ranks: int) -> float:
-        """Seconds of a step whose sums begin as soon as each layer's gradient is there, and cost no computing."""
-        rows = math.ceil(self.batch / ranks)
-        ready = self.one["backward"][min(self.one["backward"], key=lambda each: abs(int(each) - rows))]
-        parts, done = self.step(ranks), 0.0
-        for seconds, elements in ready:
-            done = max(done, seconds) + self.sum(self.width * elements, ranks)
-        return sum(parts.values()) - parts["sum"] + max(0.0, done - ready[-1][0])
-
-    def best(self, batch: int | None = None) -> int:
-        """The number of ranks, of `RANKS` and no more than rows, with the shortest step."""
-        return min((r for r in RANKS if r <= (batch or self.batch)), key=lambda r: self.seconds(r, batch))
-
-    def half(self, batch: int | None = None) -> int:
-        """The largest number of ranks that does at least half of what as many times one rank would."""
-        able = [r for r in RANKS if r <= (batch or self.batch)]
-        alone = self.seconds(1, batch)
-        return max(r for r in able if alone / (r * self.seconds(r, batch)) >= 0.5)
+WIDTHS = {  # bits and headroom of the integers of a sum
+    (64, 10): "64 bits",
+    (32, 10): "32 bits",
+    (32, 1): "32 bits, headroom 2",
+    (16, 1): "16 bits, headroom 2",
+}
+MARKS = ("<!-- tables of validation.benchmarks.scaling -->", "<!-- end of the tables -->")
 
 
 def checks(model: Model) -> list[tuple[str, float, float]]:
@@ -221,11 +93,6 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
         lines += [f"batch {LARGE}:", *table(model, LARGE)]
         lines.append(f"shortest step at {numbers['best']} ranks; half of ideal at {numbers['half']}; "
                      f"batch {LARGE}: {numbers['best_large']} and {numbers['half_large']}")  # fmt: skip
-        for ranks, each in numbers["cost"].items():
-            batch = f", batch {each['batch']}" if each["batch"] != model.batch else ""
-            lines.append(f"  a run on {ranks} ranks{batch}: {each['hours']:.3g} h, {each['core_hours']:.3g} core-hours")
-        for what, ratio in numbers["levers"].items():
-            lines.append(f"  {what}: step times {ratio:.2f}")
     return lines, record
 
 
@@ -233,23 +100,105 @@ def told(model: Model) -> dict[str, Any]:
     """Limits, costs and levers of a model as numbers."""
     cost = {}
     for ranks in COSTED:
-        batch = model.batch if ranks <= model.batch else LARGE
+        batch = max(model.batch, ranks)
         hours = model.hours(ranks, batch)
-        cost[str(ranks)] = {"batch": batch, "hours": hours, "core_hours": ranks * hours}
-    levers = {}
-    for ranks in sorted({model.half(), model.best()}):
+        large = batch > model.batch
+        cost[str(ranks)] = {"batch": batch, "large": large, "hours": hours, "core_hours": ranks * hours}
+    levers: dict[str, dict[str, float]] = {}
+    for ranks in sorted({model.half(), model.best()} - {1}):
         now = model.seconds(ranks)
-        for width in (4, 2):
-            narrow = Model(model.one, model.two, model.fabric, model.node, width)
-            levers[f"{8 * width}-bit sums, {ranks} ranks"] = narrow.seconds(ranks) / now
-        if ranks > 1:
-            levers[f"sums during backward, {ranks} ranks"] = model.overlapped(ranks) / now
+        narrow = {str(8 * width): replace(model, width=width).seconds(ranks) / now for width in (4, 2)}
+        levers[str(ranks)] = narrow | {"overlap": model.overlapped(ranks) / now}
     return {
         "steps": {str(r): model.step(r) for r in RANKS if r <= model.batch},
         "large": {str(r): model.step(r, LARGE) for r in RANKS},
         "best": model.best(), "half": model.half(), "best_large": model.best(LARGE), "half_large": model.half(LARGE),
         "cost": cost, "levers": levers,
     }  # fmt: skip
+
+
+def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str]:
+    """The tables of docs/cluster.md."""
+    names, fabrics = list(record), [fabric.name for fabric in FABRICS]
+    lines = ["| configuration | network | 1 rank, ms | 16 | 64 | 128 | shortest at | half of ideal to |"]
+    lines.append("|---" * 8 + "|")
+    for name in names:
+        for model in models[name]:
+            told = record[name]["fabrics"][model.fabric.name]
+            each = [f"{1e3 * model.seconds(r):.1f}" if r <= model.batch else "" for r in (1, 16, 64, 128)]
+            ends = f"{told['best']} | {told['half']}"
+            lines.append(f"| `{name}`, {model.batch} | {model.fabric.name} | {' | '.join(each)} | {ends} |")
+    shares = sorted({shards for one in record.values() for shards in one["fixed_point_share"]} - {"1"}, key=int)
+    lines += ["", "| configuration | whole steps, ms: by the parts, found | sums' arithmetic, share of a step |"]
+    lines.append("|---" * 3 + "|")
+    for name in names:
+        told = "; ".join(
+            f"{what}: {1e3 * each['predicted']:.1f}, {1e3 * each['found']:.1f}"
+            for what, each in record[name]["checks"].items()
+        )
+        share = ", ".join(
+            f"{record[name]['fixed_point_share'][shards]:.1%} with {shards} shards on one rank"
+            for shards in shares
+            if shards in record[name]["fixed_point_share"]
+        )
+        on = min(8, models[name][0].batch)
+        parts = models[name][0].step(on)
+        share += f", {parts['fixed point'] / sum(parts.values()):.1%} with {on} on {on}"
+        lines.append(f"| `{name}` | {told} | {share} |")
+    lines += ["", "| configuration | " + " | ".join(f"{r} ranks, h (core-h)" for r in COSTED) + " |"]
+    lines.append("|---" * (1 + len(COSTED)) + "|")
+    for name in names:
+        cost = record[name]["fabrics"][fabrics[0]]["cost"]
+        cells = [
+            f"{each['hours']:.3g} ({each['core_hours']:.3g})" + (f", batch {each['batch']}" if each["large"] else "")
+            for each in cost.values()
+        ]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    lines += ["", "| configuration | network | ranks | 32-bit sums | 16-bit sums | sums during backward |"]
+    lines.append("|---" * 6 + "|")
+    for name in names:
+        for fabric in fabrics:
+            for ranks, ratios in record[name]["fabrics"][fabric]["levers"].items():
+                cells = [f"{ratios[key]:.2f}" for key in ("32", "16", "overlap")]
+                lines.append(f"| `{name}` | {fabric} | {ranks} | {' | '.join(cells)} |")
+    lines += ["", "| configuration | shards | " + " | ".join(WIDTHS.values()) + " |", "|---" * (2 + len(WIDTHS)) + "|"]
+    for name in names:
+        rounded = record[name]["rounding"]
+        for shards in sorted({each["shards"] for each in rounded}):
+            found = {(e["bits"], e["headroom"]): f"{e['error']:.1e}" for e in rounded if e["shards"] == shards}
+            lines.append(f"| `{name}` | {shards} | {' | '.join(found[key] for key in WIDTHS)} |")
+    return lines
+
+
+def resident(folder: Path) -> list[str]:
+    """The table of what `scaling_measure --memory` wrote, if it did."""
+    found: dict[str, dict[int, dict[str, list[float]]]] = {}
+    for file in sorted(folder.glob("*.memory.*.json")):
+        one = json.loads(file.read_text())
+        found.setdefault(file.name.partition(".")[0], {})[one["ranks"]] = one["MiB"]
+    ranks = sorted({number for each in found.values() for number in each})
+    lines = ["", "| MiB of the rank that has most | " + " | ".join(f"{r} ranks" for r in ranks) + " |"] if found else []
+    lines += ["|---" * (1 + len(ranks)) + "|"] if found else []
+    for name, each in found.items():
+        for what, told in (("data", "with its data"), ("step", "after an epoch's inputs and a step"), ("most", "peak")):
+            cells = [f"{max(each[r][what]):.0f}" if r in each else "" for r in ranks]
+            lines.append(f"| `{name}`, {told} | {' | '.join(cells)} |")
+    return lines
+
+
+def between_marks(text: str, tables: str) -> str:
+    """A document with other tables between its marks.
+
+    Raises
+    ------
+    InputError
+        A document without them.
+    """
+    before, first, rest = text.partition(MARKS[0])
+    _, second, after = rest.partition(MARKS[1])
+    if not second:
+        raise InputError(f"the document has no tables of scaling; expected them between {MARKS[0]} and {MARKS[1]}")
+    return f"{before}{first}\n{tables}\n{second}{after}"
 
 
 def figure(models: dict[str, list[Model]], file: Path) -> None:
@@ -290,8 +239,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Put the parts together for every configuration of a folder."""
     parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.scaling", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args(argv).folder
-    names = sorted(file.name.removesuffix(".1.json") for file in folder.glob("*.1.json"))
+    parser.add_argument("--into", type=Path, metavar="FILE", help="a document whose tables are to be replaced")
+    arguments = parser.parse_args(argv)
+    folder = arguments.folder
+    files = (file.name for file in folder.glob("*.1.json"))
+    names = sorted(file.removesuffix(".1.json") for file in files if ".memory." not in file)
     if not names:
         raise InputError(f"{folder} holds no CONFIG.1.json; expected what scaling_measure wrote")
     record, models = {}, {}
@@ -300,6 +252,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines, record[name] = report(name, one, two)
         models[name] = [Model(one, two, fabric) for fabric in FABRICS]
         print("\n".join(lines), end="\n\n")
+    tables = "\n".join([*markdown(record, models), *resident(folder)])
+    print(tables, end="\n\n")
+    if arguments.into:
+        write_text(arguments.into, between_marks(arguments.into.read_text(encoding="utf-8"), tables))
     write_json(folder / "scaling.json", record)
     figure(models, folder / "scaling.svg")
     print(f"numbers: {folder / 'scaling.json'}, figure: {folder / 'scaling.svg'}")

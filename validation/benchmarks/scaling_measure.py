@@ -10,6 +10,7 @@ and whole steps it is time of the clock. Every process computes on one thread.
 
 import argparse
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -57,7 +58,9 @@ def task_of(config: Config, ranks: Ranks) -> tuple[Task, bool]:
     """The task on the set's own examples where they are at hand, on drawn ones otherwise; and which."""
     try:
         return prepare(config, ranks), True
-    except InputError:
+    except InputError as error:
+        with ranks.spoken_by_first():
+            print(f"drawn inputs: {error}")
         drawn = stand_in(config)
         return Task(config, drawn.network, drawn.data, drawn.streams, ranks), False
 
@@ -292,6 +295,32 @@ def together(name: str, given: Sequence[str], budget: float, ranks: Ranks) -> di
     }
 
 
+def resident() -> float:
+    """MiB of this process in memory now, those of files that are mapped among them."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def memory(name: str, given: Sequence[str], ranks: Ranks) -> dict[str, Any]:
+    """MiB of each rank: at the start, with its data, after an epoch of its inputs, after a step; and the most of all.
+
+    The files that are made once from the official ones should be there: making them takes more.
+    """
+    seen = [resident()]
+    task, own = task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)
+    seen.append(resident())
+    plan, state = Plan.of(task), initial(task)
+    order = task.streams.permutation(plan.examples, step=0)
+    for step in range(plan.per_epoch):
+        index = order[step * plan.batch : (step + 1) * plan.batch]
+        x = inputs(task, index, step)
+    seen.append(resident())
+    estimate(task, state.parameters, index, step, 1e-6, x)
+    seen += [resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0]
+    every = np.array(ranks.gathered(seen)).T.tolist()
+    return {"own_data": own, "MiB": dict(zip(("start", "data", "epoch", "step", "most"), every, strict=True))}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure a configuration on the ranks there are and write the numbers."""
     parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.scaling_measure", description=__doc__)
@@ -299,17 +328,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for CONFIG.RANKS.json")
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for the repeats of a number (default 2)")
+    parser.add_argument("--memory", action="store_true", help="of each rank, and no times, to CONFIG.memory.RANKS.json")
     arguments = parser.parse_intermixed_args(argv)
     ranks = world()
     numba.set_num_threads(1)
-    given = (arguments.config, arguments.overrides, arguments.budget)
-    found = alone(*given) if ranks.size == 1 else together(*given, ranks)
+    given = (arguments.config, arguments.overrides)
+    if arguments.memory:
+        found = memory(*given, ranks)
+    else:
+        found = together(*given, arguments.budget, ranks) if ranks.size > 1 else alone(*given, arguments.budget)
     if ranks.first:
         about = {
             "config": arguments.config, "overrides": arguments.overrides, "ranks": ranks.size,
             "processor": processor(), "python": platform.python_version(), "numpy": np.__version__,
         }  # fmt: skip
-        file = arguments.out / f"{Path(arguments.config).stem}.{ranks.size}.json"
+        kind = "memory." if arguments.memory else ""
+        file = arguments.out / f"{Path(arguments.config).stem}.{kind}{ranks.size}.json"
         write_json(file, about | found)
         print(f"numbers: {file}")
     return 0

@@ -114,7 +114,7 @@ def compare(case: Case, name: str, given: Any, dtype: str) -> tuple[str, dict[st
     slack = case.bound[name] + np.where(expected == 0.0, 0.0, tiny)
     scale = case.scale[name]
     beyond = np.maximum(error - slack, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         units = np.where(beyond == 0.0, 0.0, beyond / (eps * scale))
     numbers = {"peak_eps": float(units.max(initial=0.0)), "rms_eps": float(np.sqrt(np.square(units).mean()))}
     if not (units > ROUNDINGS[dtype]).any():

@@ -15,6 +15,7 @@ of `digest`, and independent of HDF5.
 
 import hashlib
 import json
+import resource
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,14 +29,16 @@ import numpy as np
 import refsbnn
 from refsbnn.adapter import Op
 from refsbnn.errors import InputError
-from refsbnn.files import write_bytes
-from refsbnn.sealed import check_size, image
+from refsbnn.files import regular, write_bytes
+from refsbnn.lists import check_heaps
+from refsbnn.sealed import check_size, check_total, contained, image
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.report import printable
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
 
 OUTPUTS = ("expected", "scale", "bound")
+LARGEST = 1 << 24  # bytes of an attribute
 LAYOUT = ("earliest", "v108")
 
 
@@ -134,9 +137,30 @@ def _annotate(where: Any, texts: dict[str, str]) -> None:
 def _text(where: Any, name: str, path: Path) -> str:
     if name not in where.attrs:
         raise InputError(f"{path}: {where.name} has no attribute {name!r}")
-    value = where.attrs[name]
-    text = value.decode() if isinstance(value, bytes | np.bytes_) else str(value)
+    with bounded(LARGEST):
+        value = where.attrs[name]
+    text = value.decode() if isinstance(value, bytes | np.bytes_) else " ".join(str(value).split())
     return text if text.strip() else ""
+
+
+@contextmanager
+def bounded(more: int) -> Iterator[None]:
+    """Inside, the process gets so many more bytes of memory and no others, where the system can say so.
+
+    HDF5 allocates and clears what an attribute of variable length claims, up to 4 GiB, before it looks.
+    """
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        yield
+        return
+    soft = now + more if limits[0] == resource.RLIM_INFINITY else min(now + more, limits[0])
+    resource.setrlimit(resource.RLIMIT_AS, (soft, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def read(path: Path) -> list[Case]:
@@ -184,12 +208,13 @@ class Results:
 
 
 def _array(group: Any, name: str) -> Any:
-    """A dataset's content; None for a group or a broken link, which the judge refuses."""
-    dataset = group.get(name)
-    if not isinstance(dataset, h5py.Dataset):
+    """A dataset's content; None for a group, a link, or texts and lists without bound, which the judge refuses."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink) or not isinstance(group[name], h5py.Dataset):
         return None
-    check_size(dataset, numbers=False)
-    return np.asarray(dataset[()])
+    if group[name].dtype.kind == "O":
+        return None
+    check_size(group[name], numbers=False)
+    return np.asarray(group[name][()])
 
 
 def read_results(path: Path) -> Results:
@@ -258,7 +283,9 @@ def write_results(path: Path, results: Results) -> None:
 @contextmanager
 def _open(path: Path) -> Iterator[h5py.File]:
     try:
+        check_heaps(regular(path))
         with h5py.File(path, "r") as file:
+            check_total(contained(file).values(), path.stat().st_size)
             yield file
     except InputError:
         raise
@@ -268,7 +295,7 @@ def _open(path: Path) -> Iterator[h5py.File]:
 
 
 def _group(where: Any, name: str, path: Path) -> Any:
-    if name not in where or not isinstance(where[name], h5py.Group):
+    if not isinstance(where.get(name, getlink=True), h5py.HardLink) or not isinstance(where[name], h5py.Group):
         raise InputError(f"{path} has no group {where.name.rstrip('/')}/{name}")
     return where[name]
 

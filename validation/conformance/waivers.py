@@ -9,13 +9,14 @@ A waiver that fits no failure, or has expired, is itself a failure: nothing stay
 """
 
 import datetime
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from refsbnn.errors import InputError
+from refsbnn.files import regular
+from refsbnn.training.config import parsed
 from validation.conformance.judge import Outcome
 
 
@@ -37,8 +38,8 @@ def read(path: Path) -> list[Waiver]:
         No such file, not TOML, another table, or an entry without its three fields.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = parsed(regular(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"waivers {path}: {error}") from None
     if not set(document) <= {"waiver"}:
         raise InputError(f"waivers {path} has the tables {', '.join(document)}; expected [[waiver]] alone")

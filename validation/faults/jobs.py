@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from refsbnn.data.event_sets import KEPT
+from refsbnn.data.kept import KEPT
 from refsbnn.files import UNFINISHED
 from refsbnn.training import checkpoint, lock
 from refsbnn.training.folder import PARAMETERS, RESULT
@@ -88,14 +88,17 @@ def jobs(mpiexec: str | None = None) -> list[Job]:
     missing = "" if launcher else "no mpiexec on the PATH"
     if find_spec("mpi4py") is None:
         missing = "mpi4py is not installed"
-    ranks = (launcher or "mpiexec", "-n", "2", *train(*DIGITS, "training.shards=2"))
+    two = (launcher or "mpiexec", "-n", "2")
+    ranks, shared = ((*two, *train(*words, "training.shards=2")) for words in (DIGITS, SPOKEN))
     sweep = (*REFSBNN, "sweep", *SMALL, "training.rate=[0.01, 0.03]", "seeds=0-1", "--out", RUN, "--json", "all.json")
+    several = ("rank", "launcher", "all")
     return [
         Job("steps", train(*DIGITS, "training.keep=1000")),
         Job("rotation", train(*DIGITS, "training.keep=2", "training.patience=2", "training.backend=numba")),
         Job("cache", train(*SPOKEN), spoken),
         Job("sweep", sweep, targets=("process", "all")),
-        Job("ranks", ranks, targets=("rank", "launcher", "all"), missing=missing),
+        Job("ranks", ranks, targets=several, missing=missing),
+        Job("shared", shared, spoken, targets=several, missing=missing),
     ]
 
 

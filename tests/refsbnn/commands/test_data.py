@@ -1,8 +1,11 @@
 """`refsbnn data`: fetching from an address, checksums, archives that misbehave, tables."""
 
+import gzip
 import hashlib
 import io
+import os
 import re
+import struct
 import tarfile
 import threading
 import zipfile
@@ -143,6 +146,49 @@ def test_archives_stay_in_their_folder(tmp_path):
     (tmp_path / "b.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"b\.zip cannot be unpacked"):
         official.unpack(tmp_path / "b.zip", tmp_path / "in")
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "pipe", "bzip2", "header", "nothing"])
+def test_archives_of_what_the_official_ones_have_not(tmp_path, kind):
+    """Python's own filter lets links inside the folder pass, and a reader of any packing meets any bomb."""
+    member = tarfile.TarInfo("SHD/a")
+    types = {"symbolic link": tarfile.SYMTYPE, "hard link": tarfile.LNKTYPE, "pipe": tarfile.FIFOTYPE}
+    member.type, member.linkname = types.get(kind, tarfile.REGTYPE), "b"
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:bz2" if kind == "bzip2" else "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("SHD/b"))
+        archive.addfile(member)
+    if kind == "header":
+        tar = bytearray(gzip.decompress(path.read_bytes()))
+        tar[100:124] = b"9" * 24
+        path.write_bytes(gzip.compress(bytes(tar)))
+    if kind == "nothing":
+        path.unlink()
+        os.mkfifo(path)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match=r"a\.tar\.gz cannot be unpacked: .") as caught:
+        official.unpack(path, tmp_path / "in")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "in").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["the same bytes", "bzip2"])
+def test_zips_of_what_the_official_ones_have_not(tmp_path, kind):
+    path = tmp_path / "a.zip"
+    packing = zipfile.ZIP_BZIP2 if kind == "bzip2" else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("SHD/a.h5", bytes(5000))
+    whole = path.read_bytes()
+    end = whole.rfind(b"PK\5\6")
+    first = struct.unpack("<I", whole[end + 16 : end + 20])[0]
+    entry = whole[first:end]
+    if kind == "the same bytes":
+        tail = struct.pack("<HHIIH", 9, 9, len(entry) * 9, first, 0)
+        path.write_bytes(whole[:first] + entry * 9 + whole[end : end + 8] + tail)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match=r"a\.zip cannot be unpacked: its? (members take more|is packed by)"):
+        official.unpack(path, tmp_path / "in")
+    assert not list((tmp_path / "in").iterdir())
 
 
 def test_archives_are_unpacked_whole_or_not_at_all(tmp_path):

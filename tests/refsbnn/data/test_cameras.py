@@ -93,6 +93,7 @@ HUGE = b"\x93NUMPY\x01\x00v\x00" + SHAPE.ljust(117) + b"\n"  # 32 PB
         (np.array([[128, 1, 0, 5], [-1, 1, 0, 5]]), "has x from -1 to 128; expected integers from 0 to 127"),
         (np.array([[1, 1, 2, 5]]), "has polarity from 2 to 2; expected integers from 0 to 1"),
         (np.array([[1, 1, 0, np.nan]]), "holds NaN or infinity; expected finite numbers"),
+        (np.array([[1, 1, 0, 1e300]]), "holds numbers beyond 2.52"),
         (np.array([{}]), r"cannot be read: it holds object \(1,\); expected numbers"),
         (b"", "cannot be read: no array of numpy.save: EOF"),
         (b"\x93NUMPY\x01\x00", "cannot be read: no array of numpy.save: EOF"),

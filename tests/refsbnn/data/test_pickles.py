@@ -136,6 +136,14 @@ def test_a_file_too_large_is_not_read(tmp_path):
         pickles.read(tmp_path / "a")
 
 
+@pytest.mark.parametrize("instruction", [b"N", b"]", b"}", b"(", b"N\x85"])
+def test_more_instructions_than_a_batch_has(tmp_path, instruction):
+    """A byte of the file makes an object of a hundred; ten million of them took 20 seconds and a gigabyte."""
+    (tmp_path / "a").write_bytes(HEAD + instruction * 10_000_000 + b".")
+    with pytest.raises(InputError, match="it has more than 500000 instructions"):
+        pickles.read(tmp_path / "a")
+
+
 def test_a_number_in_the_memo_takes_no_room(tmp_path):
     """Python's reader would make a table of 2^32 places."""
     (tmp_path / "a").write_bytes(HEAD + b"K\x07r" + struct.pack("<I", 2**31) + b".")

@@ -1,18 +1,18 @@
 """Binned recordings: what is in a bin, written and read back, and damaged files."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refsbnn import sealed
-from refsbnn.data import recordings
-from refsbnn.data.recordings import Recording, binned
+from refsbnn.data import kept, recordings
+from refsbnn.data.recordings import Recording, binned, joined
 from refsbnn.errors import InputError
 
 SIZE = 5
+CUTS = ((0, 2), (2, 2), (2, 5))  # parts of five recordings, one of them empty
 events = st.lists(st.tuples(st.floats(-20.0, 50.0), st.integers(0, SIZE - 1)), max_size=30)
 
 
@@ -53,8 +53,13 @@ def test_written_and_read_back(tmp_path):
     made = example()
     recordings.save(tmp_path / "a.h5", made, {"steps": 8})
     again = recordings.load(tmp_path / "a.h5", {"steps": 8})
-    for name in ("offsets", "bins", "units", "labels", "groups"):
+    for name in ("offsets", "labels", "groups"):
         np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    offsets, bins, units, places = again.events(np.arange(len(made)))
+    np.testing.assert_array_equal(offsets, made.offsets)
+    np.testing.assert_array_equal(places, np.arange(len(made)))
+    np.testing.assert_array_equal(bins, made.bins)
+    np.testing.assert_array_equal(units, made.units)
     assert recordings.load(tmp_path / "a.h5", {"steps": 9}) is None
 
 
@@ -77,12 +82,23 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         ([Recording(np.array([np.nan]), np.zeros(1, int), 0)], "times not finite"),
         ([Recording(np.zeros(1), np.array([SIZE]), 0)], "recording 0 has units from 5 to 5; accepted: 0 to 4"),
         ([Recording(np.zeros(1), np.zeros(1), 0, name="a.npy")], "a.npy has units of float64; expected integers"),
-        ([], "there is no recording"),
     ],
 )
 def test_bad_recordings(given, message):
     with pytest.raises(InputError, match=message):
         binned(given, 1.0, 2, SIZE)
+
+
+def test_parts_in_a_row_are_the_whole():
+    rng = np.random.default_rng(0)
+    several = [Recording(100 * rng.random(9 * i), rng.integers(0, SIZE, 9 * i), i) for i in range(5)]
+    whole, parts = (binned(several, 10.0, 8, SIZE), [binned(several[a:b], 10.0, 8, SIZE) for a, b in CUTS])
+    for item in fields(whole):
+        got, want = getattr(joined(parts), item.name), getattr(whole, item.name)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(InputError, match="there is no recording"):
+        joined([binned([], 1.0, 2, SIZE)] * 2)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +135,6 @@ def test_an_array_more_or_less_is_refused(tmp_path):
     made = example()
     arrays = {name: getattr(made, name) for name in ("offsets", "bins", "units", "labels", "groups")}
     for odd in ({**arrays, "more": arrays["bins"]}, {k: v for k, v in arrays.items() if k != "groups"}):
-        sealed.write(tmp_path / "a.h5", sealed.Content(odd, {}))
+        kept.write(tmp_path / "a.h5", odd, {})
         with pytest.raises(InputError, match="is damaged"):
             recordings.load(tmp_path / "a.h5", {})

@@ -25,7 +25,7 @@ def test_modes_are_their_predictions() -> None:
     ]
     for mode, samples in zip(got.modes, (0, 1, 4), strict=True):
         assert mode.scores == score(predict(network, parameters, inputs, EXAMPLES, Streams(3), samples), LABELS)
-    assert sum(told) == passes(4) * EXAMPLES == 6 * EXAMPLES
+    assert sum(told) == passes(4, EXAMPLES) == 6 * EXAMPLES
 
 
 def test_a_prediction_costs_all_its_passes() -> None:

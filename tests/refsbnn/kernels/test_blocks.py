@@ -11,7 +11,6 @@ TESTS = Path(__file__).parents[1]
 CROSSED = {
     "kernels.bits.WORD": "kernels/test_conv2d.py",
     "kernels.conv2d_batch.SHARDS": "kernels/test_conv2d.py",
-    "kernels.fixed_point.BLOCK": "test_fixed_point.py",
     "kernels.lif_adjoint.SHARD": "kernels/test_lif.py",
     "kernels.matrix.DEPTH": "kernels/test_dense.py",
     "kernels.matrix.ROWS": "kernels/test_dense.py",

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from refsbnn.ranks import unlaunched
+from refsbnn.launcher import unlaunched
 
 # Open MPI: root may run it, and more ranks than processors are no mistake.
 OPEN_MPI = {

@@ -11,6 +11,8 @@ from refsbnn import cli
 from tests.refsbnn.ranks.launch import Library, ours
 from tests.refsbnn.ranks.several import RUNS, SMALL, write_data
 
+pytestmark = pytest.mark.xdist_group("ranks")  # in one process: what they share is made once
+
 PROGRAM = "tests.refsbnn.ranks.several"
 TRAIN = ("refsbnn", "train", *RUNS["binary"], *SMALL)
 

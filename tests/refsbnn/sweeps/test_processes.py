@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 from refsbnn.cli import main
-from refsbnn.sweeps.job import Crew, Job, failure, perform
+from refsbnn.sweeps import child
+from refsbnn.sweeps.job import Crew, Job, environment, failure, perform
+from refsbnn.training import lock
 
 TINY = ["digits_binary", "model.hidden=[4]", "evaluation.samples=1"]
 
@@ -83,7 +86,9 @@ def test_one_failed_run_does_not_stop_the_others_and_is_named(
         (["training.rate=1..0.1", "--search", "optuna"], "training.rate=1..0.1 is no range"),
         (["--trials", "3"], "--trials is of a search"),
         (["--jobs", "0"], "--jobs is 0; expected an integer >= 1"),
-        (["--slurm", "partition=cpu"], "it needs --engine slurm"),
+        (["--slurm", "partition=cpu"], "--slurm is of Slurm's tasks; it needs --engine slurm"),
+        (["--time", "5"], "--time is of Slurm's tasks; it needs --engine slurm"),
+        (["--jobs", "5", "--engine", "mpi"], "--jobs is not for --engine mpi"),
         (["--engine", "slurm", "--slurm", "array=0-3"], "--slurm array=0-3: expected an option of sbatch"),
         (["--engine", "slurm", "--slurm", "partition"], "--slurm partition: expected an option of sbatch"),
         (["training.rate=[0.1,-1]"], "training.rate is -1.0"),
@@ -119,8 +124,6 @@ def test_mpi_without_ranks_says_how_to_have_them(tmp_path: Path, capsys) -> None
 
 
 def test_two_sweeps_in_one_folder_are_refused(tmp_path: Path, capsys) -> None:
-    from refsbnn.training import lock
-
     with lock.held(tmp_path):
         assert main(["sweep", *TINY, "--out", str(tmp_path)]) == 2
     assert "is in use by process" in capsys.readouterr().err
@@ -132,9 +135,6 @@ def test_a_run_is_alone_where_the_sweep_is_a_rank(tmp_path: Path, monkeypatch) -
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     job = Job("x", tmp_path / "x", "digits_binary", ("nothing=1",), program=("tests.refsbnn.sweeps.says",), threads=7)
     crew = Crew()
-    from refsbnn.sweeps import child
-    from refsbnn.sweeps.job import environment
-
     with (tmp_path / "log").open("w") as log:
         assert crew.run(child.command(*job.program), log, environment(7) | {"PYTHONPATH": os.getcwd()}) == 0
     assert json.loads((tmp_path / "log").read_text()) == {
@@ -149,3 +149,21 @@ def test_a_run_that_cannot_begin_is_a_line(tmp_path: Path) -> None:
     told = perform(Job("x", tmp_path / "x" / "y", "digits_binary", ()), Crew())
     assert "Not a directory" in told
     assert failure(Job("x", tmp_path / "none", "digits_binary", ()), "exit code 7").startswith("exit code 7, and no ")
+
+
+def test_a_run_whose_folder_is_still_in_use_is_waited_for(tmp_path: Path) -> None:
+    """As after a kill, while the run of the killed sweep saves; here this process has the folder."""
+    job = Job("x", tmp_path / "x", "digits_binary", (), program=("tests.refsbnn.sweeps.says",))
+    told: list[str] = []
+    thread = threading.Thread(target=lambda: told.append(perform(job, Crew())))
+    with lock.held(job.folder):
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+        assert not (job.folder / "train.log").exists()
+    thread.join()
+    assert told[0].startswith("exit code")
+    stopped = Crew()
+    stopped.stop()
+    with lock.held(job.folder):
+        assert perform(job, stopped) == "stopped before it began"

@@ -146,6 +146,11 @@ def test_group_0_can_be_held_out():
     [
         ("model.units.member='agr(tau=0.5, tau=1)'", "cannot be read; write it as name"),
         ("model.units.member='agr(tau=" + "(" * 500 + ")'", "cannot be read; write it as name"),
+        ("model.units.member='agr(tau=1" + "0" * 400 + ")'", "tau is 1000.* expected a number > 0"),
+        ("training.rate=1" + "0" * 400, "training.rate: int too large to convert to float"),
+        ("model.weights.spread=1" + "0" * 400, "spread: int too large to convert to float"),
+        ("model={" + "a." * 20_000 + "a=1}", "cannot be read: it has a line of more than 1000 dots"),
+        ("model.hidden=[" + "1," * (1 << 17) + "]", "cannot be read: it has more than 131072 bytes"),
         ("seed=" + "9" * 5000, "cannot be read: "),
         ("model.hidden=" + "[" * 5000, "cannot be read: "),
         ("seed=1\ntraining.rate=5", "is not of the form section.key=value"),
@@ -156,7 +161,7 @@ def test_group_0_can_be_held_out():
         ("a." * 20_000 + "b=1", "names a section in more than 3 others"),
         ("data.root=~nobody-of-this-name", "home folder of a user who has none"),
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_what_cannot_be_meant_at_all(override: str, said: str) -> None:
     with pytest.raises(InputError, match=said):

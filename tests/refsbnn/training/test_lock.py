@@ -178,11 +178,11 @@ def test_a_run_that_lost_its_folder_ends_with_a_line(tmp_path: Path, monkeypatch
             record(tmp_path / lock.NAME, host="elsewhere")
 
     monkeypatch.setattr(Progress, "step", taken)
-    assert main([*RUN, "--out", str(tmp_path)]) == 2
+    assert main([*RUN, "training.checkpoint=0", "--out", str(tmp_path)]) == 2
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("refsbnn: error: ")]
     assert len(told) == 1
     assert "on elsewhere since 2026-01-01 00:00:00; this one was taken for dead" in told[0]
-    assert [path.name for path in checkpoint.saved(tmp_path)] == ["0000000017.h5"]
+    assert [path.name for path in checkpoint.saved(tmp_path)] == ["0000000029.h5", "0000000028.h5"]
     assert "elsewhere" in (tmp_path / lock.NAME).read_text()
 
 

@@ -142,32 +142,6 @@ def test_asked_to_stop(number: signal.Signals, tmp_path: Path, monkeypatch: Any,
     same_results(tmp_path / "stopped", tmp_path / "whole")
 
 
-def test_continue_begins_or_resumes_as_the_folder_has_it(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """One command for a job that a cluster starts again, whether or not it had saved anything."""
-    out = tmp_path / "again"
-    command = ["train", *KINDS["numpy"], "--out", str(out), "--continue"]
-
-    def stopped(self: Progress, state: State) -> None:
-        if state.step == 6:
-            signal.raise_signal(signal.SIGTERM)
-
-    out.mkdir()
-    (out / "metrics.csv").write_text("epoch,log")  # of a session that ended before its first checkpoint
-    with monkeypatch.context() as patch:
-        patch.setattr(Progress, "step", stopped)
-        assert main(command) == 143
-    assert capsys.readouterr().err.endswith(f"saved in {out}; the same command continues it\n")
-    before = checkpoint.saved(out)[0].read_bytes()
-    assert main([*command, "training.batch=128"]) == 2  # another run is not continued, and not replaced either
-    assert "of another run: training.batch is 256 there, 128 here" in capsys.readouterr().err
-    assert checkpoint.saved(out)[0].read_bytes() == before
-    for _ in range(2):  # continued, and once more when nothing is left to do
-        assert main(command) == 0
-        assert json.loads((out / "result.json").read_text())["steps"] == 12
-    assert main(["train", *KINDS["numpy"], "--out", str(tmp_path / "whole")]) == 0
-    same_results(out, tmp_path / "whole")
-
-
 def test_asked_to_stop_in_the_midst_of_the_last_validation(tmp_path: Path) -> None:
     """The epoch is saved; what is left, the scoring, is done when the run is resumed."""
     task = prepare(load("digits_binary", RUN))
@@ -338,61 +312,3 @@ def test_arrays_of_another_network_are_refused() -> None:
     del content.arrays["parameters/1.dense.mu"]
     with pytest.raises(InputError, match=r"another network: its parameters differ in '1\.dense\.mu'"):
         unpacked(content, initial(tasks[0]))
-
-
-def spoilt(content: sealed.Content, key: str, how: str) -> sealed.Content:
-    """A checkpoint with one array changed; its checksum will be right."""
-    arrays = dict(content.arrays)
-    if how == "missing":
-        del arrays[key]
-    else:
-        arrays[key] = np.full_like(arrays[key], np.nan if how == "nan" else np.inf)
-    return sealed.Content(arrays, content.facts)
-
-
-@pytest.mark.parametrize("how", ["missing", "nan", "infinity"])
-@pytest.mark.parametrize("group", ["parameters", "optimiser/mean", "optimiser/square", "tally", "best"])
-def test_arrays_that_no_run_has_are_refused(group: str, how: str, tmp_path: Path) -> None:
-    name, *overrides = KINDS["patience"]
-    task = prepare(load(name, overrides))
-    state, saved = initial(task), []
-    with pytest.raises(Interrupted):
-        train(task, state=state, save=lambda s: saved.append(packed(s, task.config)), stop=lambda: state.step == 5)
-    key = f"{group}/{next(key for key in state.parameters if key.endswith('.mu'))}"
-    sealed.write(tmp_path / checkpoint.FOLDER / "0000000005.h5", spoilt(saved[-1], key, how))
-    said = "are not finite" if how != "missing" else "another network: its"
-    with pytest.raises(InputError, match=rf"0000000005\.h5: .*{said}"):
-        begin(tmp_path, prepare(load(name, overrides)), resume=True, overwrite=False, warn=lambda line: None)
-
-
-FACTS = {
-    "another file's": lambda facts: {"refsbnn": "0.1.0", "source": "SHD/shd_train.h5"},
-    "nothing": lambda facts: {},
-    "no history": lambda facts: {**facts, "history": None},
-    "a history without numbers": lambda facts: {**facts, "history": [{}]},
-    "a history of texts": lambda facts: {**facts, "history": [dict.fromkeys(facts["history"][0], "1")]},
-    "a text for a step": lambda facts: {**facts, "step": "5"},
-    "a step of another epoch": lambda facts: {**facts, "step": 500, "optimiser_steps": 500},
-    "updates that were not made": lambda facts: {**facts, "optimiser_steps": 4},
-    "a tally of nothing": lambda facts: {**facts, "tally": {}},
-    "a tally that counts nothing": lambda facts: {
-        **facts, "tally": facts["tally"] | {"counts": dict.fromkeys(facts["tally"]["counts"], 0)}
-    },
-    "a best without score": lambda facts: {**facts, "best": {"epoch": 1}},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", FACTS)
-def test_facts_that_no_run_has_are_refused(kind: str, tmp_path: Path, capsys: Any) -> None:
-    """A file of another kind in a checkpoint's place, or one that was changed and sealed again."""
-    command = ["train", *KINDS["numpy"], "--out", str(tmp_path)]
-    task = prepare(load(*KINDS["numpy"][:1], KINDS["numpy"][1:]))
-    state, saved = initial(task), []
-    with pytest.raises(Interrupted):
-        train(task, state=state, save=lambda s: saved.append(packed(s, task.config)), stop=lambda: state.step == 5)
-    content = sealed.Content(saved[-1].arrays, FACTS[kind](saved[-1].facts))
-    sealed.write(tmp_path / checkpoint.FOLDER / "0000000005.h5", content)
-    assert main([*command, "--resume"]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "0000000005.h5" in told

@@ -10,9 +10,9 @@ import pytest
 
 from refsbnn.errors import InputError
 from refsbnn.ranks import ALONE
-from validation.benchmarks import scaling, scaling_measure
+from validation.benchmarks import scaling, scaling_measure, scaling_model
 
-FABRIC = scaling.Fabric("some", 1e-3, 1e6)
+FABRIC = scaling_model.Fabric("some", 1e-3, 1e6)
 ONE: dict[str, Any] = {
     "elements": 1000,
     "arrays": 8,
@@ -37,7 +37,7 @@ TWO: dict[str, Any] = {
     "step": {"wall": 10.0},
     "sum": [[8.0, 1e-4], [8000.0, 2e-4], [80000.0, 1.1e-3]],
 }
-MODEL = scaling.Model(ONE, TWO, FABRIC, node=2)
+MODEL = scaling_model.Model(ONE, TWO, FABRIC, node=2)
 
 
 def test_a_step_by_hand() -> None:
@@ -50,7 +50,7 @@ def test_a_step_by_hand() -> None:
     inside = 2e-4 + 9e-4 * (size - 8000.0) / 72000.0
     assert parts["sum"] == pytest.approx(inside + 2.0 * 1e-3 + size / 1e6)
     assert MODEL.seconds(4, shards=8) == pytest.approx(sum(parts.values()))
-    assert set(parts) == set(scaling.PARTS)
+    assert set(parts) == set(scaling_model.PARTS)
 
 
 def test_one_rank_sums_nothing() -> None:
@@ -63,7 +63,7 @@ def test_one_rank_sums_nothing() -> None:
 
 def test_the_last_of_many_ranks() -> None:
     """A row's deviation is a tenth: the mean of the largest of four normals is 1.03 deviations."""
-    model = scaling.Model({**ONE, "spread": 0.1}, TWO, FABRIC, node=2)
+    model = scaling_model.Model({**ONE, "spread": 0.1}, TWO, FABRIC, node=2)
     parts = model.step(4)
     assert parts["waiting"] == pytest.approx(1.03 * 0.1 * parts["computing"] / 2.0, rel=0.02)
 
@@ -74,7 +74,7 @@ def test_a_sum_during_the_backward_pass_hides_what_the_pass_leaves_time_for() ->
     late = MODEL.sum(8.0 * 600, 16)
     first = MODEL.sum(8.0 * 400, 16)
     assert hidden == pytest.approx(slow - MODEL.step(16)["sum"] + late + max(0.0, first - 0.25))
-    narrow = scaling.Model(ONE, TWO, FABRIC, node=2, width=4)
+    narrow = scaling_model.Model(ONE, TWO, FABRIC, node=2, width=4)
     assert narrow.message(16) == 4.0 * 1000 + 8.0 * 16 * 10
 
 
@@ -84,10 +84,10 @@ def test_where_it_stops() -> None:
     nothing = {"first": 0.0, "add": 0.0, "value": 0.0}
     free = {**ONE, "rows": rows, "fixed_point": nothing, "replicated": 0.0}
     still = {**TWO, "sum": [[8.0, 0.0], [80000.0, 0.0]]}
-    model = scaling.Model(free, still, scaling.Fabric("free", 0.0, math.inf), node=2)
+    model = scaling_model.Model(free, still, scaling_model.Fabric("free", 0.0, math.inf), node=2)
     assert [model.seconds(1) / model.seconds(r) for r in (1, 2, 4, 16)] == pytest.approx([1.0, 2.0, 4.0, 16.0])
     assert (model.best(), model.half()) == (16, 16)
-    model = scaling.Model({**free, "replicated": 4.0}, still, scaling.Fabric("free", 0.0, math.inf), node=2)
+    model = scaling_model.Model({**free, "replicated": 4.0}, still, scaling_model.Fabric("free", 0.0, math.inf), node=2)
     assert model.seconds(1) / model.seconds(16) == pytest.approx(20.0 / 5.0)
     assert model.half() == 4  # 20 / (4 (4 + 4)) is above a half, 20 / (8 (4 + 2)) below
 
@@ -119,11 +119,20 @@ def test_both_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert scaling_measure.main(["digits_binary", *small, "--out", str(tmp_path), "--budget", "0"]) == 0
     two = scaling_measure.together("digits_binary", small, 0.0, ALONE)
     (tmp_path / "digits_binary.2.json").write_text(json.dumps(two))
-    assert scaling.main([str(tmp_path)]) == 0
+    assert scaling_measure.main(["digits_binary", *small, "--out", str(tmp_path), "--memory"]) == 0
+    document = tmp_path / "document.md"
+    document.write_text(f"before\n{scaling.MARKS[0]}\nold\n{scaling.MARKS[1]}\nafter\n")
+    assert scaling.main([str(tmp_path), "--into", str(document)]) == 0
+    lines = document.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "old" not in lines
+    assert sum(line.startswith("| `digits_binary`") for line in lines) >= 5
     told = capsys.readouterr().out
     assert "digits_binary: " in told
     record = json.loads((tmp_path / "scaling.json").read_text())["digits_binary"]
-    assert set(record["fabrics"]) == {fabric.name for fabric in scaling.FABRICS}
+    assert set(record["fabrics"]) == {fabric.name for fabric in scaling_model.FABRICS}
     assert (tmp_path / "scaling.svg").stat().st_size > 10_000
+    with pytest.raises(InputError, match="no tables of scaling"):
+        scaling.between_marks("", "")
     with pytest.raises(InputError, match="holds no CONFIG"):
         scaling.main([str(tmp_path / "none")])

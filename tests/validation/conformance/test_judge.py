@@ -166,6 +166,9 @@ def test_waivers() -> None:
         "[[waiver]]\ncase='a'\nreason='b'\nexpires='soon'\n",
         "[[",
         "waiver = 3",
+        "a = " + "[" * 5000,
+        "a = " + "9" * 5000,
+        "a." * 20_000 + "a = 1",
         "[[waivers]]\ncase='a'\nreason='b'\nexpires=2099-01-01\n",
     ],
 )

@@ -1,6 +1,9 @@
 """The vectors file: the same bytes each time, the stored digest, and what is said of files that are not one."""
 
+import os
+import resource
 import shutil
+import struct
 from pathlib import Path
 
 import h5py
@@ -124,6 +127,40 @@ def test_damaged_files_are_one_line(path: Path, tmp_path: Path) -> None:
                 said.append(str(error))
         assert all("damaged.h5" in line and "\n" not in line for line in said)
         assert len(said) >= 5  # those that were cut, at least
+
+
+def test_claims_of_a_results_file(tmp_path: Path) -> None:
+    """Of its arrays together, of an attribute, of a heap that has no end; and what lies in other files is not read."""
+    path = tmp_path / "results.h5"
+    vectors.write_results(path, results())
+    with h5py.File(path, "a") as file:
+        for number in range(200):
+            file.create_dataset(f"results/a/{number}", (1 << 17,), "f8", chunks=(1 << 17,), fillvalue=1.0)
+    with pytest.raises(InputError, match=r"results\.h5 cannot be read: .*its arrays claim \d+ bytes"):
+        vectors.read_results(path)
+    vectors.write_results(path, results())
+    with h5py.File(path, "a") as file:
+        file["results/dense.real_linear/texts"] = ["a", "b"]
+        file["results/dense.real_linear/other"] = h5py.ExternalLink(str(tmp_path / "pipe"), "a")
+        file["meta"].attrs["implementation"] = "a text of 27 characters ..."
+    os.mkfifo(tmp_path / "pipe")
+    read = vectors.read_results(path)
+    assert read.arrays["dense.real_linear"]["texts"] is None
+    assert read.arrays["dense.real_linear"]["other"] is None
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<I", 27), struct.pack("<I", 2**32 - 8)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"results\.h5 cannot be read: "):
+        vectors.read_results(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 19  # kilobytes; it claims 4 GiB
+    heap = content.find(b"GCOL") + 16
+    path.write_bytes(content[:heap] + bytes(16) + content[heap + 16 :])
+    with pytest.raises(InputError, match="a heap of it is damaged"):
+        vectors.read_results(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="no regular file"):
+        vectors.read_results(path)
 
 
 def test_results_of_other_vectors_are_refused() -> None:
