@@ -122,7 +122,7 @@ class Report:
                 at = np.unravel_index(np.abs(one.bias).argmax(), one.bias.shape)
                 columns = (one.gradient, one.mean, one.bias, one.variance, one.mse)
                 entry = f"{key}[{','.join(map(str, at))}]"
-                lines.append(f"{entry:<9}" + "".join(f"{_clean(column[at], one):>12.4g}" for column in columns))
+                lines.append(f"{entry:<9}" + "".join(f"{_clean(float(column[at]), one):>12.4g}" for column in columns))
         error = max(float(np.max(e.mean_error)) for t in self.tried for e in t.estimates.values())
         lines += ["", "Each row is the entry of its array with the largest bias; --json has all of them."]
         if error:
@@ -173,8 +173,8 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
     ----------
     fn : callable
         (parameters, x, uniforms, loss) -> dict of gradients, for one draw. `parameters` holds float64 arrays "w0"
-        (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` an array
-        (units,) a layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y (outputs,).
+        (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` holds an
+        array (units,) for each layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
     network : str, optional
         One of "one-unit", "one-one", "two-two" alone. If left out "one-unit" and, of the two others, "two-two", or

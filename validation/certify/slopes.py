@@ -1,7 +1,8 @@
 """What one unit's backward pass does: its slope as a function of r, spike and uniform, and what of the loss it uses.
 
 The estimate of dL/db of the one unit is slope times dL/dh (theory 2.1) with dr/db = 1, so a loss of known
-gradient gives the slope. A loss with the same value and gradient at the state, and others elsewhere, shows what else is looked at.
+gradient gives the slope. A loss with the same value and gradient at the state, and others elsewhere, shows what else
+is looked at.
 """
 
 from dataclasses import dataclass
@@ -81,13 +82,13 @@ def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profil
             notes |= dict.fromkeys(_notes(net, how, found, h))
         rows.append(row)
         for z in (0.0, 1.0):  # one node of each state
-            node = next(each for each in row[nodes // 2 :: nodes] if each[0] == z)
-            y = net.r(1, how.value(np.array([node[3]])))
+            middle = next(each for each in row[nodes // 2 :: nodes] if each[0] == z)
+            y = net.r(1, how.value(np.array([middle[3]])))
             size = max(abs(each[4]) for each in row)
-            shifted = _slope(net, how, _once(fn, net, how, node[1], Loss("affine", shift=3.0))[1])
-            bent = _slope(net, how, _once(fn, net, how, node[1], Loss("affine", bend=1.7, at=y))[1])
-            asked_value |= bool(abs(shifted - node[4]) > SAME * size)
-            asked_elsewhere |= bool(abs(bent - node[4]) > SAME * size)
+            shifted = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", shift=3.0))[1])
+            bent = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", bend=1.7, at=y))[1])
+            asked_value |= bool(abs(shifted - middle[4]) > SAME * size)
+            asked_elsewhere |= bool(abs(bent - middle[4]) > SAME * size)
     z, u, p, h, slope = np.moveaxis(np.array(rows), -1, 0)
     scale = np.abs(slope).max(axis=1, keepdims=True)
     low, high = (np.stack([pick(np.where(z == s, slope, -sign * np.inf), axis=1) for s in (0.0, 1.0)])

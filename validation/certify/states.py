@@ -70,7 +70,7 @@ def walk(net: Standard, how: Convention, nodes: int, kink: bool) -> Iterator[tup
             p, coarse = np.prod([s.p for s in states]), np.prod([s.coarse for s in states])
             u = np.array([s.u for s in states])
             for q, rough, rest, y in below(layer + 1, how.value(np.array([s.z for s in states]))):
-                yield p * q, coarse * rough, [u, *rest], y
+                yield float(p) * q, float(coarse) * rough, [u, *rest], y
 
     return below(0, net.x)
 
