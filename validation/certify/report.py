@@ -173,7 +173,7 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
     ----------
     fn : callable
         (parameters, x, uniforms, loss) -> dict of gradients, for one draw. `parameters` holds float64 arrays "w0"
-        (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` holds an
+        (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` an
         array (units,) for each layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y
         (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
