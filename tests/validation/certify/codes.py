@@ -1,0 +1,103 @@
+"""Estimators to certify: this project's own implementations, and a plain one of any slope with places to plant bugs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import oracle
+from refsbnn import estimators
+from refsbnn import noise as noises
+from refsbnn.layers import Moments
+from validation import driver, twin
+
+
+def own(member: str, backend: str, noise: str = "logistic", domain: str = "binary") -> Callable[..., Any]:
+    """`Network.forward` and `backward` of the reference or of the engine, with point weights."""
+    made: dict[int, Any] = {}
+
+    def estimate(parameters, x, uniforms, loss):
+        count = len(uniforms)
+        if count not in made:
+            layers = []
+            for i in range(count + 1):
+                w, b = parameters[f"w{i}"], parameters[f"b{i}"]
+                layers.append(oracle.Layer(w, 0.0 * w, b, np.full(len(b), float(i < count))))
+            net = oracle.Layered(layers[:-1], layers[-1], noise=noise, domain=domain)
+            made[count] = twin.make(net, member, point=True, backend=backend, dtype="float64")
+        pair = made[count]
+        names = {f"layers.{i}" if i < count else "readout": i for i in range(count + 1)}
+        keys = {}
+        for key, mine in pair.keys.items():
+            layer, _, field = key.rpartition(".")
+            keys[mine] = f"{'w' if field == 'mu' else 'b'}{names[layer]}"
+        given = {mine: parameters[key] for mine, key in keys.items()}
+        draws = driver.draws(pair, None, [[u[None] for u in uniforms]])
+        out, tape = pair.network.forward(given, x[None], draws)
+        gradients, _ = pair.network.backward(given, tape, Moments(loss.gradient(out.m)[None], None))
+        return {key: gradients[mine] for mine, key in keys.items()}
+
+    return estimate
+
+
+def plain(
+    slope: Callable[..., np.ndarray], noise: str = "logistic", domain: str = "binary", sample: Any = None
+) -> Callable[..., Any]:
+    """A network in NumPy whose units have this slope(z, r, noise, u) in r."""
+    law, bipolar = noises.get(noise), domain == "bipolar"
+
+    def estimate(p, x, uniforms, loss):
+        values, pre = [x], []
+        for i, u in enumerate(uniforms):
+            pre.append(p[f"w{i}"] @ values[-1] + p[f"b{i}"])
+            z = (u < law.cdf(pre[-1])) * 1.0 if sample is None else sample(pre[-1], u, law)
+            values.append(2.0 * z - 1.0 if bipolar else z)
+        last = len(uniforms)
+        g = loss.gradient(p[f"w{last}"] @ values[-1] + p[f"b{last}"])
+        out = {f"w{last}": np.outer(g, values[-1]), f"b{last}": g}
+        for i in reversed(range(last)):
+            dz = p[f"w{i + 1}"].T @ g * (2.0 if bipolar else 1.0)
+            z = (values[i + 1] + 1.0) / 2.0 if bipolar else values[i + 1]
+            g = dz * slope(z, pre[i], law, uniforms[i])
+            out |= {f"w{i}": np.outer(g, values[i]), f"b{i}": g}
+        return out
+
+    return estimate
+
+
+def member(name: str, noise: str = "logistic", domain: str = "binary") -> Callable[..., Any]:
+    """`plain` with a member's slope and forward value."""
+    one = estimators.get(name)
+    return plain(one.slope, noise, domain, one.sample)
+
+
+def reinforce(p, x, uniforms, loss):
+    """The score function of one draw: unbiased, from the loss's value."""
+    pi = 1.0 / (1.0 + np.exp(-(p["w0"] @ x + p["b0"])))
+    z = (uniforms[0] < pi) * 1.0
+    y = p["w1"] @ z + p["b1"]
+    value, g = loss(y), loss.gradient(y)
+    score = (z - pi) * value
+    return {"w0": np.outer(score, x), "b0": score, "w1": np.outer(g, z), "b1": g}
+
+
+def arm(p, x, uniforms, loss):
+    """ARM (theory 2.14) on one unit, the readout's gradient by one state."""
+    u = uniforms[0]
+    pi = 1.0 / (1.0 + np.exp(-(p["w0"] @ x + p["b0"])))
+    z, other = (u < pi) * 1.0, (u >= 1.0 - pi) * 1.0
+    y = p["w1"] @ z + p["b1"]
+    g = loss.gradient(y)
+    change = loss(p["w1"] @ other + p["b1"]) - loss(y)
+    dr = change * (u - 0.5)
+    return {"w0": np.outer(dr, x), "b0": dr, "w1": np.outer(g, z), "b1": g}
+
+
+def midpoint(p, x, uniforms, loss):
+    """The mean of the loss's gradients at both states: the trapezoid's expectation, without its draw."""
+    pi = 1.0 / (1.0 + np.exp(-(p["w0"] @ x + p["b0"])))
+    z = (uniforms[0] < pi) * 1.0
+    g = loss.gradient(p["w1"] @ z + p["b1"])
+    both = 0.5 * (g + loss.gradient(p["w1"] @ (1.0 - z) + p["b1"]))
+    dr = p["w1"].T @ both * pi * (1.0 - pi)
+    return {"w0": np.outer(dr, x), "b0": dr, "w1": np.outer(g, z), "b1": g}

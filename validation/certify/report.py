@@ -1,0 +1,244 @@
+"""`certify`: exact bias and variance of a callable, the member it is, and what that is held to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import oracle
+from refsbnn.errors import InputError, check_choice
+from validation.certify.call import SAME, Convention, Estimator, convention, name_of
+from validation.certify.deeper import differing
+from validation.certify.identify import CLOSE, Match, identify
+from validation.certify.networks import LOSSES, WIDTHS, standard
+from validation.certify.slopes import Profile, profile
+from validation.certify.states import moments
+
+Verdict = str  # "unbiased", "biased" or "not decided"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One network with one loss."""
+
+    network: str
+    loss: str
+    estimates: Mapping[str, oracle.Estimate]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether any entry's bias is more than 1e-5 of the root mean square of its array, and of the quadrature."""
+        decided = True
+        for each in self.estimates.values():
+            size = float(np.sqrt(each.square.max()) + np.abs(each.gradient).max())
+            if (np.abs(each.bias) > SAME * size + each.mean_error).any():
+                return "biased"
+            decided &= bool((np.broadcast_to(each.mean_error, each.mean.shape) <= SAME * size).all())
+        return "unbiased" if decided else "not decided"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `certify` found.
+
+    Attributes
+    ----------
+    name : str
+        Of the callable.
+    profile : Profile
+        Its slope over a grid of r.
+    match : Match or None
+        The member it is.
+    tried : list of Tried
+        Networks and losses, with the exact law of each parameter's estimate.
+    """
+
+    name: str
+    profile: Profile
+    match: Match | None
+    tried: Sequence[Tried]
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is amiss beside the slope: a rule of the chain, or a network that is not the one unit's member."""
+        out = list(self.profile.notes)
+        for each in self.tried:
+            if self.match is None:
+                break
+            keys = differing(self.match, standard(each.network), self.how, each.loss, each.estimates)
+            if keys:
+                out.append(f"{each.network}, {each.loss} loss: {', '.join(keys)} not as {self.match.member} has it")
+        return out
+
+    @property
+    def how(self) -> Convention:
+        """How the code draws."""
+        return self.profile.how
+
+    @property
+    def member(self) -> str:
+        """The member in words, or why there is none."""
+        if self.match is not None:
+            return self.match.told()
+        if self.profile.value:
+            return "no member: depends on the value of the loss"
+        if self.profile.elsewhere:
+            return "no member: depends on the loss at both states"
+        if not np.abs(self.profile.slope).max():
+            return "no member: the unit's gradient is 0"
+        varies = "varies given the spike" if self.profile.inside else "is a function of r and the spike"
+        return f"no member: the slope {varies}, and is that of none"
+
+    @property
+    def mass(self) -> str:
+        """The mass and what it says of affine losses (theory 2.2)."""
+        low, high = float(self.profile.mass.min()), float(self.profile.mass.max())
+        if max(abs(low - 1.0), abs(high - 1.0)) <= CLOSE:
+            return "1: one unit is unbiased for affine losses"
+        numbers = f"{low:.4g}" if high - low <= CLOSE * abs(high) else f"{low:.4g} to {high:.4g}"
+        return f"{numbers}: biased even for affine losses"
+
+    def verdict(self, up_to: str, network: str | None = None) -> Verdict:
+        """The worst for losses up to one of `LOSSES`, on one network or on all that were tried."""
+        check_choice("up_to", up_to, LOSSES)
+        names = {each.network for each in self.tried}
+        if network is not None:
+            check_choice("network", network, tuple(names))
+        losses = LOSSES[: LOSSES.index(up_to) + 1]
+        found = {t.verdict for t in self.tried if t.loss in losses and network in (None, t.network)}
+        return next(word for word in ("biased", "not decided", "unbiased") if word in found)
+
+    def table(self) -> str:
+        """What is printed: the findings, and for each array of parameters the entry of the largest bias."""
+        lines = [f"code      {self.name}", f"draws     {self.how.told()}", f"member    {self.member}"]
+        if not (self.profile.value or self.profile.elsewhere):
+            lines.append(f"mass      {self.mass}")
+        lines += [f"wrong     {note}" for note in self.wrong]
+        head = f"{'entry':<9}{'exact':>12}{'mean':>12}{'bias':>12}{'variance':>12}{'mse':>12}"
+        for each in self.tried:
+            lines += ["", f"{each.network}, {each.loss} loss: {each.verdict}", head]
+            for key, one in each.estimates.items():
+                at = np.unravel_index(np.abs(one.bias).argmax(), one.bias.shape)
+                columns = (one.gradient, one.mean, one.bias, one.variance, one.mse)
+                entry = f"{key}[{','.join(map(str, at))}]"
+                lines.append(f"{entry:<9}" + "".join(f"{_clean(float(column[at]), one):>12.4g}" for column in columns))
+        error = max(float(np.max(e.mean_error)) for t in self.tried for e in t.estimates.values())
+        lines += ["", "Each row is the entry of its array with the largest bias; --json has all of them."]
+        if error:
+            lines.append(f"The slope varies given the spike: means are integrals, with an error below {error:.1e}.")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON has it, with every entry."""
+        match = None if self.match is None else self.match._asdict()
+        cases = []
+        for each in self.tried:
+            laws = {
+                key: {
+                    word: np.asarray(getattr(one, attribute)).tolist()
+                    for word, attribute in (
+                        ("exact", "gradient"),
+                        *((w, w) for w in ("mean", "bias", "variance", "mse")),
+                    )
+                }
+                for key, one in each.estimates.items()
+            }
+            cases.append({"network": each.network, "loss": each.loss, "verdict": each.verdict, "parameters": laws})
+        return {
+            "code": self.name,
+            "noise": self.how.noise,
+            "domain": self.how.domain,
+            "spike": "u < pi" if self.how.below else "u > 1 - pi",
+            "member": self.member,
+            "match": match,
+            "r": self.profile.r.tolist(),
+            "mass": None if self.profile.value or self.profile.elsewhere else self.profile.mass.tolist(),
+            "slopes": self.profile.means.tolist(),
+            "wrong": self.wrong,
+            "cases": cases,
+        }
+
+
+def _clean(value: float, one: oracle.Estimate) -> float:
+    """0 for what is rounding."""
+    size = float(np.sqrt(one.square.max()) + np.abs(one.gradient).max())
+    return 0.0 if abs(value) < 1e-13 * max(size, size * size) else float(value)
+
+
+def certify(fn: Estimator, *, network: str | None = None, name: str | None = None) -> Report:
+    """Exact mean, bias, variance and mean squared error of an estimator, and the member it is.
+
+    Parameters
+    ----------
+    fn : callable
+        (parameters, x, uniforms, loss) -> dict of gradients, for one draw. `parameters` holds float64 arrays "w0"
+        (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` an
+        array (units,) for each layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y
+        (outputs,).
+        NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
+    network : str, optional
+        One of "one-unit", "one-one", "two-two" alone. If left out "one-unit" and, of the two others, "two-two", or
+        "one-one" where the estimate varies with the uniform given the spike.
+    name : str, optional
+        What the report calls the code.
+
+    Raises
+    ------
+    InputError
+        Code that cannot be called, raises, draws noise of its own, returns what does not fit or is not finite, or
+        whose forward pass is not that of the network (theory 1.1, 1.4).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def st(p, x, u, loss):
+    ...     pi = 1 / (1 + np.exp(-(p["w0"] @ x + p["b0"])))
+    ...     z = (u[0] < pi) * 1.0
+    ...     g = loss.gradient(p["w1"] @ z + p["b1"])
+    ...     da = p["w1"].T @ g * pi * (1 - pi)
+    ...     return {"w0": np.outer(da, x), "b0": da, "w1": np.outer(g, z), "b1": g}
+    >>> report = certify(st, network="one-unit")
+    >>> report.member, report.verdict("affine"), report.verdict("quadratic")
+    ('this is st', 'unbiased', 'biased')
+    """
+    if network is not None:
+        check_choice("network", network, tuple(WIDTHS))
+    how = convention(fn)
+    found = profile(fn, how)
+    kink = found.value or found.elsewhere
+    if network == "two-two" and found.inside:
+        raise InputError("network two-two is for slopes that do not vary given the spike; accepted: one-unit, one-one")
+    if found.relaxed and network in ("one-one", "two-two"):
+        raise InputError("a relaxed value is no state of the deeper networks; accepted: one-unit")
+    deeper = () if found.relaxed else ("one-one",) if found.inside else ("two-two",)
+    tried = [
+        Tried(
+            each, loss, moments(fn, standard(each), how, loss, inside=found.inside, kink=kink, spikes=not found.relaxed)
+        )
+        for each in ((network,) if network else ("one-unit", *deeper))
+        for loss in LOSSES
+    ]
+    return Report(name or name_of(fn), found, identify(found), tried)
+
+
+def assert_unbiased(fn: Estimator, network: str = "one-unit", *, up_to: str = "affine") -> None:
+    """Fail a test unless an estimator is unbiased on a standard network, for all losses up to one.
+
+    Parameters
+    ----------
+    fn, network
+        As in `certify`.
+    up_to : {"affine", "quadratic", "softmax"}
+
+    Raises
+    ------
+    AssertionError
+        A bias, or none that is decided; with the report.
+    InputError
+        As `certify`.
+    """
+    check_choice("up_to", up_to, LOSSES)
+    report = certify(fn, network=network)
+    verdict = report.verdict(up_to)
+    assert verdict == "unbiased", f"{report.name} is {verdict} up to {up_to} losses on {network}\n{report.table()}"
