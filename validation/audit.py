@@ -20,7 +20,7 @@ import scipy
 from tqdm import tqdm
 
 import refsbnn
-from refsbnn import files
+from refsbnn import files, interrupt
 from refsbnn.console import BAD_INPUT, Parser
 from refsbnn.errors import InputError
 from refsbnn.ranks import ALONE, Ranks, Together, ended, world
@@ -103,8 +103,13 @@ def run(level: Level, names: Sequence[str], ranks: Ranks = ALONE) -> list[Entry]
     workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(names))
     if workers == 1:
         return list(_shown(map(partial(entry, level=level), names), names))
-    # Processes of their own, not copies of this one: its threads may be running.
-    with multiprocessing.get_context("spawn").Pool(workers, _worker) as pool:
+    # Processes of their own, not copies of this one: its threads may be running. While they start a signal waits, so
+    # that none of them is left to find out by itself, with a traceback, that this one is gone.
+    with interrupt.asked_to_stop() as stop:
+        started = multiprocessing.get_context("spawn").Pool(workers, _worker)
+    with started as pool:
+        if stop.number is not None:
+            interrupt.interrupt(stop.number, None)
         return list(_shown(pool.imap(partial(entry, level=level), names), names))
 
 

@@ -113,6 +113,7 @@ def finite(value: Any) -> bool:
 
 def check_facts(facts: dict[str, Any]) -> None:
     """Raise InputError unless facts are those of a checkpoint: another file may have a checksum that is right."""
+    facts.setdefault("scale", {})  # earlier versions cut no batches
     for name, kind in FACTS.items():
         if name not in facts or not isinstance(facts[name], kind):
             raise InputError(f"it is no checkpoint of a run: its {name} is {type(facts.get(name)).__name__}")
@@ -123,8 +124,8 @@ def check_facts(facts: dict[str, Any]) -> None:
             raise InputError("it is no checkpoint of a run: its history has rows of different or missing numbers")
         if not all(map(number, row.values())) or not all(finite(row[key]) for key in ROW - {"validation_nll"}):
             raise InputError("it is no checkpoint of a run: its history has what is no number, or not finite")
-    if not all(type(value) is int for value in facts["scale"].values()):
-        raise InputError("it is no checkpoint of a run: its scale is not one of integers")
+    if not all(type(value) is int and abs(value) < 2**12 for value in facts["scale"].values()):  # float64's exponents
+        raise InputError("it is no checkpoint of a run: its scale is not one of exponents")
     best, tally = facts["best"], facts["tally"]
     known = range(1, len(facts["history"]) + 1)
     if best is not None and not (
@@ -170,6 +171,8 @@ def unpacked(content: Content, fresh: State) -> State:
             raise InputError(f"the checkpoint is of another network: its {name} differ in {odd[0]!r}")
         return own
 
+    if facts["scale"] and facts["scale"].keys() != fresh.parameters.keys():
+        raise InputError("the checkpoint is of another network: its scale is not of the network's parameters")
     optimiser, begun = fresh.optimiser, facts["step"] > 0
     optimiser.steps = facts["optimiser_steps"]
     optimiser.buffers = {

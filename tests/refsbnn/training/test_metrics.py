@@ -11,9 +11,10 @@ from refsbnn.cli import main
 from refsbnn.errors import InputError
 from refsbnn.training.folder import read_metrics
 from refsbnn.training.metrics import Board, Metrics, metrics
+from refsbnn.training.state import ROW
 from tests.refsbnn.disks import fill, small_disk
 
-ROWS = [{"epoch": i, "loglik": -1 / i, "rate.0": 0.1} for i in (1, 2, 3)]
+ROWS = [{**dict.fromkeys(sorted(ROW), 0.5), "epoch": i, "loglik": -1 / i, "rate.0": 0.1} for i in (1, 2, 3)]
 
 
 def test_rows_are_there_as_soon_as_they_are_written(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ FACTS = {
     "a tally that counts nothing": lambda facts: {
         **facts, "tally": facts["tally"] | {"counts": dict.fromkeys(facts["tally"]["counts"], 0)}
     },
+    "a scale of no exponents": lambda facts: {**facts, "scale": {"1.dense.mu": 10**5}},
+    "a scale of another network": lambda facts: {**facts, "scale": {"a": 1}},
     "no best": lambda facts: {key: value for key, value in facts.items() if key != "best"},
     "a best without score": lambda facts: {**facts, "best": {"epoch": 1}},
     "a best of an epoch to come": lambda facts: {**facts, "best": {"epoch": 10**30, "score": 1.0}},

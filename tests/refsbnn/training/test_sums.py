@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refsbnn import optim
 from refsbnn.training import sums
 from refsbnn.training.config import load
 from refsbnn.training.loop import initial
@@ -28,7 +29,7 @@ def total(each, scale, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shards", [2, 3, 8, 1000])
 def test_the_error_is_within_its_bound_and_no_order_matters(shards, dtype):
-    """Magnitudes over 40 orders, above one block of the additions; exact sums as fractions."""
+    """Theory 6.2: magnitudes over 40 orders; exact sums as fractions."""
     rng = np.random.default_rng(shards)
     size = 40 if shards == 1000 else 300
     each = (rng.standard_normal((shards, size)) * 10.0 ** rng.uniform(-30, 10, (shards, size))).astype(dtype)
@@ -57,7 +58,7 @@ def test_the_largest_sums_do_not_overflow(shards, dtype):
 
 def test_long_arrays_are_added_to_their_last_number():
     """More numbers than a block of the additions takes."""
-    size = sums.BLOCK * 2 + 3
+    size = optim.BLOCK * 2 + 3
     each = np.random.default_rng(0).standard_normal((2, size)).astype(np.float32)
     _, found = total(list(each), sums.exponent(each), np.float32)
     np.testing.assert_allclose(found, each.sum(axis=0, dtype=np.float64), rtol=2.0**-24, atol=2.0**-50)
@@ -92,6 +93,7 @@ def test_what_is_not_finite_is_found(odd):
 
 
 def test_the_scale_grows_at_once_and_falls_slowly():
+    """Theory 6.3."""
     scale = {"w": sums.ZERO}
     seen = []
     for found in (3, 3, -20, -20, 8):

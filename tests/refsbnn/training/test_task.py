@@ -42,6 +42,8 @@ def test_nothing_held_out_is_refused_before_training(monkeypatch):
     data = prepare(load("digits_binary")).data
     empty = SimpleNamespace(labels=np.zeros(0, np.int64))
     for part in ("train", "validation"):
-        monkeypatch.setattr("refsbnn.data.sources.load", lambda options, part=part: replace(data, **{part: empty}))
+        monkeypatch.setattr(
+            "refsbnn.data.sources.load", lambda options, ranks, part=part: replace(data, **{part: empty})
+        )
         with pytest.raises(InputError, match=f"data.held_out is 0.1, which leaves no examples for {part}"):
             prepare(load("digits_binary"))
