@@ -31,6 +31,7 @@ WRITERS = {
     "refsbnn/data/official.py": f"{DISK}::test_an_archive",
     "refsbnn/run.py": f"{DISK}::test_a_run_saved_from_python",
     "validation/audit.py": f"{DISK}::test_the_audit",
+    "validation/certify/command.py": "tests/validation/certify/test_command.py::test_a_full_disk",
     "validation/conformance/command.py": f"{DISK}::test_the_reports",
     "validation/conformance/vectors.py": f"{DISK}::test_the_vectors",
 }

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (Debian: slurm-wlm munge)"),
     pytest.mark.skipif(LIBRARY is None, reason="no mpi4py with MPICH (PyPI: mpi4py mpich)"),
 ]
-EPOCHS = 5
+EPOCHS, LONG = 5, 100
 RUN = ("training.shards=4", "training.schedule=constant", "evaluation.samples=2")
 CONFIG = 'seed = 3\ndata.name = "digits"\n[model]\nname = "mlp"\nhidden = [32]\n[training]\nbatch = 32\nepochs = '
 
@@ -139,11 +139,12 @@ def test_srun_without_mpi_is_refused_with_a_line(cluster: Cluster, config: Path)
     assert not out.exists()
 
 
-def test_a_lost_node(cluster: Cluster, config: Path, alone: Path) -> None:
+def test_a_lost_node(cluster: Cluster, config: Path) -> None:
     """The job ends with a line, goes back into the queue, and goes on by itself on the node that is left."""
-    out, folder = config.parent / "lost", config.parent
+    out, folder, long = config.parent / "lost", config.parent, config.parent / "long.toml"
+    long.write_text(f"{CONFIG}{LONG}\n", encoding="utf-8")  # not at its end before the node is gone
     arguments = ("--nodes=1-2", "--ntasks=2", "--cpus-per-task=1", script("cluster.md", "train.sh", folder))
-    job = Job.submit(cluster, *arguments, config, *RUN, "--out", out, output=folder / "lost.out")
+    job = Job.submit(cluster, *arguments, long, *RUN, "--out", out, output=folder / "lost.out")
     try:
         job.until(lambda: rows(out), "first epoch")
         # Both, as a rule; one, where a job of another test still had the other one's processors.
@@ -155,7 +156,9 @@ def test_a_lost_node(cluster: Cluster, config: Path, alone: Path) -> None:
             cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
     assert "DUE TO NODE FAILURE" in job.told()
     assert (facts["JobState"], facts["Restarts"], facts["NodeList"]) == ("COMPLETED", "1", left)
-    same(out, alone)
+    command = [*refsbnn(), "train", str(long), *RUN, "--out", str(folder / "whole")]
+    subprocess.run(command, env=cluster.environment, check=True, capture_output=True)
+    same(out, folder / "whole")
 
 
 def test_a_cancelled_job_saves_and_does_not_come_back(cluster: Cluster, config: Path) -> None:

@@ -30,7 +30,17 @@ def test_help_says_what_each_command_does(capsys):
 
 def test_the_commands_of_validation_are_registered():
     """By the installed metadata: after a change of setup.cfg, install again."""
-    assert list(commands()) == ["audit", "bench", "conformance", "data", "evaluate", "probe", "sweep", "train"]
+    assert list(commands()) == [
+        "audit",
+        "bench",
+        "certify",
+        "conformance",
+        "data",
+        "evaluate",
+        "probe",
+        "sweep",
+        "train",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refsbnn.cli import main as refsbnn
+from tests.refsbnn.disks import fill, small_disk
 from validation.certify import command
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "certify.md").read_text(encoding="utf-8")
@@ -49,6 +50,14 @@ def test_a_claim_that_fails_is_code_1(here: Path, capsys: pytest.CaptureFixture,
         ("quadratic", "biased"),
     ]
     assert set(found["cases"][0]["parameters"]["w0"]) == {"exact", "mean", "bias", "variance", "mse"}
+
+
+def test_a_full_disk(here: Path, capsys: pytest.CaptureFixture) -> None:
+    with small_disk(here / "disk", 100) as disk:
+        fill(disk, 0)
+        assert refsbnn(["certify", "mine.py:estimate", "--network", "one-unit", "--json", f"{disk}/out.json"]) == 2
+        assert f"refsbnn: error: cannot write {disk}/out.json: No space left on device" in capsys.readouterr().err
+        assert [path.name for path in disk.iterdir()] == ["filling"]
 
 
 def test_a_module_is_found_where_one_is(here: Path) -> None:
