@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.slurm.cluster import Cluster, missing
-from tests.slurm.jobs import Job, mpich, refsbnn, script
+from tests.slurm.jobs import Job, begun, mpich, refsbnn, script
 
 LIBRARY = mpich()
 pytestmark = [
@@ -121,6 +121,7 @@ def test_two_nodes_train_to_the_bits_of_one_process(cluster: Cluster, config: Pa
     out = config.parent / "srun"
     command = ["srun", "--mpi=pmi2", "-N2", "--ntasks-per-node=2", *refsbnn(), "train", str(config), *RUN]
     done = cluster.command(*command, "--out", str(out))
+    begun(done.stderr)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("results: ") == 1  # four ranks, of which one speaks
     same(out, alone)
