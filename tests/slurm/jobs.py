@@ -82,6 +82,8 @@ class Job:
         """Wait for something that this job is to bring about."""
         end = time.monotonic() + PATIENCE
         while not true():
+            if GARBLED in self.told():
+                self.cluster.command("scancel", self.number)  # the other ranks wait for ever
             begun(self.told())
             assert time.monotonic() < end, f"no {what}: {self.facts()}\n{self.told()}"
             time.sleep(0.05)
