@@ -47,7 +47,7 @@ def refsbnn() -> list[str]:
 def begun(told: str) -> None:
     """Skip a test whose processes did not get as far as refsbnn.
 
-    Once in some hundred starts Slurm 22.05's plugin reads what MPICH 5 sends it as garbage, and MPI_Init fails.
+    In a few starts Slurm 22.05's plugin reads what MPICH 5 sends it as garbage, and MPI_Init fails.
     """
     if GARBLED in told:
         pytest.skip(f"MPI did not start: {GARBLED}")
