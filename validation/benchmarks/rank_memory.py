@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.files import write_json
 from refsbnn.ranks import world
@@ -80,4 +81,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(complain(str(error)))

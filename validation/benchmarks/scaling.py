@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.files import write_json, write_text
 from validation.benchmarks.scaling_model import FABRICS, PARTS, RANKS, Model
@@ -266,4 +267,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(complain(str(error)))

@@ -24,6 +24,7 @@ import numba
 import numpy as np
 
 from refsbnn import optim
+from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.evaluation.predict import predict
 from refsbnn.files import write_json
@@ -353,4 +354,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(complain(str(error)))

@@ -31,7 +31,8 @@ import numpy as np
 
 import refsbnn
 from refsbnn import files
-from refsbnn.errors import InputError
+from refsbnn.console import complain
+from refsbnn.errors import InputError, check_integer
 from validation.faults.commands import sampled
 from validation.faults.hostile import CANARY
 from validation.faults.readers import CONSTANT, READERS, Reader
@@ -317,6 +318,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="folder for the files that failed")
     parser.add_argument("--json", type=Path, help="file for the record")
     given = parser.parse_args(argv)
+    check_integer("--inputs", given.inputs, 1)
+    check_integer("--processes", given.processes, 1)
     numbers = range(given.inputs) if given.only is None else [given.only]
     begun, found = time.monotonic(), list[Input]()
     command = "python -m validation.faults.fuzz " + " ".join(sys.argv[1:] if argv is None else argv)
@@ -344,4 +347,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except InputError as refused:
+        sys.exit(complain(str(refused)))
