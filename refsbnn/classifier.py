@@ -18,9 +18,9 @@ from refsbnn.errors import check_integer
 from refsbnn.evaluation.predict import predict
 from refsbnn.layers import Signal
 from refsbnn.network import Network
-from refsbnn.run import arrays
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config, read
+from refsbnn.training.given import arrays
 from refsbnn.training.loop import train
 from refsbnn.training.task import Task
 

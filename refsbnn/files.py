@@ -9,7 +9,7 @@ import secrets
 import stat
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from refsbnn.errors import InputError, refusing
 
 UNFINISHED = ".unfinished"  # how the name of a temporary file ends; it begins with a dot
 HOUR = 3600.0
+HEADER = 1 << 16  # bytes: the longest header of the first version of numpy.save
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:
@@ -150,12 +151,22 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     write_bytes(path, content.getvalue())
 
 
-def read_array(file: IO[bytes], size: int) -> np.ndarray:
-    """The array of numbers in a stream of `numpy.save`.
+class Header(NamedTuple):
+    """What `numpy.save` writes before an array: its shape, order and type, and the byte at which its numbers begin."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    start: int
+
+
+def array_header(file: IO[bytes], size: int) -> Header:
+    """The header of a stream of `numpy.save`, read before a byte of its numbers.
 
     Parameters
     ----------
     file : binary file
+        At the stream's beginning; it is read on by up to 64 KiB.
     size : int
         Its bytes. A header can claim any number of them, and NumPy allocates what it claims.
 
@@ -164,7 +175,7 @@ def read_array(file: IO[bytes], size: int) -> np.ndarray:
     ValueError
         No such stream, one that is no array of numbers, or not of that size.
     """
-    header = io.BytesIO(file.read(min(size, 1 << 16)))  # 64 KiB: the longest header of the first version
+    header = io.BytesIO(file.read(min(size, HEADER)))
     try:
         version = np.lib.format.read_magic(header)
         if version != (1, 0):
@@ -176,5 +187,14 @@ def read_array(file: IO[bytes], size: int) -> np.ndarray:
         raise ValueError(f"it holds {dtype} {shape}; expected numbers"[:200])
     if header.tell() + math.prod(shape) * dtype.itemsize != size:
         raise ValueError(f"{size} bytes are no array {dtype} {shape}"[:200])
-    content = header.read() + file.read()
-    return np.ndarray(shape, dtype, content, order="F" if fortran else "C").copy(order="K")
+    return Header(shape, fortran, dtype, header.tell())
+
+
+def read_array(file: IO[bytes], size: int) -> np.ndarray:
+    """The array of numbers in a stream of `numpy.save` of so many bytes; raises as `array_header`."""
+    first = io.BytesIO(file.read(min(size, HEADER)))
+    header = array_header(first, size)
+    first.seek(header.start)
+    content = first.read() + file.read()
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
+    return np.ndarray(header.shape, header.dtype, content, order=order).copy(order="K")

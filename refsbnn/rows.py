@@ -3,7 +3,7 @@
 import math
 import os
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
@@ -74,6 +74,10 @@ class Rows:
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Some rows, which may repeat, by an int64 array."""
         return self.spans(rows, np.ones_like(rows))
+
+    def none(self) -> "Rows":
+        """An array of the same kind without a row."""
+        return replace(self, shape=(0, *self.shape[1:]))
 
     def only(self, rows: np.ndarray) -> "Chosen":
         """The array that some of the rows make, not read yet."""

@@ -8,26 +8,24 @@ from typing import Any
 import numpy as np
 
 from refsbnn import __version__, files, objective
-from refsbnn.arrays import Arrays
-from refsbnn.data.dataset import Dataset
+from refsbnn.data.objects import examples
 from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
-from refsbnn.layers import Layer, Signal
-from refsbnn.layers.description import build, describe, signal_of
+from refsbnn.layers import Layer
+from refsbnn.layers.description import describe
 from refsbnn.probe.report import Report as ProbeReport
 from refsbnn.probe.report import probe
 from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import folder
+from refsbnn.training.given import described_task, given_task
 from refsbnn.training.loop import train
 from refsbnn.training.metrics import metrics
 from refsbnn.training.task import Task, connected, prepare
 
 PARTS = ("train", "validation", "test")
-HELD_OUT = 5  # one example in so many is for validation, where arrays are given
-SPLIT = 2**32 - 1  # the address of the permutation that chooses them: an epoch that no run reaches
 
 
 @dataclass(frozen=True)
@@ -228,7 +226,9 @@ class Run:
     def _inputs(self, part: str | tuple[np.ndarray, np.ndarray]) -> tuple[Any, str]:
         """A part of the data, or new examples, and its name."""
         if not isinstance(part, str):
-            return self.task.data.given(*(np.asarray(each) for each in part)), "given"
+            if isinstance(part, tuple) and len(part) == 2:  # coded as the data are
+                return self.task.data.given(*(np.asarray(each) for each in part)), "given"
+            return examples(part, self.config.data), "given"
         check_choice("part", part, PARTS)
         inputs = getattr(self.task.data, part)
         if not len(inputs.labels):
@@ -287,49 +287,10 @@ class Run:
         return cls(task, stored.parameters, stored.history, given)
 
 
-def described_task(config: configuration.Config, described: dict[str, Any], ranks: Ranks) -> Task:
-    """The task of a saved run; without its data where they had been given as arrays."""
-    # What is damaged fails in many ways, brackets in brackets by a RecursionError.
-    with refusing("the network's description is damaged", KeyError, TypeError, ValueError, RecursionError):
-        signal = signal_of(described["input"])
-        layers, given = build(described["layers"]), described["data_given"]
-    network = connected(config, layers, signal)
-    if not given:
-        return replace(prepare(config, ranks), network=network)
-    empty = Arrays(
-        np.zeros((0, *(() if signal.steps is None else (signal.steps,)), *signal.shape)),
-        np.zeros(0, int),
-        signal.steps is not None,
-    )
-    return Task(config, network, arrays(signal, empty, empty, empty), Streams(config.seed), ranks)
-
-
-def given_task(config: configuration.Config, data: Arrays, layers: Sequence[Layer] | None, ranks: Ranks) -> Task:
-    """A task on arrays, a fifth of them held out for validation by a permutation of the configuration's seed."""
-    if len(data) < 2:
-        raise InputError(f"data hold {len(data)} examples; expected at least 2, for training and validation")
-    streams, held = Streams(config.seed), max(len(data) // HELD_OUT, 1)
-    order = streams.permutation(len(data), step=SPLIT)
-    train, validation, test = (data.part(rows) for rows in (order[held:], order[:held], order[:0]))
-    parts = arrays(data.signal, train, validation, test)
-    layers = config.model.layers(int(data.labels.max()) + 1) if layers is None else layers
-    return Task(config, connected(config, layers, data.signal), parts, streams, ranks)
-
-
-def arrays(signal: Signal, train: Arrays, validation: Arrays, test: Arrays) -> Dataset:
-    """Arrays as a data set."""
-    classes = int(train.labels.max(initial=-1)) + 1
-
-    def given(x: np.ndarray, labels: np.ndarray) -> Arrays:
-        return Arrays(x, labels, signal.steps is not None)
-
-    return Dataset(classes, signal, train, validation, test, given)
-
-
 def fit(
     config: str | configuration.Config,
     *overrides: str,
-    data: Arrays | tuple[np.ndarray, np.ndarray] | None = None,
+    data: Any = None,
     layers: Sequence[Layer] | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
     ranks: Ranks = ALONE,
@@ -342,9 +303,10 @@ def fit(
         A TOML file, or the name of a configuration that ships, as for `refsbnn train`.
     overrides : str
         As "training.epochs=5".
-    data : (x, labels) or Arrays, optional
+    data : (x, labels), Arrays, data set or loader, optional
         Examples (n, ...) and labels 0, 1, ... in place of the configuration's data; a fifth of them, drawn by the
-        configuration's seed, is held out for validation. `Arrays` can say that the second axis is time.
+        configuration's seed, is held out for validation. `Arrays` can say that the second axis is time. Data sets of
+        PyTorch and tonic, and loaders, as `refsbnn.data.objects.examples` takes them.
     layers : sequence of Layer, optional
         In place of the configuration's model.
     report : callable, optional
@@ -375,13 +337,7 @@ def fit(
             configuration.apply(tree, override)
         config = configuration.read(tree)
     if data is not None:
-        if not isinstance(data, Arrays):
-            if not isinstance(data, tuple | list) or len(data) != 2:
-                raise InputError(
-                    f"data is a {type(data).__name__}; expected (x, labels) or Arrays(x, labels, time=...)"
-                )
-            data = Arrays(*data)
-        task = given_task(config, data, layers, ranks)
+        task = given_task(config, examples(data, config.data), layers, ranks)
     else:
         task = prepare(config, ranks)
         if layers is not None:

@@ -25,7 +25,7 @@ ALLOWED = {
 # What a function may import when it is called: extras of setup.cfg.
 ALLOWED_LATE = {
     "oracle": set(),
-    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "torch", "submitit", "optuna"},
+    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "tomli_w", "torch", "submitit", "optuna"},
     "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.

@@ -42,6 +42,11 @@ def parser() -> Parser:
     out.add_argument(
         "--no-test", action="store_true", help="leave the test split unscored; `refsbnn evaluate` can score it later"
     )
+    out.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print the whole configuration, with its defaults, as TOML, and stop",
+    )
     earlier = out.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="continue the run in the folder")
     earlier.add_argument(
@@ -63,7 +68,11 @@ def main(argv: Sequence[str]) -> int:
     out = Path(arguments.out or Path("runs") / Path(arguments.config).stem)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; expected a folder")
-    ranks, again = world(), "the same command" if arguments.go_on else "the same command with --resume"
+    ranks = world()
+    if arguments.print_config:
+        ranks.from_first(lambda: print(config.as_toml(), end=""))
+        return DONE
+    again = "the same command" if arguments.go_on else "the same command with --resume"
     writing: Callable[[], None] = unheld
     with ExitStack() as stack:
         task = prepare(config, ranks)
@@ -93,7 +102,7 @@ def run(task: Task, state: State, out: Path, writing: Callable[[], None], *, tes
         with interrupt.asked_to_stop() as stop:
             result = trained(task, state, out, writing, stop)
         scores = {"validation": result.validation}
-        if test:
+        if test and len(task.data.test.labels):  # arrays of one's own may have no test part
             scores["test"] = evaluate(task, result.parameters, task.data.test, config.evaluation.samples)
     except loop.Interrupted:
         say(f"stopped after step {state.step}, saved in {out}; {again} continues it")

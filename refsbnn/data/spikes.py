@@ -74,6 +74,13 @@ class Spikes:
         """(n,) int64 array."""
         return self.recordings.labels[self.rows]
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, rows: np.ndarray) -> "Spikes":
+        """Some of the recordings, as they are."""
+        return Spikes(self.recordings, self.rows[rows], self.signal)
+
     def batch(self, rows: np.ndarray, draws: CounterDraws) -> Events | np.ndarray:
         """Examples as `Network.forward` takes them."""
         from refsbnn.data import scatter

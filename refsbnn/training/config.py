@@ -184,6 +184,12 @@ class Config:
         """Plain dictionaries, for JSON."""
         return asdict(self) | {"model": {"name": self.model.name, **asdict(self.model)}}
 
+    def as_toml(self) -> str:
+        """A TOML file that `load` reads as this very configuration, with every default written out."""
+        import tomli_w
+
+        return tomli_w.dumps(self.as_dict())
+
 
 def load(name: str, overrides: Sequence[str] = ()) -> Config:
     """Read a configuration file, or one of those that ship (`shipped`), and apply overrides.

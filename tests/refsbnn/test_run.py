@@ -128,9 +128,9 @@ def test_a_damaged_description(tmp_path: Path) -> None:
 
 def test_bad_arguments(run: Run) -> None:
     x, y = np.zeros((6, 4)), np.array([0, 1] * 3)
-    with pytest.raises(InputError, match=r"data is a ndarray; expected \(x, labels\) or Arrays"):
-        fit("digits_binary", data=x)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"give data with steps as Arrays\(x, labels, time=True\)"):
+    with pytest.raises(InputError, match=r"data is a ndarray; accepted: \(x, labels\), Arrays"):
+        fit("digits_binary", data=x)
+    with pytest.raises(InputError, match=r"data are without time; .* takes Arrays\(x, labels, time=True\)"):
         fit("digits_spiking", data=(x, y))
     with pytest.raises(InputError, match="part is 'testing'; accepted: 'train', 'validation', 'test'"):
         run.evaluate("testing")

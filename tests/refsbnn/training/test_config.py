@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from refsbnn.commands import train
 from refsbnn.errors import InputError
 from refsbnn.models import Mlp
 from refsbnn.training.config import Config, load, shipped
@@ -178,3 +179,12 @@ def test_files_that_cannot_be_meant_at_all(tmp_path: Path) -> None:
         (tmp_path / "a.toml").write_text(text)
         with pytest.raises(InputError, match="is not valid TOML"):
             load(str(tmp_path / "a.toml"))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_configuration_is_printed_as_it_is_read(name, tmp_path, capsys):
+    """With --print-config nothing is trained, and what is printed is the configuration with its overrides."""
+    assert train.main([name, "training.epochs=7", "--print-config", "--out", str(tmp_path / "run")]) == 0
+    (tmp_path / "printed.toml").write_text(capsys.readouterr().out)
+    assert load(str(tmp_path / "printed.toml")) == load(name, ["training.epochs=7"])
+    assert not (tmp_path / "run").exists()
