@@ -260,6 +260,52 @@ class Run:
 
         self.task.ranks.from_first(write)
 
+    def to_nir(self, path: str | Path, *, dt: float = 1e-4, readout: bool = True) -> None:
+        """Write the network of the mean weights as a file of NIR, variances in the metadata (extra `nir`).
+
+        Parameters
+        ----------
+        path : str or Path
+        dt, readout
+            As in `refsbnn.exchange.to_nir.to_nir`; `refsbnn.exchange.from_nir.from_nir` is the way back.
+
+        Raises
+        ------
+        InputError
+            A layer for which NIR has no word, a file that cannot be written, the package `nir` missing.
+        """
+        from refsbnn.exchange import nir_file, to_nir
+
+        nir_file.write(Path(path), to_nir.to_nir(self.task.network, self.parameters, dt=dt, readout=readout))
+
+    def to_torch(self) -> Any:
+        """The network as a plain module of PyTorch, which runs forward, with noise or without (extra `torch`).
+
+        Returns
+        -------
+        refsbnn.exchange.torch_module.Module
+            ``module(x, sample=True)``; ``module.state_dict()`` holds means and variances.
+        """
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            raise InputError("PyTorch is not installed: pip install 'refsbnn[torch]'") from None
+        from refsbnn.exchange.torch_module import Module
+
+        return Module(self.task.network, self.parameters)
+
+    def to_safetensors(self, path: str | Path) -> None:
+        """Write the parameters as safetensors, the network's description in its metadata (extra `safetensors`).
+
+        Raises
+        ------
+        InputError
+            A file that cannot be written, the package `safetensors` missing.
+        """
+        from refsbnn.exchange import tensors
+
+        tensors.write(Path(path), self.task.network, self.parameters)
+
     @classmethod
     def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None, *, ranks: Ranks = ALONE) -> "Run":
         """Read the folder of a run: of `save`, or of `refsbnn train`; of an unfinished one, its newest checkpoint.

@@ -25,11 +25,23 @@ ALLOWED = {
 # What a function may import when it is called: extras of setup.cfg.
 ALLOWED_LATE = {
     "oracle": set(),
-    "refsbnn": {"tonic", "mpi4py", "matplotlib", "tensorboardX", "tomli_w", "torch", "submitit", "optuna"},
+    "refsbnn": {
+        "tonic",
+        "mpi4py",
+        "matplotlib",
+        "tensorboardX",
+        "tomli_w",
+        "torch",
+        "submitit",
+        "optuna",
+        "nir",
+        "safetensors",
+    },
     "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {
+    "refsbnn/exchange/torch_module.py": {"torch"},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("cifar", "compile_cifar")},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("shd", "compile_shd", "plain_shd")},
     **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},

@@ -29,6 +29,10 @@ WRITERS = {
     "refsbnn/figures/draw.py": f"{DISK}::test_the_end_of_a_run",
     "refsbnn/data/kept.py": "tests/refsbnn/data/test_sources.py::test_a_full_disk_keeps_nothing_and_trains",
     "refsbnn/data/official.py": f"{DISK}::test_an_archive",
+    **dict.fromkeys(
+        ("refsbnn/exchange/nir_file.py", "refsbnn/exchange/tensors.py"),
+        "tests/refsbnn/exchange/test_torch.py::test_a_full_disk_keeps_the_file_before",
+    ),
     "refsbnn/run.py": f"{DISK}::test_a_run_saved_from_python",
     "validation/audit.py": f"{DISK}::test_the_audit",
     "validation/certify/command.py": "tests/validation/certify/test_command.py::test_a_full_disk",

@@ -1,0 +1,1 @@
+"""Networks for other libraries and from them: the Neuromorphic Intermediate Representation, PyTorch, safetensors."""
