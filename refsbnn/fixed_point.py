@@ -1,4 +1,7 @@
-"""Floating-point numbers as multiples of a power of two in 64-bit integers, whose sums know no order (theory 6.2)."""
+"""Floating-point numbers as multiples of a power of two in 64-bit integers, whose sums know no order (theory 6.2).
+
+What `refsbnn.kernels.fixed_point`, which training uses with every backend, is held to.
+"""
 
 import numpy as np
 
@@ -46,6 +49,21 @@ def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
     for at in blocks(q.size):
         out[at] = scaled(q[at], shift)
     return out
+
+
+def largest(values: np.ndarray) -> float:
+    """The largest magnitude, 0 of none; NaN or infinity where there is one.
+
+    Parameters
+    ----------
+    values : (n,) array of float32, float64 or int64
+
+    Examples
+    --------
+    >>> largest(np.array([0.5, -0.75])), largest(np.array([-(2**62)])) == 2**62, largest(np.array([np.nan, 1.0]))
+    (0.75, True, nan)
+    """
+    return max(values.max(initial=0).item(), -values.min(initial=0).item())  # a NaN is the result of both
 
 
 def scaled(values: np.ndarray, shift: int) -> np.ndarray:

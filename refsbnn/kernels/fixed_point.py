@@ -8,6 +8,8 @@ from numba import njit
 
 from refsbnn import fixed_point
 
+BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # a float's, as an integer
+
 
 def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
     """As `refsbnn.fixed_point.add`.
@@ -23,7 +25,7 @@ def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
     if abs(shift) > fixed_point.LARGEST:
         fixed_point.add(into, g, shift)
     else:
-        _add(into, np.ascontiguousarray(g), 2.0**shift)
+        _add(into, g, 2.0**shift)
 
 
 def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
@@ -40,6 +42,24 @@ def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
     out = np.empty(q.size, dtype)
     _read(q, 2.0**shift, out)
     return out
+
+
+def largest(values: np.ndarray) -> float:
+    """As `refsbnn.fixed_point.largest`.
+
+    Without their signs, floats are in the order of their bits, and NaN is above infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> largest(np.array([0.5, -0.75])), largest(np.array([-(2**62)])) == 2**62, largest(np.array([np.nan, 1.0]))
+    (0.75, True, nan)
+    """
+    if values.dtype == np.int64:
+        low, high = _range(values)
+        return max(high, -low)
+    bits = BITS[values.dtype]
+    return _largest(values, values.view(bits))
 
 
 @njit(cache=True, error_model="numpy")
@@ -68,3 +88,36 @@ def _read(q, factor, out):
     """
     for i in range(len(q)):
         out[i] = np.float64(q[i]) * factor
+
+
+@njit(cache=True, error_model="numpy")
+def _largest(values, bits):
+    """The largest magnitude.
+
+    Parameters
+    ----------
+    values : (n,) float32 or float64
+    bits : (n,) int32 or int64
+        The same, as integers.
+    """
+    found = np.zeros(1, bits.dtype)
+    unsigned = ~np.iinfo(bits.dtype).min  # all bits but the sign
+    most = found[0]
+    for i in range(len(bits)):
+        most = max(most, bits[i] & bits.dtype.type(unsigned))
+    found[0] = most
+    return found.view(values.dtype)[0]
+
+
+@njit(cache=True, error_model="numpy")
+def _range(q):
+    """The least and the largest of integers and 0.
+
+    Parameters
+    ----------
+    q : (n,) int64
+    """
+    low = high = np.int64(0)
+    for i in range(len(q)):
+        low, high = min(low, q[i]), max(high, q[i])
+    return low, high

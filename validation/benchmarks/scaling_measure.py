@@ -28,6 +28,7 @@ from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.evaluation.predict import predict
 from refsbnn.files import write_json
+from refsbnn.kernels import fixed_point
 from refsbnn.layers import chain
 from refsbnn.ranks import ALONE, Ranks, world
 from refsbnn.training import sums
@@ -120,7 +121,7 @@ class Parts:
         gradient = self.part(1)()
         scale = {key: sums.exponent(value) + sums.HEADROOM for key, value in gradient.items()}
         kinds = {key: value.dtype for key, value in self.state.parameters.items()}
-        buffer, arithmetic = np.zeros(self.elements, np.int64), self.task.network.backend.fixed_point
+        buffer, arithmetic = np.zeros(self.elements, np.int64), fixed_point
         total = sums.Sum(self.shapes, scale, 8, buffer, arithmetic)
 
         def first() -> None:
