@@ -3,6 +3,8 @@
 What `refsbnn.kernels.fixed_point`, which training uses with every backend, is held to.
 """
 
+from math import inf
+
 import numpy as np
 
 from refsbnn.optim import blocks
@@ -10,25 +12,30 @@ from refsbnn.optim import blocks
 LARGEST = 1000  # of a shift's magnitude, for which 2^shift is a number well inside float64
 
 
-def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
-    """Add the integers nearest to g 2^shift.
+def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> float:
+    """Add the integers nearest to g 2^shift, or nothing where a magnitude reaches a limit; returns the largest.
 
     Parameters
     ----------
     into : (n,) int64 array, changed
     g : (n,) float32 or float64 array
-        |g| 2^shift is at most 2^62.
+        Below the limit |g| 2^shift is at most 2^62. NaN and infinity reach every limit.
     shift : int
+    limit : float
 
     Examples
     --------
     >>> total = np.zeros(2, np.int64)
-    >>> add(total, np.array([0.5, -0.3]), 4)
+    >>> add(total, np.array([0.5, -0.3]), 4), add(total, np.array([1.0, -8.0]), 4, 8.0)
+    (0.5, 8.0)
     >>> total
     array([ 8, -5])
     """
-    for at in blocks(g.size):
-        into[at] += np.rint(scaled(g[at], shift)).astype(np.int64)
+    most = largest(g)
+    if most < limit:
+        for at in blocks(g.size):
+            into[at] += np.rint(scaled(g[at], shift)).astype(np.int64)
+    return most
 
 
 def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:

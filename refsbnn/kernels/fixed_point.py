@@ -3,6 +3,8 @@
 On one thread: plain loops become vector instructions, which prange's did not, and then wait for memory alone.
 """
 
+from math import inf
+
 import numpy as np
 from numba import njit
 
@@ -11,21 +13,21 @@ from refsbnn import fixed_point
 BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # a float's, as an integer
 
 
-def add(into: np.ndarray, g: np.ndarray, shift: int) -> None:
+def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> float:
     """As `refsbnn.fixed_point.add`.
 
     Examples
     --------
     >>> import numpy as np
     >>> total = np.zeros(2, np.int64)
-    >>> add(total, np.array([0.5, -0.3], np.float32), 4)
+    >>> add(total, np.array([0.5, -0.3], np.float32), 4), add(total, np.array([1.0, -8.0]), 4, 8.0)
+    (0.5, 8.0)
     >>> total
     array([ 8, -5])
     """
     if abs(shift) > fixed_point.LARGEST:
-        fixed_point.add(into, g, shift)
-    else:
-        _add(into, g, 2.0**shift)
+        return fixed_point.add(into, g, shift, limit)
+    return _add(into, g, g.view(BITS[g.dtype]), 2.0**shift, limit)
 
 
 def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
@@ -63,17 +65,22 @@ def largest(values: np.ndarray) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _add(into, g, factor):
-    """Add the integers nearest to g times a power of two.
+def _add(into, g, bits, factor, limit):
+    """Add the integers nearest to g times a power of two, if no magnitude reaches the limit; returns the largest.
 
     Parameters
     ----------
     into : (n,) int64, changed
     g : (n,) float32 or float64
-    factor : float64
+    bits : (n,) int32 or int64
+        The same, as integers.
+    factor, limit : float64
     """
-    for i in range(len(g)):
-        into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
+    most = _largest(g, bits)
+    if most < limit:
+        for i in range(len(g)):
+            into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
+    return most
 
 
 @njit(cache=True, error_model="numpy")

@@ -8,7 +8,7 @@ grew by more, the sum says so and is made again, with the unit that it needs. So
 """
 
 from collections.abc import Mapping
-from math import frexp
+from math import frexp, inf, isfinite, ldexp
 from typing import Any
 
 import numpy as np
@@ -22,18 +22,22 @@ ZERO = -1100  # the exponent of an array of zeros: below that of the smallest fl
 NOT_FINITE = 2**20  # the exponent of an array with NaN or infinity: above all others
 
 
-def exponent(g: np.ndarray, arithmetic: Any = fixed_point) -> int:
-    """The least e with max |g| < 2^e; `ZERO` or `NOT_FINITE` where there is none. `arithmetic` is as in `Sum`.
+def exponent(largest: float) -> int:
+    """The least e with a largest magnitude < 2^e; `ZERO` or `NOT_FINITE` where there is none.
 
     Examples
     --------
-    >>> exponent(np.array([0.75, -3.0])), exponent(np.zeros(2)) == ZERO, exponent(np.array([np.nan])) == NOT_FINITE
+    >>> exponent(3.0), exponent(0.0) == ZERO, exponent(np.nan) == NOT_FINITE
     (2, True, True)
     """
-    largest = arithmetic.largest(np.ravel(g))
-    if not np.isfinite(largest):
+    if not isfinite(largest):
         return NOT_FINITE
     return frexp(largest)[1] if largest else ZERO
+
+
+def power(e: int) -> float:
+    """2^e, or infinity."""
+    return ldexp(1.0, e) if e < 1024 else inf
 
 
 class Sum:
@@ -78,10 +82,9 @@ class Sum:
         found, begin = {}, 0
         for key, shape in self.shapes.items():
             assert gradients[key].shape == shape
-            g = np.ravel(gradients[key])
-            found[key] = exponent(g, self.arithmetic)
-            if ZERO < found[key] <= self.scale[key]:
-                self.arithmetic.add(self.buffer[begin : begin + g.size], g, self.bits - self.scale[key])
+            g, e = np.ravel(gradients[key]), self.scale[key]
+            into = self.buffer[begin : begin + g.size]
+            found[key] = exponent(self.arithmetic.add(into, g, self.bits - e, power(e)))
             begin += g.size
         return found
 

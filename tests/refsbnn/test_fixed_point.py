@@ -75,3 +75,15 @@ def test_the_largest_of_none_and_of_extremes(arithmetic: Any) -> None:
             assert not np.isfinite(arithmetic.largest(np.array([1.0, odd, -2.0], dtype)))
     assert arithmetic.largest(np.array([5, -(2**63)])) == 2**63
     assert arithmetic.largest(np.zeros(0, np.int64)) == 0
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_is_added_where_a_limit_is_reached(arithmetic: Any, dtype: type) -> None:
+    total = np.zeros(3, np.int64)
+    for last, limit in ((4.0, 4.0), (np.inf, np.inf), (np.nan, np.inf), (1.0, 0.0)):
+        assert not arithmetic.add(total, np.array([1.0, -0.5, -last], dtype), 3, limit) < limit
+        assert not total.any()
+    assert arithmetic.add(total, np.array([1.0, -0.5, -4.0], dtype), 3, np.nextafter(4.0, 5.0)) == 4.0
+    assert total.tolist() == [8, -4, -32]
+    assert arithmetic.add(total, np.zeros(3, dtype), 2000, 0.0) == 0.0
