@@ -83,8 +83,10 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         return DONE
     if name not in known:
         return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
-    from refsbnn import interrupt, ranks
+    from refsbnn import interrupt, memory, ranks
     from refsbnn.errors import InputError
+
+    memory.keep_freed()
 
     try:
         try:

@@ -4,7 +4,7 @@ from refsbnn.kernels import cache
 
 cache.place_cache()  # before the first kernel is declared
 
-from refsbnn.kernels import conv2d, dense, fixed_point, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
+from refsbnn.kernels import conv2d, dense, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
 from refsbnn.kernels.check import checked_once  # noqa: E402
 from refsbnn.kernels.keep import keep  # noqa: E402
 
@@ -13,7 +13,6 @@ __all__ = [
     "checked_once",
     "conv2d",
     "dense",
-    "fixed_point",
     "keep",
     "lif",
     "pool",

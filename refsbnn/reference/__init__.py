@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import Any
 
-from refsbnn import fixed_point, posterior
+from refsbnn import posterior
 from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit, weights
 
 # The reference always looks at every entry of its arguments; the kernels need not inside a network.
@@ -19,7 +19,6 @@ __all__ = [
     "checked_once",
     "conv2d",
     "dense",
-    "fixed_point",
     "keep",
     "lif",
     "pool",

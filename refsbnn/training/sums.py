@@ -8,7 +8,7 @@ grew by more, the sum says so and is made again, with the unit that it needs. So
 """
 
 from collections.abc import Mapping
-from math import frexp
+from math import frexp, inf, isfinite, ldexp
 from typing import Any
 
 import numpy as np
@@ -22,18 +22,22 @@ ZERO = -1100  # the exponent of an array of zeros: below that of the smallest fl
 NOT_FINITE = 2**20  # the exponent of an array with NaN or infinity: above all others
 
 
-def exponent(g: np.ndarray) -> int:
-    """The least e with max |g| < 2^e; `ZERO` or `NOT_FINITE` where there is none.
+def exponent(largest: float) -> int:
+    """The least e with a largest magnitude < 2^e; `ZERO` or `NOT_FINITE` where there is none.
 
     Examples
     --------
-    >>> exponent(np.array([0.75, -3.0])), exponent(np.zeros(2)) == ZERO, exponent(np.array([np.nan])) == NOT_FINITE
+    >>> exponent(3.0), exponent(0.0) == ZERO, exponent(np.nan) == NOT_FINITE
     (2, True, True)
     """
-    largest = max(float(g.max(initial=0.0)), -float(g.min(initial=0.0)))  # a NaN in g is the result of both
-    if not np.isfinite(largest):
+    if not isfinite(largest):
         return NOT_FINITE
     return frexp(largest)[1] if largest else ZERO
+
+
+def power(e: int) -> float:
+    """2^e, or infinity."""
+    return ldexp(1.0, e) if e < 1024 else inf
 
 
 class Sum:
@@ -49,7 +53,7 @@ class Sum:
     buffer : (n,) int64 array
         Takes the sums, one array after the other; zeros.
     arithmetic : module, optional
-        `refsbnn.fixed_point`, or the backend's, which gives the same bits.
+        `refsbnn.fixed_point`, or `refsbnn.kernels.fixed_point`, which gives the same bits in fewer passes.
 
     Examples
     --------
@@ -77,12 +81,10 @@ class Sum:
         """Add one shard's gradients, but arrays that reach the limit of their scale; returns each array's exponent."""
         found, begin = {}, 0
         for key, shape in self.shapes.items():
-            g = gradients[key]
-            assert g.shape == shape
-            found[key] = exponent(g)
+            assert gradients[key].shape == shape
+            g, e = np.ravel(gradients[key]), self.scale[key]
             into = self.buffer[begin : begin + g.size]
-            if ZERO < found[key] <= self.scale[key]:
-                self.arithmetic.add(into, np.ravel(g), self.bits - self.scale[key])
+            found[key] = exponent(self.arithmetic.add(into, g, self.bits - e, power(e)))
             begin += g.size
         return found
 
@@ -92,7 +94,7 @@ class Sum:
         for key, shape in self.shapes.items():
             size = int(np.prod(shape))
             q = self.buffer[begin : begin + size]
-            assert not q.size or max(int(q.max()), -int(q.min())) <= 2**BITS, "theory 6.2: a sum cannot overflow"
+            assert self.arithmetic.largest(q) <= 2**BITS, "theory 6.2: a sum cannot overflow"
             out[key] = self.arithmetic.read(q, self.scale[key] - self.bits, dtypes[key]).reshape(shape)
             begin += size
         return out

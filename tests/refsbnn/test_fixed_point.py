@@ -49,3 +49,41 @@ def test_every_number_of_every_block_counts_once(arithmetic: Any, size: int) -> 
         arithmetic.add(total, g.astype(np.float32), 3)
     assert (total == 16 * g.astype(np.int64)).all()
     assert (arithmetic.read(total, -4, np.dtype(np.float64)) == g).all()
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("size", [1, *around(optim.BLOCK)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_magnitude_is_found_wherever_it_is(arithmetic: Any, dtype: type, size: int, sign: int) -> None:
+    values = np.random.default_rng(size).integers(-1000, 1000, size).astype(dtype)
+    for place in (0, size // 2, size - 1):
+        other = values.copy()
+        other[place] = sign * 3000
+        assert arithmetic.largest(other) == 3000
+
+
+@BOTH
+def test_the_largest_of_none_and_of_extremes(arithmetic: Any) -> None:
+    """Of -0.0 too, of subnormals, and of an integer whose magnitude int64 does not have."""
+    for dtype in (np.float32, np.float64):
+        assert arithmetic.largest(np.zeros(0, dtype)) == 0.0
+        assert arithmetic.largest(np.array([-0.0], dtype)) == 0.0
+        least = np.nextafter(dtype(0), dtype(-1))
+        assert arithmetic.largest(np.array([0.0, least], dtype)) == -float(least)
+        for odd in (np.nan, -np.nan, np.inf, -np.inf):
+            assert not np.isfinite(arithmetic.largest(np.array([1.0, odd, -2.0], dtype)))
+    assert arithmetic.largest(np.array([5, -(2**63)])) == 2**63
+    assert arithmetic.largest(np.zeros(0, np.int64)) == 0
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_is_added_where_a_limit_is_reached(arithmetic: Any, dtype: type) -> None:
+    total = np.zeros(3, np.int64)
+    for last, limit in ((4.0, 4.0), (np.inf, np.inf), (np.nan, np.inf), (1.0, 0.0)):
+        assert not arithmetic.add(total, np.array([1.0, -0.5, -last], dtype), 3, limit) < limit
+        assert not total.any()
+    assert arithmetic.add(total, np.array([1.0, -0.5, -4.0], dtype), 3, np.nextafter(4.0, 5.0)) == 4.0
+    assert total.tolist() == [8, -4, -32]
+    assert arithmetic.add(total, np.zeros(3, dtype), 2000, 0.0) == 0.0

@@ -13,7 +13,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,9 @@ from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.evaluation.predict import predict
 from refsbnn.files import write_json
+from refsbnn.kernels import fixed_point
 from refsbnn.layers import chain
+from refsbnn.memory import keep_freed
 from refsbnn.ranks import ALONE, Ranks, world
 from refsbnn.training import sums
 from refsbnn.training.config import Config, load
@@ -44,15 +46,55 @@ SHARDS = (2, 16, 128)  # of which sums are rounded
 SAMPLE = 4096  # numbers of each array of a gradient to round
 
 
-def least(work: Callable[[], Any], budget: float) -> float:
-    """Seconds of the processor of the fastest of several calls, of one where that takes longer than the budget."""
-    found: list[float] = []
-    end = time.perf_counter() + budget
-    while not found or (time.perf_counter() < end and len(found) < 200):
-        begun = time.process_time()
-        work()
-        found.append(time.process_time() - begun)
-    return min(found)
+Works = Mapping[str, Callable[[], Any]]
+
+
+def nothing() -> None:
+    """What is done before a work that needs nothing before it."""
+
+
+def least(
+    works: Works,
+    budget: float,
+    ranks: Ranks = ALONE,
+    *,
+    before: Callable[[], Any] = nothing,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, float]:
+    """Seconds of the fastest of several calls of each work.
+
+    The works take turns, so that none has the machine in a better state than another, and all ranks begin each at the
+    same time, so that they are in each other's way as in a step. The first round, which finds no memory and nothing
+    cached, does not count.
+
+    Parameters
+    ----------
+    works : mapping of str to callable
+    budget : float
+        Seconds for each; three rounds at least.
+    ranks : Ranks
+    before : callable
+        Called before each, and not timed: what leaves the caches as a step does.
+    clock : callable
+        The processor's, or `time.perf_counter` where a rank waits for another.
+    """
+    found: dict[str, list[float]] = {name: [] for name in works}
+    end, rounds = time.perf_counter() + budget * len(works), 0
+    while ranks.agreed(ranks.first and (rounds < 3 or (time.perf_counter() < end and rounds < 200))):
+        for name, work in works.items():
+            before()
+            ranks.wait()
+            begun = clock()
+            work()
+            found[name].append(clock() - begun)
+        rounds += 1
+    return {name: min(values[1:]) for name, values in found.items()}
+
+
+def slowest(found: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
+    """Of each number the largest that a rank has."""
+    every = ranks.gathered(dict(found))
+    return {name: max(one[name] for one in every) for name in found}
 
 
 def task_of(config: Config, ranks: Ranks) -> tuple[Task, bool]:
@@ -64,6 +106,11 @@ def task_of(config: Config, ranks: Ranks) -> tuple[Task, bool]:
             print(f"drawn inputs: {error}")
         drawn = stand_in(config)
         return Task(config, drawn.network, drawn.data, drawn.streams, ranks), False
+
+
+def exponent(g: np.ndarray) -> int:
+    """That of the largest magnitude in an array."""
+    return sums.exponent(fixed_point.largest(np.ravel(g)))
 
 
 class Parts:
@@ -81,6 +128,7 @@ class Parts:
         self.index = np.arange(Plan.of(task).batch)
         self.shapes = {key: value.shape for key, value in self.state.parameters.items()}
         self.elements = sum(value.size for value in self.state.parameters.values())
+        self.gradient = self.part(1)()  # what is compiled, or loaded, is so from here on
 
     def shard(self, rows: int, first: int = 0) -> Shard:
         """Some rows of a batch, with what the network takes of them."""
@@ -95,89 +143,71 @@ class Parts:
     def computing(self, rows: int) -> dict[str, float]:
         """Forward and backward of a shard; the same where the units are looked at; making its inputs.
 
-        Means over the shards of sixteen rows, eight at most, one after the other as in a step.
+        Means over the shards of four rows, each after an update, which went through all parameters, as in a step.
         """
-        firsts = range(0, len(self.index) // rows * rows, rows)[: min(8, max(1, 16 // rows))]
-        shards = [self.shard(rows, first) for first in firsts]
+        firsts = range(0, len(self.index) // rows * rows, rows)[: max(1, 4 // rows)]
+        works: dict[str, Callable[[], Any]] = {}
+        for first in firsts:
+            shard = self.shard(rows, first)
+            for kind, monitored in (("plain", False), ("monitored", True)):
+                works[f"{kind} {first}"] = partial(part, self.task, self.state.parameters, shard, 0, monitored)
+            works[f"inputs {first}"] = partial(self.shard, rows, first)
+        found = least(works, self.budget / len(firsts), before=self.replicated)
+        kinds = ("plain", "monitored", "inputs")
+        return {kind: float(np.mean([found[f"{kind} {first}"] for first in firsts])) for kind in kinds}
 
-        def run(monitored: bool) -> None:
-            for shard in shards:
-                part(self.task, self.state.parameters, shard, 0, monitored)
-
-        def made() -> None:
-            for first in firsts:
-                self.shard(rows, first)
-
-        works: dict[str, Callable[[], None]] = {
-            "plain": partial(run, False),
-            "monitored": partial(run, True),
-            "inputs": made,
-        }
-        return {name: least(work, self.budget) / len(shards) for name, work in works.items()}
-
-    def fixed_point(self) -> dict[str, float]:
-        """Adding one shard's gradients as integers, the message's zeros among it, and reading the sums."""
-        gradient = self.part(1)()
-        scale = {key: sums.exponent(value) + sums.HEADROOM for key, value in gradient.items()}
+    def fixed_point(self) -> Works:
+        """Adding one shard's gradients as integers, the message's zeros among it; reading the sums; zeros alone."""
+        gradient = self.gradient
+        scale = {key: exponent(value) + sums.HEADROOM for key, value in gradient.items()}
         kinds = {key: value.dtype for key, value in self.state.parameters.items()}
-        buffer, arithmetic = np.zeros(self.elements, np.int64), self.task.network.backend.fixed_point
-        total = sums.Sum(self.shapes, scale, 8, buffer, arithmetic)
+        total = sums.Sum(self.shapes, scale, 8, np.zeros(self.elements, np.int64), fixed_point)
 
         def first() -> None:
-            sums.Sum(self.shapes, scale, 8, np.zeros(self.elements, np.int64), arithmetic).add(gradient)
-
-        def more() -> None:
-            buffer[:] = 0
+            total.buffer = np.zeros(self.elements, np.int64)
             total.add(gradient)
 
-        works: dict[str, Callable[[], Any]] = {
-            "first": first,
-            "add": more,
-            "value": partial(total.value, kinds),
-            "clear": partial(buffer.fill, 0),
-        }
-        found = {name: least(work, self.budget) for name, work in works.items()}
-        return found | {"add": found["add"] - found["clear"]}
+        def zeros() -> None:
+            total.buffer = np.zeros(self.elements, np.int64)
 
-    def replicated(self) -> float:
+        return {"first": first, "value": partial(total.value, kinds), "zeros": zeros}
+
+    def replicated(self) -> None:
         """What every rank does for itself: KL and its gradients, clipping, tally, update."""
-        task, state, gradient = self.task, self.state, self.part(1)()
+        task, state = self.task, self.state
         training, each = task.config.training, task.config.objective.kl == "each-draw"
+        gradients = dict(self.gradient)
+        _, kl = task.network.kl(state.parameters, each_draw=each)
+        for key, g in kl.items():
+            gradients[key] = gradients[key] + np.multiply(g, 1e-6, out=g)
+        clipped, _ = optim.clip(gradients, training.clip)
+        state.tally.add({"loglik": 0.0}, gradients)
+        state.optimiser.step(state.parameters, clipped, 1e-9)
 
-        def rest() -> None:
-            gradients = dict(gradient)
-            _, kl = task.network.kl(state.parameters, each_draw=each)
-            for key, g in kl.items():
-                gradients[key] = gradients[key] + np.multiply(g, 1e-6, out=g)
-            clipped, _ = optim.clip(gradients, training.clip)
-            state.tally.add({"loglik": 0.0}, gradients)
-            state.optimiser.step(state.parameters, clipped, 1e-9)
+    def turn(self, rows: int, first: int = 0) -> Works:
+        """The parts of a step in their order, but for the sum over ranks: each finds the caches as in a step."""
+        works: Works = {"computing": self.part(rows, first), **self.fixed_point(), "replicated": self.replicated}
+        return works
 
-        return least(rest, self.budget)
+    def step(self) -> Works:
+        """A whole step on all ranks, on made inputs."""
+        task, state = self.task, initial(self.task)
+        x = inputs(task, self.index, 0)
 
-    def step(self) -> dict[str, float]:
-        """A whole step on all ranks, on made inputs, by the clock and by the processor."""
-        task, plan = self.task, Plan.of(self.task)
-        x, state = inputs(task, self.index, 0), initial(task)
-        elapsed: dict[str, list[float]] = {"wall": [], "processor": []}
-        end = time.perf_counter() + 4.0 * self.budget
-        while True:
-            task.ranks.wait()
-            begun, busy = time.perf_counter(), time.process_time()
+        def step() -> None:
             now = estimate(task, state.parameters, self.index, 0, 1e-6, x, monitored=False, scale=state.scale)
             gradients, _ = optim.clip(now.gradients, task.config.training.clip)
             state.tally.add(now.numbers(), now.gradients)
             state.parameters = state.optimiser.step(state.parameters, gradients, 1e-9)
             state.scale = now.scale
-            elapsed["wall"].append(time.perf_counter() - begun)
-            elapsed["processor"].append(time.process_time() - busy)
-            if task.ranks.from_first(lambda: len(elapsed["wall"]) > 2 and time.perf_counter() > end):
-                return {name: min(values[1:]) for name, values in elapsed.items()} | {"batch": float(plan.batch)}
+
+        return {"step": step}
 
     def backward(self, rows: int) -> list[list[float]]:
         """When each part of the gradient is ready, in seconds of a backward pass, and how many numbers it has."""
-        task, (rows_, draws) = self.task, passes(self.task, self.shard(rows).rows, 0)
-        logits, tape = task.network.forward(self.state.parameters, self.shard(rows).x, draws)
+        task, shard = self.task, self.shard(rows)
+        rows_, draws = passes(task, shard.rows, 0)
+        logits, tape = task.network.forward(self.state.parameters, shard.x, draws)
         ready: list[list[float]] = []
         begun = 0.0
 
@@ -212,7 +242,7 @@ def rounding(parts: Parts, shards: int) -> list[dict[str, float]]:
         for key in parts.shapes:
             each = [g[key].astype(np.float64) for g in gradients]
             exact = np.sum(each, axis=0)
-            shift = bits - 2 - (shards - 1).bit_length() - max(map(sums.exponent, each)) - headroom
+            shift = bits - 2 - (shards - 1).bit_length() - max(map(exponent, each)) - headroom
             found = np.sum([np.ldexp(np.rint(np.ldexp(g, shift)), -shift) for g in each], axis=0)
             missed += float(np.square(found - exact).sum())
             size += float(np.square(exact).sum())
@@ -227,19 +257,11 @@ def rounding(parts: Parts, shards: int) -> list[dict[str, float]]:
 
 def messages(ranks: Ranks, elements: int) -> list[list[float]]:
     """Seconds of the ranks' sum by its bytes, up to that of a step."""
-    out, size = [], 1
-    sizes = []
-    while size < elements:
-        sizes.append(size)
-        size *= 8
-    for count in [*sizes, elements]:
-        values, found = np.zeros(count, np.int64), []
-        for _ in range(50 if count < 2**16 else 12):
-            ranks.wait()
-            begun = time.perf_counter()
-            ranks.sum(values)
-            found.append(max(ranks.gathered(time.perf_counter() - begun)))
-        out.append([8.0 * count, min(found)])
+    sizes = [*(8**k for k in range(21) if 8**k < elements), elements]
+    out = []
+    for count in sizes:
+        work = {"sum": partial(ranks.sum, np.zeros(count, np.int64))}
+        out.append([8.0 * count, slowest(least(work, 0.5, ranks, clock=time.perf_counter), ranks)["sum"]])
     return out
 
 
@@ -253,12 +275,13 @@ def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
     held_out = config.data.held_out
     some = min(batch, 64)
     forward = partial(predict, task.network, parts.state.parameters, split, some, task.streams, 1)
-    parts.part(1)()  # what is compiled, or loaded, the first time
-    spread = [least(parts.part(1, first), budget / 4) for first in range(16)]
+    each_row = least({str(first): parts.part(1, first) for first in range(16)}, budget / 4)
+    spread = list(each_row.values())
+    turn = least(parts.turn(max(1, batch // 8)), budget)
     steps = {}
     for shards in (each for each in WHOLE if each <= batch):
         cut = replace(task, config=load(name, [*given, f"training.shards={shards}"]))
-        steps[str(shards)] = Parts(cut, budget).step()
+        steps[str(shards)] = least(Parts(cut, budget).step(), 2.0 * budget)["step"]
     return {
         "elements": parts.elements,
         "arrays": len(parts.shapes),
@@ -269,10 +292,10 @@ def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
         "validation": len(split.labels) if own else round(plan.examples * held_out / (1.0 - held_out)),
         "own_data": own,
         "rows": {str(rows): parts.computing(rows) for rows in ROWS if rows <= batch},
-        "forward": least(forward, budget) / some,
+        "forward": least({"forward": forward}, budget)["forward"] / some,
         "spread": float(np.std(spread) / np.mean(spread)),
-        "fixed_point": parts.fixed_point(),
-        "replicated": parts.replicated(),
+        "fixed_point": {"first": turn["first"], "add": turn["first"] - turn["zeros"], "value": turn["value"]},
+        "replicated": turn["replicated"],
         "backward": {str(rows): parts.backward(rows) for rows in sorted({1, max(1, batch // 16)})},
         "rounding": [each for shards in SHARDS if shards <= batch for each in rounding(parts, shards)],
         "step": steps,
@@ -280,18 +303,18 @@ def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
 
 
 def together(name: str, given: Sequence[str], budget: float, ranks: Ranks) -> dict[str, Any]:
-    """The numbers of several ranks, all at work at once: whole steps, one shard's computing, sums by their bytes."""
+    """The numbers of several ranks, all at work at once, each on its own rows: the parts of a step, and whole ones."""
     parts = Parts(task_of(load(name, [*given, f"training.shards={ranks.size}"]), ranks)[0], budget)
     own = len(parts.index) // ranks.size
-    parts.part(own)()
-    ranks.wait()
-    computing = max(ranks.gathered(parts.computing(own)["plain"]))
-    ranks.wait()
-    replicated = max(ranks.gathered(parts.replicated()))
+    first = ranks.rank * own
+    found = slowest(least(parts.turn(own, first), budget, ranks), ranks)
+    row = slowest(least({"row": parts.part(1, first)}, budget, ranks, before=parts.replicated), ranks)
+    step = slowest(least(parts.step(), 4.0 * budget, ranks, clock=time.perf_counter), ranks)
     return {
-        "rows": {str(own): computing},
-        "replicated": replicated,
-        "step": parts.step(),
+        "rows": {"1": row["row"], str(own): found["computing"]},
+        "fixed_point": {"first": found["first"], "value": found["value"]},
+        "replicated": found["replicated"],
+        "step": step["step"],
         "sum": messages(ranks, parts.elements + ranks.size * (len(parts.shapes) + 2) + 1),
     }
 
@@ -331,6 +354,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for the repeats of a number (default 2)")
     parser.add_argument("--memory", action="store_true", help="of each rank, and no times, to CONFIG.memory.RANKS.json")
     arguments = parser.parse_intermixed_args(argv)
+    keep_freed()  # as every command does
     ranks = world()
     numba.set_num_threads(1)
     given = (arguments.config, arguments.overrides)

@@ -71,6 +71,21 @@ class Model:
             return float(np.interp(rows, grid, seconds))
         return seconds[-1] * rows / grid[-1]
 
+    def slowed(self, rows: float) -> float:
+        """By how much a shard takes longer where another rank of the machine is at work at the same time.
+
+        They share its memory and last-level cache. Measured for a row and for half a batch; between, and beyond, by
+        the logarithm of the rows.
+        """
+        each = sorted((int(number), seconds) for number, seconds in self.two["rows"].items())
+        ratios = [seconds / self.plain(number) for number, seconds in each]
+        return float(np.interp(math.log(rows), [math.log(number) for number, _ in each], ratios))
+
+    def plain(self, rows: int) -> float:
+        """Forward and backward of a shard of one process, units not looked at."""
+        grid = sorted(map(int, self.one["rows"]))
+        return float(np.interp(rows, grid, [self.one["rows"][str(number)]["plain"] for number in grid]))
+
     def message(self, shards: int) -> float:
         """Bytes of a step's sum: the gradient, and a place of each shard."""
         return self.width * self.one["elements"] + 8.0 * shards * (self.one["arrays"] + 2)
@@ -102,18 +117,20 @@ class Model:
         """
         batch, shards = batch or self.batch, shards or ranks
         mine, rows = math.ceil(shards / ranks), math.ceil(batch / shards)
-        computing = mine * self.computing(rows)
+        computing = mine * self.computing(rows) * (self.slowed(rows) if ranks > 1 else 1.0)
         # The largest of `ranks` normal numbers; a row's time differs by `spread`, and rows are drawn apart.
         slowest = float(special.ndtri(0.5264 ** (1.0 / ranks))) if ranks > 1 else 0.0
-        numbers, fixed = self.one["fixed_point"], 0.0
+        measured = self.two if ranks > 1 else self.one
+        fixed = 0.0
         if shards > 1:
-            fixed = numbers["first"] + (mine - 1) * numbers["add"] + numbers["value"]
+            numbers = measured["fixed_point"]
+            fixed = numbers["first"] + (mine - 1) * self.one["fixed_point"]["add"] + numbers["value"]
         return {
             "computing": computing,
             "waiting": max(0.0, slowest) * self.one["spread"] * computing / math.sqrt(mine * rows),
             "fixed point": fixed,
             "sum": self.sum(self.message(shards), ranks) if ranks > 1 else 0.0,
-            "replicated": self.one["replicated"],
+            "replicated": measured["replicated"],
         }
 
     def seconds(self, ranks: int, batch: int | None = None, shards: int | None = None) -> float:

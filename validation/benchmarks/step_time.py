@@ -24,6 +24,7 @@ from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.events import Events
 from refsbnn.layers import Signal
+from refsbnn.memory import keep_freed
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config, load
 from refsbnn.training.loop import Plan, initial
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--steps", type=int, default=8)
     arguments = parser.parse_intermixed_args(argv)
+    keep_freed()  # as every command does
     task = stand_in(load(arguments.config, arguments.overrides))
     plan, threads = Plan.of(task), numba.get_num_threads()
     seconds = float(np.mean(timed(task, arguments.steps + 1)[1:]))

@@ -1,4 +1,4 @@
-"""The table of a comparison, from the results that its runs left.
+"""The table of a comparison, or of a sweep, from the results that its runs left.
 
 python -m validation.benchmarks.table validation/benchmarks/results/digits_spiking
 """
@@ -11,7 +11,10 @@ from typing import Any
 
 from refsbnn.console import complain
 from refsbnn.errors import InputError
+from refsbnn.sweeps.names import short
+from refsbnn.sweeps.sweep import ABOUT
 from refsbnn.training.folder import RESULT, read_json
+from refsbnn.training.resume import flat
 
 SUMMARY = "comparison.json"
 CONTESTANTS = {
@@ -35,39 +38,60 @@ def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
     return f"{mean(values):.{digits}f}{more}{unit}"
 
 
-def row(name: str, rate: float, runs: Sequence[dict[str, Any]]) -> str:
-    """A contestant's row of the table."""
-    scores = {part: [100.0 * run[part]["accuracy"] for run in runs] for part in ("validation", "test")}
-    nll, ece = ([run["test"][key] for run in runs] for key in ("nll", "calibration_error"))
+def row(network: str, runs: Sequence[dict[str, Any]]) -> str:
+    """A network's row of the table; what its runs did not score is left open."""
+    scores = {
+        part: [100.0 * run[part]["accuracy"] for run in runs] for part in ("validation", "test") if part in runs[0]
+    }
+    nll, ece = ([run["test"][key] for run in runs if "test" in scores] for key in ("nll", "calibration_error"))
     cells = [
-        CONTESTANTS[name].format(member=runs[0]["config"]["model"]["units"]["member"]),
-        f"{rate:g}",
+        network,
+        f"{runs[0]['config']['training']['rate']:g}",
         str(len(runs)),
-        *(spread(values, 1, " %") for values in scores.values()),
-        spread(nll, 3),
-        spread(ece, 3),
+        *(spread(scores[part], 1, " %") if part in scores else "" for part in parts),
+        spread(nll, 3) if nll else "",
+        spread(ece, 3) if ece else "",
         f"{mean(run['seconds'] for run in runs):.0f}",
     ]
     return "| " + " | ".join(cells) + " |"
 
 
+def compared(folder: Path) -> list[str]:
+    """The rows of a comparison, a contestant each."""
+    facts, rows = read_json(folder / SUMMARY), []
+    for name in facts["rates"]:
+        runs = [read_json(folder / f"{name}_seed{seed}" / RESULT) for seed in facts["seeds"]]
+        if any("test" not in run for run in runs):
+            raise KeyError("test")
+        rows.append(row(CONTESTANTS[name].format(member=runs[0]["config"]["model"]["units"]["member"]), runs))
+    return rows
+
+
+def swept(folder: Path) -> list[str]:
+    """The rows of a sweep, a point each, in the order of their names, of its runs that are finished."""
+    keys = short(read_json(folder / ABOUT)["keys"])
+    points: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob(f"*/{RESULT}")):
+        run = read_json(path)
+        values = dict(flat(run["config"]))
+        points.setdefault(", ".join(f"`{last}={values[key]}`" for key, last in keys.items()), []).append(run)
+    return [row(network, runs) for network, runs in points.items()]
+
+
 def table(folder: Path) -> str:
-    """Markdown: a row for each contestant, in percent and nats; means and standard deviations over the seeds.
+    """Markdown: a row for each network, in percent and nats; means and standard deviations over the seeds.
 
     Raises
     ------
     InputError
-        A result that is missing, damaged, or not a comparison's.
+        A result that is missing, damaged, or not a comparison's or a sweep's.
     """
-    facts = read_json(folder / SUMMARY)
     lines = [
         "| network | learning rate | seeds | validation | test | test NLL | test ECE | seconds |",
         "|---" * 8 + "|",
     ]
     try:
-        for name, rate in facts["rates"].items():
-            runs = [read_json(folder / f"{name}_seed{seed}" / RESULT) for seed in facts["seeds"]]
-            lines.append(row(name, rate, runs))
+        lines += swept(folder) if (folder / ABOUT).exists() else compared(folder)
     except KeyError as error:
         raise InputError(f"{folder} holds a result without {error}; expected what a comparison leaves") from None
     return "\n".join(lines)

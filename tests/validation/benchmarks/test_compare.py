@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from refsbnn import cli
 from refsbnn.errors import InputError
 from refsbnn.training.folder import RESULT
 from validation.benchmarks import compare
@@ -97,3 +99,17 @@ def test_a_result_that_is_no_comparisons_is_named(tmp_path: Path) -> None:
     (tmp_path / "st_seed0" / RESULT).write_text('{"validation": {"accuracy": 0.5}}')
     with pytest.raises(InputError, match="holds a result without 'test'; expected what a comparison leaves"):
         table(tmp_path)
+
+
+def test_the_table_of_a_sweep(tmp_path: Path, capsys: Any) -> None:
+    """Two points of two seeds, one of which is not finished."""
+    words = ["digits_binary", "model.hidden=[4]", "training.epochs=1", "training.batch=512", "evaluation.samples=1"]
+    out = tmp_path / "sweep"
+    assert cli.main(["sweep", *words, "training.rate=[0.01, 0.25]", "seeds=0-1", "--test", "--out", str(out)]) == 0
+    capsys.readouterr()
+    (out / "rate=0.25,seed=1" / RESULT).unlink()
+    first, second = table(out).splitlines()[2:]
+    results = [json.loads((out / f"rate=0.01,seed={seed}" / RESULT).read_text()) for seed in (0, 1)]
+    assert first.startswith("| `rate=0.01` | 0.01 | 2 | ")
+    assert second.startswith("| `rate=0.25` | 0.25 | 1 | ")
+    assert f"| {np.mean([each['test']['nll'] for each in results]):.3f} ± " in first

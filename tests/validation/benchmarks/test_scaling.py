@@ -29,12 +29,13 @@ ONE: dict[str, Any] = {
     "replicated": 0.7,
     "backward": {"1": [[0.25, 400.0], [0.5, 600.0]]},
     "rounding": [],
-    "step": {"1": {"wall": 1.0, "processor": 1.0}},
+    "step": {"1": 1.0},
 }
 TWO: dict[str, Any] = {
-    "rows": {"8": 9.0},
-    "replicated": 0.7,
-    "step": {"wall": 10.0},
+    "rows": {"1": 2.0, "8": 9.9},  # as alone, and a tenth more
+    "fixed_point": {"first": 0.4, "value": 0.15},
+    "replicated": 0.8,
+    "step": 10.0,
     "sum": [[8.0, 1e-4], [8000.0, 2e-4], [80000.0, 1.1e-3]],
 }
 MODEL = scaling_model.Model(ONE, TWO, FABRIC, node=2)
@@ -43,9 +44,9 @@ MODEL = scaling_model.Model(ONE, TWO, FABRIC, node=2)
 def test_a_step_by_hand() -> None:
     """Four ranks on two nodes, eight shards of two rows, two a rank."""
     parts = MODEL.step(4, shards=8)
-    assert parts["computing"] == pytest.approx(2.0 * (1.0 + 2.0 + 0.25 + 1.0))
-    assert parts["fixed point"] == pytest.approx(0.3 + 0.2 + 0.1)
-    assert parts["replicated"] == 0.7
+    assert parts["computing"] == pytest.approx(2.0 * (1.0 + 2.0 + 0.25 + 1.0) * (1.0 + 0.1 / 3.0))  # 2 = 8^(1/3) rows
+    assert parts["fixed point"] == pytest.approx(0.4 + 0.2 + 0.15)
+    assert parts["replicated"] == 0.8
     size = 8.0 * 1000 + 8.0 * 8 * 10
     inside = 2e-4 + 9e-4 * (size - 8000.0) / 72000.0
     assert parts["sum"] == pytest.approx(inside + 2.0 * 1e-3 + size / 1e6)
@@ -83,11 +84,15 @@ def test_where_it_stops() -> None:
     rows = {str(rows): {"plain": float(rows), "monitored": float(rows), "inputs": 0.0} for rows in (1, 16)}
     nothing = {"first": 0.0, "add": 0.0, "value": 0.0}
     free = {**ONE, "rows": rows, "fixed_point": nothing, "replicated": 0.0}
-    still = {**TWO, "sum": [[8.0, 0.0], [80000.0, 0.0]]}
+    same = {"rows": {"1": 1.0, "8": 8.0}, "fixed_point": nothing, "replicated": 0.0}
+    still = {**TWO, **same, "sum": [[8.0, 0.0], [80000.0, 0.0]]}
     model = scaling_model.Model(free, still, scaling_model.Fabric("free", 0.0, math.inf), node=2)
     assert [model.seconds(1) / model.seconds(r) for r in (1, 2, 4, 16)] == pytest.approx([1.0, 2.0, 4.0, 16.0])
     assert (model.best(), model.half()) == (16, 16)
-    model = scaling_model.Model({**free, "replicated": 4.0}, still, scaling_model.Fabric("free", 0.0, math.inf), node=2)
+    both = {"replicated": 4.0}
+    model = scaling_model.Model(
+        {**free, **both}, {**still, **both}, scaling_model.Fabric("free", 0.0, math.inf), node=2
+    )
     assert model.seconds(1) / model.seconds(16) == pytest.approx(20.0 / 5.0)
     assert model.half() == 4  # 20 / (4 (4 + 4)) is above a half, 20 / (8 (4 + 2)) below
 
