@@ -35,6 +35,8 @@ class Outcome:
         Of a case of own noise: the smallest error that is found, the largest over the entries of each tested mean.
     options : dict
         Of the case's operation.
+    convention : str
+        The other options for which failing results are right (`conventions`), or "".
     """
 
     case: str
@@ -46,6 +48,7 @@ class Outcome:
     question: str = ""
     detectable: dict[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    convention: str = ""
 
     @property
     def peak(self) -> float:
@@ -65,6 +68,7 @@ class Outcome:
             "question": self.question,
             "detectable": self.detectable,
             "options": dict(self.options),
+            "convention": self.convention,
         }
 
 

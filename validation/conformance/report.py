@@ -40,6 +40,7 @@ def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
     for outcome in outcomes:
         if outcome.verdict in ("fail", "waived"):
             lines += ["", f"{outcome.verdict}: {outcome.case}", f"  {outcome.message}"]
+            lines += [f"  convention: {outcome.convention}"] if outcome.convention else []
             lines += [f"  asks: {outcome.question}"] if outcome.question else []
             lines += [f"  catches: {', '.join(outcome.bug_class)}"] if outcome.bug_class else []
             lines += [f"  alone: {outcome.reproduce}"] if outcome.reproduce else []
@@ -127,7 +128,7 @@ def to_html(outcomes: Sequence[Outcome], facts: Facts) -> str:
     order = {verdict: rank for rank, verdict in enumerate(("fail", "waived", "unsupported", "pass"))}
     rows = []
     for outcome in sorted(outcomes, key=lambda outcome: order[outcome.verdict]):
-        about = [escape(printable(outcome.message)), escape(outcome.question)]
+        about = [escape(printable(outcome.message)), escape(outcome.question), escape(outcome.convention)]
         about += [f"<code>{escape(outcome.reproduce)}</code>"] if outcome.reproduce else []
         rows.append(
             f'<tr><td>{escape(printable(outcome.case))}</td><td class="{outcome.verdict}">{outcome.verdict}</td>'

@@ -6,6 +6,7 @@ from refsbnn.adapter import Adapter, Capabilities, Unsupported
 from refsbnn.errors import InputError
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.answers import OPS
+from validation.conformance.conventions import explain
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.schema import Case
 
@@ -46,7 +47,8 @@ def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome
             return Outcome(case.id, "unsupported", f"the adapter has no operation {case.op.name}")
         noise = {k: y.copy() for k, y in case.arrays["noise"].items()}
         results = adapter.run(case.op, {k: y.copy() for k, y in case.given().items()}, noise, dtype, seed)
-        return judge(case, results, dtype)  # in here: a mapping may raise only when it is asked
+        # In here: a mapping may raise only when it is asked.
+        return explain(case, results, judge(case, results, dtype), dtype)
     except Unsupported as reason:
         return Outcome(case.id, "unsupported", one_line(reason).partition(": ")[2])
     except KeyboardInterrupt:

@@ -38,7 +38,7 @@ class Case:
     expected, scale, bound : dict of arrays
         The values, the rounding scale in eps, and the stored value's own error. Integers have no scale and bound.
     flags : tuple of str
-        "forward", "backward", "stream", "edge", "end-to-end".
+        "forward", "backward", "stream", "edge", "end-to-end", "deterministic".
     bug_class : tuple of str
         What the case is there to catch.
     source : str

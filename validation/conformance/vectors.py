@@ -33,6 +33,7 @@ from refsbnn.files import regular, write_bytes
 from refsbnn.lists import check_heaps
 from refsbnn.sealed import check_size, check_total, contained, image
 from validation.conformance.adapters import DTYPES, one_line
+from validation.conformance.conventions import explain
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.report import printable
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
@@ -250,7 +251,8 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
     outcomes = []
     for case in cases:
         if case.id in results.arrays:
-            outcomes.append(judge(case, results.arrays[case.id], results.dtype))
+            given = results.arrays[case.id]
+            outcomes.append(explain(case, given, judge(case, given, results.dtype), results.dtype))
         elif any(fnmatchcase(case.id, pattern) for pattern in results.supported):
             outcomes.append(Outcome(case.id, "fail", "no results for this case", bug_class=case.bug_class))
         else:

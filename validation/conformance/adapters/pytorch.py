@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
+from validation.conformance.adapters import pytorch_deterministic as plain
 from validation.conformance.adapters import pytorch_layers as layers
 from validation.conformance.adapters import pytorch_networks as networks
 from validation.conformance.adapters import pytorch_sensitivity as moved
@@ -208,9 +209,13 @@ class PyTorch:
 
     def optimiser(self, parameters: list[Tensor], o: Any) -> torch.optim.Optimizer:
         if o.get("optimiser", "adam") == "sgd":
-            return torch.optim.SGD(parameters, o["rate"], momentum=o["momentum"], weight_decay=o["weight_decay"])
+            if "rate_in" in o:
+                raise Unsupported("SGD with the rate inside the velocity")
+            more = {k: o[k] for k in ("momentum", "weight_decay", "dampening", "nesterov") if k in o}
+            return torch.optim.SGD(parameters, o["rate"], **more)
         decays = (o["decay1"], o["decay2"])
-        return torch.optim.AdamW(parameters, o["rate"], decays, o["epsilon"], o["weight_decay"])
+        adam = torch.optim.Adam if o.get("decay_in") == "gradient" else torch.optim.AdamW
+        return adam(parameters, o["rate"], decays, o["epsilon"], o["weight_decay"])
 
     def adam(self, o: Any, a: Tensors) -> Tensors:
         p = a["parameter"].detach().clone()
@@ -226,6 +231,41 @@ class PyTorch:
         optimiser.state[p]["momentum_buffer"] = a["velocity"].detach().clone()
         optimiser.step()
         return {"parameter_out": p, "velocity_out": optimiser.state[p]["momentum_buffer"]}
+
+    def clip(self, o: Any, a: Tensors) -> Tensors:
+        parts = plain.clip([a["g0"], a["g1"]], o)
+        return dict(zip(("g0_out", "g1_out"), parts, strict=True))
+
+    def schedule(self, o: Any, a: Tensors) -> Tensors:
+        return {"rate": torch.tensor([plain.rate(step, o) for step in a["steps"].tolist()], dtype=self.dtype)}
+
+    # Neurons without noise, point weights, their losses.
+
+    def surrogate(self, o: Any, a: Tensors) -> Tensors:
+        z = plain.Spike.apply(a["x"], o)
+        out = self.pull({"z": z}, [a["g"]], {"x": a["x"]})
+        return {**out, "z": z.to(torch.uint8)}
+
+    def lif_deterministic(self, o: Any, a: Tensors) -> Tensors:
+        z, V = plain.neurons(a["x"], o)
+        recorded = {"V": V} if "gV" in a else {}
+        out = self.pull({"z": z, **recorded}, [a["g"], a["gV"]] if recorded else [a["g"]], {"x": a["x"]})
+        return {**out, "z": z.to(torch.uint8)}
+
+    def loss(self, o: Any, a: Tensors) -> Tensors:
+        value = plain.loss(a["x"], a.get("labels"), a.get("targets"), o)
+        return self.pull({"loss": value}, [torch.ones_like(value)], {"x": a["x"]})
+
+    def point(self, a: Tensors, y: Tensor) -> Tensors:
+        return self.pull({"y": y}, [a["dy"]], {k: a[k] for k in ("x", "w", "b") if k in a})
+
+    def point_dense(self, o: Any, a: Tensors) -> Tensors:
+        return self.point(a, functional.linear(a["x"], a["w"], a.get("b")))
+
+    def point_conv2d(self, o: Any, a: Tensors) -> Tensors:
+        x, w = (a[k].movedim(-1, 1) for k in ("x", "w"))
+        y = functional.conv2d(x, w, a.get("b"), stride=o["stride"], padding=o["padding"])
+        return self.point(a, y.movedim(1, -1))
 
     # Baselines outside the family, and the random stream.
 

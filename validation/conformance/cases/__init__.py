@@ -5,7 +5,18 @@ from functools import lru_cache
 
 from validation.conformance.schema import Case
 
-FILES = ("linear", "units", "dynamics", "objective", "sensitivity", "streams", "networks", "edge")
+FILES = (
+    "linear",
+    "units",
+    "dynamics",
+    "objective",
+    "sensitivity",
+    "streams",
+    "networks",
+    "edge",
+    "deterministic",
+    "point",
+)
 
 
 @lru_cache(maxsize=1)
