@@ -66,15 +66,15 @@ def changes(op: str, options: Mapping[str, Any]) -> list[Change]:
 
 
 def scaled(spec: str) -> Iterator[str]:
-    """A shape with twice, half and the inverse of its scale.
+    """A shape with twice, half and the inverse of its scale, and with 1.
 
-    >>> list(scaled("arctan(scale=2)"))
-    ['arctan(scale=4)', 'arctan(scale=1)', 'arctan(scale=0.5)']
+    >>> list(scaled("arctan(scale=4)"))
+    ['arctan(scale=8)', 'arctan(scale=2)', 'arctan(scale=0.25)', 'arctan(scale=1)']
     """
     name, _, rest = spec.rstrip(")").partition("(")
     numbers = [part.split("=") for part in rest.split(",") if part]
     for key in ("scale", "sigma", "width"):
-        for change in (lambda x: 2.0 * x, lambda x: 0.5 * x, lambda x: 1.0 / x):
+        for change in (lambda x: 2.0 * x, lambda x: 0.5 * x, lambda x: 1.0 / x, lambda x: 1.0):
             if key in dict(numbers):
                 pairs = (f"{k}={change(float(x)):.17g}" if k == key else f"{k}={x}" for k, x in numbers)
                 yield f"{name}({','.join(pairs)})"
@@ -100,9 +100,13 @@ def explain(case: Case, results: Any, outcome: Outcome, dtype: str) -> Outcome:
         return outcome
     singles = changes(case.op.name, case.op.options)
     pairs = [{**a, **b} for a, b in combinations(singles, 2) if not set(a) & set(b)]
-    for change in (*singles, *pairs):
+    core = [change for change in singles if set(change) <= {"reset", "reset_order", "reset_gradient", "output_delay"}]
+    triples = [{**a, **b, **c} for a, b, c in combinations(core, 3) if len({*a, *b, *c}) == 3]
+    for change in (*singles, *pairs, *triples):
         other = asked(case, change)
         if other is not None and judge(other, results, dtype).verdict == "pass":
+            if unused(change):
+                return replace(outcome, message=f"{outcome.message}; its number has no effect: {told(case, change)}")
             return replace(outcome, convention=told(case, change))
     if case.op.name == "surrogate":  # a factor is taken up by the learning rate: a normalisation
         for change in ({}, *singles):
@@ -114,9 +118,19 @@ def explain(case: Case, results: Any, outcome: Outcome, dtype: str) -> Outcome:
     return outcome
 
 
+def unused(change: Change) -> bool:
+    """Whether a shape's number is read as 1: that is no way to write it, but a number that nothing is done with.
+
+    >>> unused({"shape": "fast-sigmoid(scale=1)"}), unused({"reduce": "sum"})
+    (True, False)
+    """
+    return str(change.get("shape", "")).endswith(("scale=1)", "sigma=1)", "width=1)"))
+
+
 def told(case: Case, change: Change) -> str:
     """A change of options in words."""
-    old = ", ".join(f"{name} {case.op.options.get(name, CHOICES[case.op.name][name][0])}" for name in change)
+    first = {name: values[0] for name, values in CHOICES[case.op.name].items()}
+    old = ", ".join(f"{name} {({**first, **case.op.options})[name]}" for name in change)
     return f"fails as {old}, passes as " + ", ".join(f"{name} {value}" for name, value in change.items())
 
 

@@ -30,7 +30,7 @@ DEFAULTS = {
     "refractory": 0,
     "refractory_kind": "hold",
     "output_delay": 0,
-    "shape": "arctan(scale=2)",
+    "shape": "fast-sigmoid(scale=1)",
     "height": "published",
     "at_threshold": "silent",
     "record": "spikes",

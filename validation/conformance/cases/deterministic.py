@@ -26,12 +26,12 @@ SPECS = (
     "triangular(scale=0.75,gamma=1)",
     "triangular(scale=1,gamma=0.3)",
     "fast-sigmoid(scale=4)",
-    "sigmoid(scale=4)",
-    "tanh(scale=2)",
-    "arctan(scale=2)",
+    "sigmoid(scale=3)",
+    "tanh(scale=1.5)",
+    "arctan(scale=3)",
     "gaussian(sigma=0.5)",
-    "erf(scale=2)",
-    "exponential(scale=2)",
+    "erf(scale=1.5)",
+    "exponential(scale=3)",
     "multi-gaussian(sigma=0.5,h=0.15,spread=6)",
 )
 
@@ -120,16 +120,16 @@ def make() -> Iterator[Case]:
     """All of them."""
     for spec in SPECS:
         yield surrogate(plain(spec), spec)
-    for height, spec in product(("peak", "area"), ("boxcar(width=1.5)", "fast-sigmoid(scale=4)", "arctan(scale=2)")):
+    for height, spec in product(("peak", "area"), ("boxcar(width=1.5)", "fast-sigmoid(scale=4)", "arctan(scale=3)")):
         yield surrogate(f"{plain(spec)}_{height}", spec, height)
     yield from orders()
-    for spec in ("fast-sigmoid(scale=4)", "sigmoid(scale=4)", "boxcar(width=1.5)", "triangular(scale=0.75,gamma=1)"):
+    for spec in ("arctan(scale=3)", "sigmoid(scale=3)", "boxcar(width=1.5)", "triangular(scale=0.75,gamma=1)"):
         yield lif(f"shape_{plain(spec)}", {"shape": spec, "reset_gradient": False})
     for reset, kept in product(("subtract", "zero"), (True, False)):
         name = f"{reset}_{'kept' if kept else 'detached'}"
         yield lif(f"membrane_{name}", {"reset": reset, "reset_gradient": kept, "record": "membrane"})
         options = {"reset": reset, "reset_gradient": kept, "input_gain": 0.125}
-        yield lif(f"input_gain_{name}", {**options, "theta": 0.0625, "shape": "arctan(scale=2)"})
+        yield lif(f"input_gain_{name}", {**options, "theta": 0.0625})
         yield lif(f"synaptic_{name}", {"reset": reset, "reset_gradient": kept, "alpha": 0.75})
     yield lif("synaptic_late", {"alpha": 0.75, "current_order": "membrane-first"})
     yield lif("synaptic_input_gain", {"alpha": 0.75, "input_gain": 0.125, "theta": 0.125, "reset": "zero"})
