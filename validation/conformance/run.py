@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from refsbnn.adapter import Adapter, Capabilities, Unsupported
 from refsbnn.errors import InputError
 from validation.conformance.adapters import DTYPES, one_line
@@ -25,6 +27,7 @@ def capabilities(adapter: Adapter, name: str) -> Capabilities:
     try:
         declared = adapter.capabilities()
         dtypes, ops, own = list(declared.dtypes), list(declared.ops), bool(declared.own_noise)
+        checks = bool(declared.checks)
         odd = [text for text in map(str, dtypes) if text not in DTYPES]
         unknown = [text for text in map(str, ops) if text not in KNOWN]
     except KeyboardInterrupt:
@@ -36,7 +39,7 @@ def capabilities(adapter: Adapter, name: str) -> Capabilities:
     if unknown or not all(isinstance(op, str) for op in ops):
         what = min(unknown, default="an operation whose name is no text")[:100]
         raise InputError(f"adapter {name}: {what!r} is no operation; accepted: {', '.join(sorted(KNOWN))}")
-    return Capabilities(tuple(dtypes), frozenset(ops), own)
+    return Capabilities(tuple(dtypes), frozenset(ops), own, checks)
 
 
 def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome:
@@ -45,6 +48,8 @@ def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome
         declared = adapter.capabilities()
         if declared.ops and case.op.name not in declared.ops:
             return Outcome(case.id, "unsupported", f"the adapter has no operation {case.op.name}")
+        if "reject" in case.flags:
+            return rejects(adapter, case, dtype, seed) if checks_for(declared, case) else unchecked(case)
         noise = {k: y.copy() for k, y in case.arrays["noise"].items()}
         results = adapter.run(case.op, {k: y.copy() for k, y in case.given().items()}, noise, dtype, seed)
         # In here: a mapping may raise only when it is asked.
@@ -55,6 +60,39 @@ def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome
         raise
     except BaseException as error:  # an adapter that exits with 0 has not passed
         return Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class, question=case.question)
+
+
+def checks_for(declared: Capabilities, case: Case) -> bool:
+    """Whether a case of bad input is for this implementation: one that hands a NaN on need not look for it."""
+    return declared.checks or bool(hands_on(case))
+
+
+def unchecked(case: Case) -> Outcome:
+    """What does not check its input does not claim to."""
+    return Outcome(case.id, "unsupported", "the adapter does not check its input")
+
+
+def hands_on(case: Case) -> list[str]:
+    """The outputs that may carry a NaN instead of a refusal: flags such as "hands-on:m"."""
+    return [flag.partition(":")[2] for flag in case.flags if flag.startswith("hands-on:")]
+
+
+def rejects(adapter: Adapter, case: Case, dtype: str, seed: int) -> Outcome:
+    """Bad input: an exception with a reason is a pass, and so is a NaN that reaches every output it belongs in."""
+    noise = {k: y.copy() for k, y in case.arrays["noise"].items()}
+    try:
+        results = adapter.run(case.op, {k: y.copy() for k, y in case.given().items()}, noise, dtype, seed)
+        carried = [name for name in hands_on(case) if np.isnan(np.asarray(results[name], np.float64)).any()]
+    except (Unsupported, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if str(error).strip():
+            return Outcome(case.id, "pass")
+        return Outcome(case.id, "fail", f"refused without a reason ({type(error).__name__})", bug_class=case.bug_class)
+    if carried and carried == hands_on(case):
+        return Outcome(case.id, "pass")
+    wanted = "an exception that says why" + (", or NaN in " + ", ".join(hands_on(case)) if hands_on(case) else "")
+    return Outcome(case.id, "fail", f"computed what it has to refuse; expected {wanted}", bug_class=case.bug_class)
 
 
 def run_cases(adapter: Adapter, cases: Iterable[Case], dtype: str, seed: int = 0) -> list[Outcome]:

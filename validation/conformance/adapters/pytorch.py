@@ -1,4 +1,4 @@
-"""The PyTorch layers behind the adapter's interface: CPU or CUDA; float64, float32 or bfloat16."""
+"""The PyTorch layers behind the adapter's interface: CPU or CUDA; float64, float32, bfloat16 or float16."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ class PyTorch:
         torch.zeros(1, device=self.device)  # a device that is not there is said at once
 
     def capabilities(self) -> Capabilities:
-        """Every operation."""
-        return Capabilities(("float32", "float64", "bfloat16"))
+        """Every operation; inputs are taken as they are, since a look at them would wait for a GPU."""
+        return Capabilities(("float32", "float64", "bfloat16", "float16"), checks=False)
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """Make tensors, call the method of the operation's name, and hand back NumPy arrays."""
@@ -303,8 +303,8 @@ class PyTorch:
         return layers.philox(counter, key).flatten(1)[:, : o["units"]] >> 8
 
     def uniforms(self, o: Any, a: Tensors) -> Tensors:
-        if self.dtype == torch.bfloat16:
-            raise Unsupported("uniforms of 24 bits in bfloat16")
+        if self.dtype in (torch.bfloat16, torch.float16):
+            raise Unsupported("uniforms of 24 bits in 16")
         return {"u": self.words(o, a).to(self.dtype) * 2.0**-24}
 
     def normals(self, o: Any, a: Tensors) -> Tensors:
@@ -316,6 +316,8 @@ class PyTorch:
     def network(self, forward: Any, o: Any, a: Tensors, own: bool) -> Tensors:
         names = [k for k in a if k.startswith(("mu", "rho", "bias", "recurrent"))]
         p = {k: a[k].detach().clone().requires_grad_() for k in names}
+        if o["optimiser"] == "adam" and self.dtype == torch.float16:
+            raise Unsupported("Adam in float16, where the square of a small gradient and epsilon are 0")
         optimiser = self.optimiser(list(p.values()), o) if o["optimiser"] != "none" else None
         work = torch.promote_types(self.dtype, torch.float32)
         path = []
@@ -339,7 +341,7 @@ class PyTorch:
                 for parameter, gradient in zip(p.values(), gradients, strict=True):
                     parameter.grad = gradient
                 optimiser.step()
-        out = {"loss": loss, **{f"d{k}": g for k, g in zip(names, gradients, strict=True)}}
+        out = {"loss": loss.to(self.dtype), **{f"d{k}": g for k, g in zip(names, gradients, strict=True)}}
         if own:
             return {**out, **{k: self.states(z, o["domain"]) for k, z in path[0].items()}}
         out |= {f"new_{k}": p[k] for k in names}

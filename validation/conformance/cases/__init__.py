@@ -16,6 +16,7 @@ FILES = (
     "edge",
     "deterministic",
     "point",
+    "reject",
 )
 
 
