@@ -1,8 +1,8 @@
 """Which convention a failing implementation follows: its results against the answers to other options.
 
-Libraries differ where a paper leaves a choice: whether a soft reset is subtracted before or after the decay, whether the
-gradient flows through it, whether a loss is a mean or a sum. A case asks for one of them; results that are exact for another
-one say more than a list of wrong numbers.
+Libraries differ where a paper leaves a choice: whether a soft reset is subtracted before or after the decay, whether
+the gradient flows through it, whether a loss is a mean or a sum. A case asks for one of them; results that are exact
+for another one say more than a list of wrong numbers.
 """
 
 from collections.abc import Iterator, Mapping

@@ -33,31 +33,50 @@ ORDER = ("fail", "convention", "pass", "unsupported")
 NOTES = {
     ("snntorch", "surrogate.triangular_*"): "As documented: the gradient is threshold below and -threshold above; no "
     "published triangle has a slope that does not fall off or is negative.",
-    ("snntorch", "lif_deterministic.subtract_before_decay_*"): "Run with `reset_delay=False`, which subtracts in the step "
+    (
+        "snntorch",
+        "lif_deterministic.subtract_before_decay_*",
+    ): "Run with `reset_delay=False`, which subtracts in the step "
     "of the spike. A membrane that is still above the threshold then is reset once more before the next input, so the "
     "two agree until a membrane exceeds twice the threshold.",
-    ("snntorch", "lif_deterministic.*_kept"): "As documented: the reset is detached (`mem_reset`: 'detached reset signal').",
+    (
+        "snntorch",
+        "lif_deterministic.*_kept",
+    ): "As documented: the reset is detached (`mem_reset`: 'detached reset signal').",
     ("snntorch", "loss.count_mse"): "Documented target: num_steps times the rate. The count is cut to a whole number "
     "(`int(num_steps * rate)`), so the two agree where the product is whole.",
-    ("spikingjelly", "lif_deterministic.*subtract*"): "As documented: the soft reset is part of the step of the spike, so "
-    "the next step decays what it leaves.",
+    (
+        "spikingjelly",
+        "lif_deterministic.*subtract*",
+    ): "As documented: the soft reset is part of the step of the spike, so the next step decays what it leaves.",
     ("spikingjelly", "surrogate.fast_sigmoid_scale4"): "As documented: `SuperSpike` is alpha / (1 + |x|)^2.",
     ("spikingjelly", "surrogate.triangular_*"): "As documented: `PiecewiseQuadratic` has area 1.",
     ("spikingjelly", "lif_deterministic.edge_tie_*"): "As documented: `heaviside` is 1 at 0.",
     ("norse", "surrogate.fast_sigmoid_*"): "`SuperSpike.backward` divides by (|x| + 1)^2 and does not read `alpha`.",
-    ("norse", "surrogate.erf_*"): "The comment has erfc(k x) / 2, whose slope is k exp(-k^2 x^2) / sqrt(pi); the code has "
+    (
+        "norse",
+        "surrogate.erf_*",
+    ): "The comment has erfc(k x) / 2, whose slope is k exp(-k^2 x^2) / sqrt(pi); the code has "
     "2 exp(-k^2 x^2) / sqrt(pi).",
-    ("norse", "lif_deterministic.*_detached"): "The feed-forward steps keep the reset's gradient; `lif_step`, the recurrent "
-    "one, detaches it.",
-    ("norse", "lif_deterministic.refractory_*"): "The spikes agree. `compute_refractory_update` passes its counter through "
+    (
+        "norse",
+        "lif_deterministic.*_detached",
+    ): "The feed-forward steps keep the reset's gradient; `lif_step`, the recurrent one, detaches it.",
+    (
+        "norse",
+        "lif_deterministic.refractory_*",
+    ): "The spikes agree. `compute_refractory_update` passes its counter through "
     "the surrogate as well, so a gradient flows through it.",
-    ("spyx", "lif_deterministic.*"): "The spike is read from the membrane before the step's input, so it comes one step later.",
+    (
+        "spyx",
+        "lif_deterministic.*",
+    ): "The spike is read from the membrane before the step's input, so it comes one step later.",
     ("spyx", "surrogate.arctan_*"): "`axn.arctan` is 1 / (pi (1 + (k pi x)^2)).",
 }
 
 
 def standing(outcome: Outcome) -> str:
-    """"pass", "convention", "fail" or "unsupported"."""
+    """ "pass", "convention", "fail" or "unsupported"."""
     return "convention" if outcome.verdict == "fail" and outcome.convention else outcome.verdict
 
 
@@ -113,7 +132,10 @@ def note(library: str, case: str) -> str:
 
 def table(record: Mapping[str, Any]) -> list[str]:
     """One row for each library and operation."""
-    lines = ["| library | version | operation | pass | convention | fail | not there |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| library | version | operation | pass | convention | fail | not there |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, one in record["libraries"].items():
         for op in OPERATIONS:
             held = [row["standing"] for row in one["cases"] if row["case"].startswith(f"{op}.")]
@@ -129,22 +151,24 @@ def page(record: Mapping[str, Any]) -> str:
     lines = [
         "# Libraries of spiking networks, held to exact answers",
         "",
-        "What four libraries compute, as installed from PyPI, against the cases of `refsbnn conformance` that have no noise.",
-        "Made by one command, from the record in `validation/benchmarks/results/conformance/`; do not edit:",
+        "What four libraries compute, as installed from PyPI, against the cases of `refsbnn conformance` that have no",
+        "noise. Made by one command, from the record in `validation/benchmarks/results/conformance/`; do not edit:",
         "",
         "    python -m validation.conformance.libraries record.json docs/libraries.md",
         "",
         f"In {record['dtype']}, with " + ", ".join(f"{name} {text}" for name, text in record["with"].items()) + ".",
         "",
         "- **pass**: every number is within 4 roundings of the answer, and every spike is equal.",
-        "- **convention**: the numbers are exact for another choice than the case asks for, and the judge names it. Papers",
-        "  leave these choices open; a convention is no failure. It matters where weights or gradients move between libraries.",
-        "- **fail**: neither. The numbers are given, with what the library's documents say.",
+        "- **convention**: the numbers are exact for another choice than the case asks for, and the judge names it.",
+        "  Papers leave these choices open; a convention is no failure. It matters where weights or gradients move between",
+        "  libraries.",
+        "- **fail**: neither. The numbers are given, with what the library's documents or code say.",
         "- **not there**: the library has no such option, or does not show what the case compares.",
         "",
         "A library is run with those of its own options that come nearest to what a case asks for; the adapters are in",
-        "`validation/conformance/adapters/`, and what the cases mean is in [conformance.md](conformance.md). A library that",
-        "changes is judged again by the command above. If an adapter treats yours unfairly, that is a bug of ours: please say so.",
+        "`validation/conformance/adapters/`, and what the cases mean is in [conformance.md](conformance.md). A library",
+        "that changes is judged again by the command above. An adapter that treats yours unfairly is a bug of ours: please",
+        "say so.",
         "",
         *table(record),
         "",

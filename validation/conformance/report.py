@@ -46,8 +46,28 @@ def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
             lines += [f"  alone: {outcome.reproduce}"] if outcome.reproduce else []
     if hints := separators(outcomes):
         lines += ["", *hints]
-    reasons = sorted({f"unsupported: {o.message}" for o in outcomes if o.verdict == "unsupported"})
+    reasons = unsupported(outcomes)
     return "\n".join([*lines, "", *reasons] if reasons else lines)
+
+
+def unsupported(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each operation: what is not there, and how many checks that leaves out.
+
+    >>> unsupported([Outcome("lif.a", "unsupported", "no soft reset"), Outcome("lif.b", "unsupported", "no soft reset")])
+    ['unsupported: lif 2: no soft reset']
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "unsupported":
+            reasons = groups.setdefault(outcome.case.split(".")[0], {})
+            reasons[outcome.message] = reasons.get(outcome.message, 0) + 1
+    together: dict[tuple[str, ...], list[str]] = {}
+    for name, reasons in groups.items():
+        plain = tuple(
+            "no such operation" if text.startswith("the adapter has no operation") else text for text in reasons
+        )
+        together.setdefault(plain, []).append(f"{name} {sum(reasons.values())}")
+    return [f"unsupported: {', '.join(names)}: {'; '.join(reasons)}" for reasons, names in together.items()]
 
 
 def separators(outcomes: Sequence[Outcome]) -> list[str]:

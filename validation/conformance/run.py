@@ -1,6 +1,6 @@
 """Running the cases of given noise through an adapter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -42,16 +42,37 @@ def capabilities(adapter: Adapter, name: str) -> Capabilities:
     return Capabilities(tuple(dtypes), frozenset(ops), own, checks)
 
 
-def run_case(adapter: Adapter, case: Case, dtype: str, seed: int = 0) -> Outcome:
-    """Run one case and judge it. An exception is a failure, unless it declares the case unsupported."""
+def run_case(
+    adapter: Adapter, case: Case, dtype: str, seed: int = 0, keep: dict[str, np.ndarray] | None = None
+) -> Outcome:
+    """Run one case and judge it. An exception is a failure, unless it declares the case unsupported.
+
+    Parameters
+    ----------
+    adapter : Adapter
+    case : Case
+    dtype : str
+    seed : int
+    keep : dict, optional
+        Gets the results, those that are arrays.
+
+    Returns
+    -------
+    Outcome
+    """
     try:
         declared = adapter.capabilities()
         if declared.ops and case.op.name not in declared.ops:
             return Outcome(case.id, "unsupported", f"the adapter has no operation {case.op.name}")
         if "reject" in case.flags:
-            return rejects(adapter, case, dtype, seed) if checks_for(declared, case) else unchecked(case)
+            outcome = rejects(adapter, case, dtype, seed) if checks_for(declared, case) else unchecked(case)
+            if keep is not None and outcome.verdict == "pass":
+                keep["rejected"] = case.expected["rejected"]
+            return outcome
         noise = {k: y.copy() for k, y in case.arrays["noise"].items()}
         results = adapter.run(case.op, {k: y.copy() for k, y in case.given().items()}, noise, dtype, seed)
+        if keep is not None and isinstance(results, Mapping):
+            keep |= {str(name): y for name, y in results.items() if isinstance(y, np.ndarray)}
         # In here: a mapping may raise only when it is asked.
         return explain(case, results, judge(case, results, dtype), dtype)
     except Unsupported as reason:

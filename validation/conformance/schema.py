@@ -6,7 +6,7 @@ import numpy as np
 
 from refsbnn.adapter import Op
 
-SCHEMA = 1
+SCHEMA = 2  # 2: cases that are to be refused
 GROUPS = ("params", "inputs", "noise", "cotangents")
 
 # How each array's axes are called, for readers of other languages: HDF5 is row-major, Julia and Fortran see the axes
@@ -40,7 +40,7 @@ class Case:
     expected, scale, bound : dict of arrays
         The values, the rounding scale in eps, and the stored value's own error. Integers have no scale and bound.
     flags : tuple of str
-        "forward", "backward", "stream", "edge", "end-to-end", "deterministic", "reject".
+        "forward", "backward", "stream", "edge", "end-to-end", "deterministic", "reject", "forward-only", "fuzz".
     bug_class : tuple of str
         What the case is there to catch.
     source : str

@@ -238,8 +238,20 @@ def read_results(path: Path) -> Results:
         return Results(implementation, dtype, _text(meta, "vectors_sha256", path), supported, arrays)
 
 
-def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
+def judge_results(cases: Sequence[Case], results: Results, chosen: Sequence[Case] | None = None) -> list[Outcome]:
     """Judge a results file; a case outside `supported` is unsupported, an unknown one in either a failure.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Those that the results were made from.
+    results : Results
+    chosen : sequence of Case, optional
+        What of them a profile asks for; all of it if left out.
+
+    Returns
+    -------
+    list of Outcome
 
     Raises
     ------
@@ -249,7 +261,8 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
     if results.vectors_sha256 != digest(cases):
         raise InputError("the results echo another vectors_sha256 than that of the vectors; run the program on these")
     outcomes = []
-    for case in cases:
+    asked = cases if chosen is None else chosen
+    for case in asked:
         if case.id in results.arrays:
             given = results.arrays[case.id]
             outcomes.append(explain(case, given, judge(case, given, results.dtype), results.dtype))
@@ -257,7 +270,7 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
             outcomes.append(Outcome(case.id, "fail", "no results for this case", bug_class=case.bug_class))
         else:
             outcomes.append(Outcome(case.id, "unsupported", "not among the cases that the results declare"))
-    for outcome, case in zip(outcomes, cases, strict=True):
+    for outcome, case in zip(outcomes, asked, strict=True):
         outcome.options = case.op.options
     for pattern in results.supported:
         if not any(fnmatchcase(case.id, pattern) for case in cases):

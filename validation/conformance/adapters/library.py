@@ -1,4 +1,4 @@
-"""What the adapters of libraries of spiking networks share: a library is run with those of its own options that come nearest.
+"""What the adapters of spiking libraries share: a library is run with those of its own options that come nearest.
 
 What a library has nothing for is unsupported. What it has in another form is run as it is, so that the judge can name
 the form. Nothing of a library is changed, and no formula of ours takes the place of one of its own.

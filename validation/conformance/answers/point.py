@@ -51,7 +51,8 @@ def cross_entropy(logits: Array, labels: np.ndarray, reduce: str) -> tuple[Real,
 
 def one(x: Any) -> Real:
     """The number of an array without axes, which NumPy hands out in either form."""
-    return x[()] if isinstance(x, np.ndarray) else x
+    found: Real = x[()] if isinstance(x, np.ndarray) else x
+    return found
 
 
 def loss(a: Arrays, o: Options) -> Answers:

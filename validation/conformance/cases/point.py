@@ -54,8 +54,14 @@ def losses() -> Iterator[Case]:
             inputs = {"x": d.signed("x", (2, 4))}
             inputs |= {"labels": labels} if kind != "mse" else {"targets": d.signed("targets", (2, 4))}
             dims = {"x": "batch,class", "targets": "batch,class", "labels": "batch", "loss": ""}
-            options = {"kind": kind, "reduce": reduce}
-            yield case(d.case, options, {"inputs": inputs}, dims, "forward backward", "loss-scale sign")
+            yield case(
+                d.case,
+                {"kind": kind, "reduce": reduce},
+                {"inputs": inputs},
+                dims,
+                "forward backward",
+                "loss-scale sign",
+            )
     dims = {"x": "time,batch,class", "labels": "batch", "loss": ""}
     for kind in ("rate_cross_entropy", "count_cross_entropy", "max_cross_entropy", "count_mse"):
         d = Draw(f"loss.{kind}")

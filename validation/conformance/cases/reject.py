@@ -1,7 +1,7 @@
 """Bad input, each a copy of a case with one thing spoilt: it has to be refused, with a reason.
 
-The only output is `rejected`. A program that writes a results file writes 1 there; an adapter raises. Where the flags name
-outputs ("hands-on:m"), NaN in each of those is as good: an implementation on a GPU need not look.
+The only output is `rejected`. A program that writes a results file writes 1 there; an adapter raises. Where the flags
+name outputs ("hands-on:m"), NaN in each of those is as good: an implementation on a GPU need not look.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def spoilt(case: Case, name: str, array: str, spoil: Spoil, *carriers: str) -> C
     flags = ("reject", "edge", *(f"hands-on:{output}" for output in carriers))
     return replace(
         case,
-        id=f"{case.op.name}.reject_{name}",
+        id=f"reject.{case.op.name}_{name}",
         arrays=arrays,
         dims=dims,
         expected={"rejected": np.array(1, np.uint8)},
