@@ -1,8 +1,8 @@
 """The cases as JSON, and results read from JSON: for Rust, JavaScript, or a simulator of hardware without HDF5.
 
 The same cases, the same digest. `schemas/vectors.schema.json` and `schemas/results.schema.json` say what the files
-hold. Arrays are flat lists in row-major order with a type and a shape; numbers have the digits that read back to the same
-binary64, and what JSON has no number for is a string: "NaN", "Infinity", "-Infinity".
+hold. Arrays are flat lists in row-major order with a type and a shape; numbers have the digits that read back to the
+same binary64, and what JSON has no number for is a string: "NaN", "Infinity", "-Infinity".
 """
 
 import json

@@ -12,8 +12,8 @@ from validation.conformance.schema import Case
 
 # How many roundings of its scale an output may be off. An operation that is rounded correctly errs by eps/2, and the
 # functions of common libraries (expf, erfcf and normcdff of CUDA, XLA's, SLEEF's) by up to 4 ulp; the scale counts both
-# as one eps, and a sum as one on the absolute values of its terms. In the 16-bit types functions are evaluated in a wider
-# type and rounded; the second rounding is for sums that are not.
+# as one eps, and a sum as one on the absolute values of its terms. In the 16-bit types functions are evaluated in a
+# wider type and rounded; the second rounding is for sums that are not.
 ROUNDINGS = {"float64": 4.0, "float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 VERDICTS = ("pass", "fail", "unsupported", "waived")
 

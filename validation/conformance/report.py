@@ -53,8 +53,8 @@ def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
 def unsupported(outcomes: Sequence[Outcome]) -> list[str]:
     """One line for each operation: what is not there, and how many checks that leaves out.
 
-    >>> unsupported([Outcome("lif.a", "unsupported", "no soft reset"), Outcome("lif.b", "unsupported", "no soft reset")])
-    ['unsupported: lif 2: no soft reset']
+    >>> unsupported([Outcome("lif.a", "unsupported", "no reset"), Outcome("lif.b", "unsupported", "no reset")])
+    ['unsupported: lif 2: no reset']
     """
     groups: dict[str, dict[str, int]] = {}
     for outcome in outcomes:

@@ -51,7 +51,8 @@ def cross_entropy(logits: Array, labels: np.ndarray, reduce: str) -> tuple[Real,
 
 def one(x: Any) -> Real:
     """The number of an array without axes, which NumPy hands out in either form."""
-    found: Real = x[()] if isinstance(x, np.ndarray) else x
+    found: Any = x[()] if isinstance(x, np.ndarray) else x
+    assert isinstance(found, Real)
     return found
 
 
