@@ -32,16 +32,20 @@ class Capabilities:
     Attributes
     ----------
     dtypes : tuple of str
-        Of "float64", "float32", "bfloat16".
+        Of "float64", "float32", "bfloat16", "float16".
     ops : frozenset of str
         Names of operations; others are reported as unsupported. An empty set stands for all.
     own_noise : bool
         Whether the networks can draw their own uniforms from a seed.
+    checks : bool
+        Whether bad input (a negative variance, shapes that do not fit) is refused with an exception that says why;
+        False reports the cases of bad input as unsupported.
     """
 
     dtypes: tuple[str, ...]
     ops: frozenset[str] = frozenset()
     own_noise: bool = True
+    checks: bool = True
 
 
 class Adapter(Protocol):

@@ -1,4 +1,4 @@
-"""`refsbnn conformance`: export the cases, run an adapter, judge a results file."""
+"""`refsbnn conformance`: export the cases, run an adapter, judge a results file, verify a submission."""
 
 import argparse
 import datetime
@@ -13,13 +13,12 @@ import refsbnn
 from refsbnn import files
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
-from validation.conformance import report, vectors, waivers
+from validation.conformance import bundle, json_vectors, operations, profiles, report, vectors
 from validation.conformance.adapters import DTYPES, REFERENCE
-from validation.conformance.cases import all_cases
+from validation.conformance.cases import all_cases, fuzz, like
 from validation.conformance.judge import ROUNDINGS, Outcome, count
-from validation.conformance.own import cases as own_cases
-from validation.conformance.own import run as own_run
-from validation.conformance.process import TIMEOUT, apart
+from validation.conformance.process import TIMEOUT, Process, apart
+from validation.conformance.schema import Case
 from validation.conformance.vectors import matching
 
 PROG = "refsbnn conformance"
@@ -29,6 +28,12 @@ def _seed(text: str) -> int:
     # Every call of an adapter has a seed of its own, a million for each of these; they have to fit into 63 bits.
     if not (text.isascii() and text.isdigit()) or int(text) >= 2**43:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; expected a whole number from 0 to 2^43-1")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cases; expected a whole number up to 100,000")
     return int(text)
 
 
@@ -48,8 +53,11 @@ def _parser() -> Parser:
         description="Hold an implementation of the layers to exact answers. The guide is docs/conformance.md.",
         epilog=f"example: {PROG} run --adapter {REFERENCE}",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="export|run|judge")
-    export = commands.add_parser("export", help="write the cases as HDF5, for programs in any language")
+    words = "export|run|judge|verify|operations"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=words)
+    export = commands.add_parser(
+        "export", help="write the cases as HDF5, or JSON (*.json), for programs in any language"
+    )
     export.add_argument("vectors", type=Path)
     run = commands.add_parser("run", help="run and judge an adapter")
     run.add_argument("--adapter", default=REFERENCE, metavar="MODULE:CLASS", help=f"default {REFERENCE}")
@@ -59,14 +67,22 @@ def _parser() -> Parser:
     run.add_argument("--device", help="handed to the adapter, such as cuda")
     run.add_argument("--dtype", choices=tuple(DTYPES), help="type to compute in; the adapter's first if left out")
     run.add_argument("--case", default="*", metavar="ID", help="only cases like this; * and ? are wild")
+    run.add_argument("--fuzz", type=_count, default=0, metavar="N", help="N fresh cases more, drawn from --seed")
     run.add_argument(
         "--timeout", type=_seconds, default=TIMEOUT, metavar="S", help=f"seconds for one check (default {TIMEOUT:g})"
     )
-    run.add_argument("--seed", type=_seed, default=0, help="of the adapter's own noise (default 0)")
-    judge = commands.add_parser("judge", help="judge a results file that a program wrote")
+    run.add_argument("--seed", type=_seed, default=0, help="of fresh cases and of the adapter's own noise (default 0)")
+    run.add_argument("--bundle", type=Path, metavar="FILE", help="a submission that `verify` judges again, *.zip")
+    run.add_argument("--signed-off-by", default="", metavar="NAME", help="who vouches for the submission")
+    judge = commands.add_parser("judge", help="judge a results file that a program wrote, HDF5 or JSON as the vectors")
     judge.add_argument("vectors", type=Path)
     judge.add_argument("results", type=Path)
+    verify = commands.add_parser("verify", help="judge a submission again, with cases made on this machine")
+    verify.add_argument("bundle", type=Path)
+    commands.add_parser("operations", help="print the table of every operation's inputs, options and outputs")
     for one in (run, judge):
+        one.add_argument("--strict", action="store_true", help="what is unsupported fails")
+        one.add_argument("--profile", choices=tuple(profiles.PROFILES), help="what has to pass, for a purpose")
         one.add_argument("--waivers", type=Path, metavar="FILE", help="accepted failures, TOML")
         one.add_argument("--json", type=Path, metavar="FILE")
         one.add_argument("--junit", type=Path, metavar="FILE", help="JUnit XML, for CI systems")
@@ -91,15 +107,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.command == "export":
         files.writable(options.vectors)
-        print(f"{options.vectors}: {len(all_cases())} cases, sha256 {vectors.write(options.vectors, all_cases())}")
+        write = json_vectors.write if _is_json(options.vectors) else vectors.write
+        print(f"{options.vectors}: {len(all_cases())} cases, sha256 {write(options.vectors, all_cases())}")
         return 0
-    for path in (options.json, options.junit, options.html):
+    if options.command == "operations":
+        print(operations.table(all_cases()), end="")
+        return 0
+    if options.command == "verify":
+        return _verify(options.bundle)
+    for path in (options.json, options.junit, options.html, getattr(options, "bundle", None)):
         if path is not None:
             files.writable(path)
-    allowed = [] if options.waivers is None else waivers.read(options.waivers)
+    allowed = []
+    if options.waivers is not None:
+        from validation.conformance import waivers  # reads TOML as configurations do, which brings the layers
+
+        allowed = waivers.read(options.waivers)
     start = time.perf_counter()
     outcomes, facts = _run(options) if options.command == "run" else _judge(options)
-    outcomes = waivers.apply(outcomes, allowed, datetime.date.today())
+    if options.waivers is not None:
+        outcomes = waivers.apply(outcomes, allowed, datetime.date.today())
     facts |= {"refsbnn": refsbnn.__version__, "time": f"{time.perf_counter() - start:.0f} s"}
     unwritten = []  # a full disk under a report takes neither the others nor the printed one
     for path, make in (
@@ -118,17 +145,54 @@ def main(argv: Sequence[str] | None = None) -> int:
     counted = count(outcomes)
     if not counted["pass"]:
         print("no check passed: nothing is known about this implementation")
+    if options.strict and counted["unsupported"]:
+        print(f"strict: {counted['unsupported']} checks are unsupported")
     if unwritten:
         raise unwritten[0]
+    missing = options.strict and counted["unsupported"]
+    return 1 if counted["fail"] or missing or not counted["pass"] else 0
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _verify(path: Path) -> int:
+    outcomes, doubts, facts = bundle.verify(path)
+    print("\n".join(f"{name}: {value}" for name, value in facts.items() if value), end="\n\n")
+    if outcomes:
+        print(report.table(outcomes), end="\n\n")
+        print(report.summary(outcomes))
+    for doubt in doubts:
+        print(f"not verified: {doubt}")
+    if doubts:
+        return 1
+    print("verified: the results are as the submission reports them")
+    counted = count(outcomes)
     return 1 if counted["fail"] or not counted["pass"] else 0
 
 
+def _chosen(options: argparse.Namespace) -> list[Case]:
+    """The cases of given noise that a run asks for."""
+    if options.mode == "own":
+        return []
+    fresh = list(fuzz.make(options.fuzz, options.seed))
+    cases = [*like(options.case), *matching(fresh, options.case)]
+    return profiles.asked(cases, profiles.PROFILES[options.profile]) if options.profile else cases
+
+
 def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
+    if options.bundle is not None and (options.case != "*" or options.mode != "given"):
+        raise InputError("--bundle takes all cases of given noise; leave --case and --mode out")
     if os.getcwd() not in sys.path:  # an installed command does not look for modules where it is run
         sys.path.append(os.getcwd())
-    given = matching(all_cases(), options.case) if options.mode != "own" else []
-    networks = matching(own_cases.make(), options.case) if options.mode != "given" else []
-    with apart(options.adapter, options.device, options.timeout) as process:
+    networks = []
+    if options.mode != "given":
+        from validation.conformance.own import cases as own_cases  # brings the oracle: half a second
+
+        networks = matching(own_cases.make(), options.case)
+    given = _chosen(options)
+    with apart(options.adapter, options.device, options.timeout, options.bundle is not None) as process:
         dtypes = process.start()
         dtype = options.dtype or dtypes[0]
         if dtype not in dtypes:
@@ -141,12 +205,17 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
         outcomes = []
         if given:
             facts["tolerance"] = f"{ROUNDINGS[dtype]:g} roundings: {ROUNDINGS[dtype]:g} eps scale + bound"
+            facts |= {"fresh cases": f"{options.fuzz} from seed {options.seed}"} if options.fuzz else {}
+            fresh = ["--fuzz", str(options.fuzz), "--seed", str(options.seed)]
             for case in given:
                 outcome = process.run(case, dtype, options.seed)
-                outcome.reproduce = shlex.join([*command, "--case", case.id]) if outcome.verdict == "fail" else ""
+                again = [*command, *(fresh if "fuzz" in case.flags else []), "--case", case.id]
+                outcome.reproduce = shlex.join(again) if outcome.verdict == "fail" else ""
                 outcome.options = case.op.options
                 outcomes.append(outcome)
         if networks:
+            from validation.conformance.own import run as own_run
+
             level = own_run.level_of(own_run.ALPHA, networks)
             facts |= own_run.told(own_run.ALPHA, networks, options.seed, own_run.EXAMPLES)
             for network in networks:
@@ -154,11 +223,35 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
                 again = [*command, "--mode", "own", "--seed", str(options.seed), "--case", network.id]
                 outcome.reproduce = shlex.join(again) if outcome.verdict == "fail" else ""
                 outcomes.append(outcome)
-    return outcomes, facts
+        outcomes, more = _demanded(outcomes, options)
+        if options.bundle is not None:
+            _submit(options, process, outcomes, facts | more)
+    return outcomes, facts | more
+
+
+def _demanded(outcomes: list[Outcome], options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
+    """The outcomes under a profile, and what is told of it."""
+    if not options.profile:
+        return outcomes, {}
+    profile = profiles.PROFILES[options.profile]
+    return profiles.demand(outcomes, profile), {"profile": f"{profile.title}: {' '.join(profile.must)}"}
+
+
+def _submit(options: argparse.Namespace, process: Process, outcomes: list[Outcome], facts: dict[str, str]) -> None:
+    cases = bundle.cases_of(options.fuzz, options.seed, options.profile)
+    results = vectors.Results(
+        options.adapter, facts["dtype"], vectors.digest(cases), tuple(process.results), process.results
+    )
+    about = {"profile": options.profile, "fuzz": options.fuzz, "seed": options.seed}
+    about |= {"signed_off_by": options.signed_off_by}
+    bundle.write(options.bundle, results, report.to_json(outcomes, facts), about)
 
 
 def _judge(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
-    cases, results = vectors.read(options.vectors), vectors.read_results(options.results)
+    cases = (json_vectors if _is_json(options.vectors) else vectors).read(options.vectors)
+    results = (json_vectors if _is_json(options.results) else vectors).read_results(options.results)
     facts = {"implementation": results.implementation, "dtype": results.dtype}
     facts["vectors"] = f"{options.vectors}, sha256 {results.vectors_sha256}"
-    return vectors.judge_results(cases, results), facts
+    chosen = profiles.asked(cases, profiles.PROFILES[options.profile]) if options.profile else cases
+    outcomes, more = _demanded(vectors.judge_results(cases, results, chosen), options)
+    return outcomes, facts | more

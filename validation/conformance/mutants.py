@@ -1,6 +1,7 @@
 """Adapters with one planted bug each, every one of which has to fail: the tests of the suite itself.
 
-Here are the bugs of the specification; `subtle_mutants` has those that reviewers thought of.
+Here are the bugs of the specification; `subtle_mutants` has those that reviewers thought of, `plain_mutants` those of
+what has no noise.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from refsbnn.estimators.member import BinaryTarget, Member
 from refsbnn.noise import Noise
 from refsbnn.reference import conv2d, dense, lif, pool, unit
 from validation.conformance.mutant import BOTH, GIVEN, OWN, Mutant, Patch, wrapped
+from validation.conformance.plain_mutants import PLAIN
 from validation.conformance.subtle_mutants import SUBTLE, uniforms
 
 
@@ -225,4 +227,5 @@ MUTANTS = (
         lambda: uniforms(lambda u: np.broadcast_to(u[:1], u.shape) if u.ndim == 3 else u),
     ),
     *SUBTLE,
+    *PLAIN,
 )

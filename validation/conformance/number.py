@@ -11,13 +11,14 @@ use. It is made of +, - and * of binary64, so it is the same on every machine to
 """
 
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 DIGITS = 40
+HALF_ULP = 2.0**-53
 CONTEXT = decimal.Context(prec=DIGITS, Emin=-99_999, Emax=99_999, traps=[decimal.InvalidOperation, decimal.Overflow])
 ZERO, ONE, HALF = Decimal(0), Decimal(1), Decimal("0.5")
 
@@ -163,3 +164,24 @@ def values(a: Array) -> np.ndarray:
 def scales(a: Array) -> np.ndarray:
     """The rounding scales, in units of eps."""
     return np.array([x.scale for x in a.ravel()], dtype=np.float64).reshape(a.shape)
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """A read-only copy, C-contiguous, -0 as 0."""
+    out = np.array(array, order="C")
+    if out.dtype.kind == "f":
+        out = out + 0.0
+    out.setflags(write=False)
+    return out
+
+
+Stored = tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def stored(outputs: Mapping[str, Any]) -> Stored:
+    """What a case keeps of its answers: nearest float64 values (integers as they are), scales and bounds."""
+    found = {k: scalar(y) if isinstance(y, Real) else y for k, y in outputs.items()}
+    real = {k: y for k, y in found.items() if y.dtype == object}
+    expected = {k: frozen(values(y) if k in real else y) for k, y in found.items()}
+    scale = {k: frozen(scales(y)) for k, y in real.items()}
+    return expected, scale, {k: frozen(np.abs(expected[k]) * HALF_ULP) for k in real}

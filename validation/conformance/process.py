@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from refsbnn.errors import InputError
+from validation.conformance.json_vectors import array
 from validation.conformance.judge import Outcome
-from validation.conformance.own.cases import OwnCase
 from validation.conformance.schema import Case
+
+if TYPE_CHECKING:
+    from validation.conformance.own.cases import OwnCase  # brings the oracle, which given noise does without
 
 TIMEOUT = 300.0  # seconds for one check; the slowest of the adapters that ship takes 30, on one core
 LOOK = 1.0  # seconds between two looks at whether the process is there
@@ -40,10 +45,13 @@ class Process:
     device : str or None
     timeout : float
         Seconds for one check, and for loading the adapter.
+    record : bool
+        Whether the results are kept, in `results`.
     """
 
-    def __init__(self, adapter: str, device: str | None, timeout: float) -> None:
-        self.adapter, self.device, self.timeout = adapter, device, timeout
+    def __init__(self, adapter: str, device: str | None, timeout: float, record: bool = False) -> None:
+        self.adapter, self.device, self.timeout, self.record = adapter, device, timeout, record
+        self.results: dict[str, dict[str, np.ndarray]] = {}
         self.running: subprocess.Popen[bytes] | None = None
         self.channel: Connection | None = None
         self.lost = 0
@@ -99,7 +107,7 @@ class Process:
             raise Gone("it answered what is no outcome")
         return answer
 
-    def run(self, case: Case | OwnCase, *options: Any) -> Outcome:
+    def run(self, case: "Case | OwnCase", *options: Any) -> Outcome:
         """The outcome of a case; a failure where the process is gone."""
         if self.lost == LOST:
             message = f"not run: the {LOST} checks before it ended without an answer"
@@ -107,9 +115,12 @@ class Process:
         try:
             if self.running is None:
                 self.start()
-            found = self.ask((case, *options))
+            found = self.ask((self.record, case, *options))
+            told = found.pop("arrays")
             outcome = Outcome(**found)
-        except (Gone, InputError, TypeError) as reason:
+            if self.record and outcome.verdict != "unsupported":
+                self.results[case.id] = {str(name): array(y, case.id) for name, y in told.items()}
+        except (Gone, InputError, TypeError, KeyError) as reason:
             self.lost += 1
             return Outcome(case.id, "fail", str(reason), bug_class=case.bug_class)
         self.lost = 0
@@ -141,9 +152,9 @@ def ending(code: int) -> str:
 
 
 @contextmanager
-def apart(adapter: str, device: str | None, timeout: float) -> Iterator[Process]:
+def apart(adapter: str, device: str | None, timeout: float, record: bool = False) -> Iterator[Process]:
     """A process for an adapter, ended at the end."""
-    process = Process(adapter, device, timeout)
+    process = Process(adapter, device, timeout, record)
     try:
         yield process
     finally:

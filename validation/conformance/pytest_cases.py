@@ -12,7 +12,7 @@ from functools import lru_cache
 from refsbnn.adapter import Adapter
 from refsbnn.errors import InputError
 from validation.conformance.adapters import load
-from validation.conformance.cases import all_cases
+from validation.conformance.cases import like
 from validation.conformance.own import cases as own_cases
 from validation.conformance.own import run as own_run
 from validation.conformance.run import capabilities, run_case
@@ -51,7 +51,7 @@ def suite(
     """
     import pytest
 
-    given = {one.id: one for one in matching(all_cases(), case)}
+    given = {one.id: one for one in like(case)}
     own = {one.id: one for one in matching(own_cases.make(), case)} if own_noise else {}
     if not given and not own:
         raise InputError(f"no case has an id like {case!r}")
@@ -73,7 +73,8 @@ def suite(
         if outcome.verdict == "unsupported":
             pytest.skip(outcome.message)
         if outcome.verdict != "pass":
-            hints = [f"asks: {outcome.question}"] if outcome.question else []
+            hints = [outcome.convention] if outcome.convention else []
+            hints += [f"asks: {outcome.question}"] if outcome.question else []
             hints += [f"catches: {', '.join(outcome.bug_class)}"] if outcome.bug_class else []
             pytest.fail("\n".join([f"{case_id}: {outcome.message}", *hints]), pytrace=False)
 

@@ -40,13 +40,34 @@ def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
     for outcome in outcomes:
         if outcome.verdict in ("fail", "waived"):
             lines += ["", f"{outcome.verdict}: {outcome.case}", f"  {outcome.message}"]
+            lines += [f"  convention: {outcome.convention}"] if outcome.convention else []
             lines += [f"  asks: {outcome.question}"] if outcome.question else []
             lines += [f"  catches: {', '.join(outcome.bug_class)}"] if outcome.bug_class else []
             lines += [f"  alone: {outcome.reproduce}"] if outcome.reproduce else []
     if hints := separators(outcomes):
         lines += ["", *hints]
-    reasons = sorted({f"unsupported: {o.message}" for o in outcomes if o.verdict == "unsupported"})
+    reasons = unsupported(outcomes)
     return "\n".join([*lines, "", *reasons] if reasons else lines)
+
+
+def unsupported(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line for each operation: what is not there, and how many checks that leaves out.
+
+    >>> unsupported([Outcome("lif.a", "unsupported", "no reset"), Outcome("lif.b", "unsupported", "no reset")])
+    ['unsupported: lif 2: no reset']
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "unsupported":
+            reasons = groups.setdefault(outcome.case.split(".")[0], {})
+            reasons[outcome.message] = reasons.get(outcome.message, 0) + 1
+    together: dict[tuple[str, ...], list[str]] = {}
+    for name, reasons in groups.items():
+        plain = tuple(
+            "no such operation" if text.startswith("the adapter has no operation") else text for text in reasons
+        )
+        together.setdefault(plain, []).append(f"{name} {sum(reasons.values())}")
+    return [f"unsupported: {', '.join(names)}: {'; '.join(reasons)}" for reasons, names in together.items()]
 
 
 def separators(outcomes: Sequence[Outcome]) -> list[str]:
@@ -127,7 +148,7 @@ def to_html(outcomes: Sequence[Outcome], facts: Facts) -> str:
     order = {verdict: rank for rank, verdict in enumerate(("fail", "waived", "unsupported", "pass"))}
     rows = []
     for outcome in sorted(outcomes, key=lambda outcome: order[outcome.verdict]):
-        about = [escape(printable(outcome.message)), escape(outcome.question)]
+        about = [escape(printable(outcome.message)), escape(outcome.question), escape(outcome.convention)]
         about += [f"<code>{escape(outcome.reproduce)}</code>"] if outcome.reproduce else []
         rows.append(
             f'<tr><td>{escape(printable(outcome.case))}</td><td class="{outcome.verdict}">{outcome.verdict}</td>'

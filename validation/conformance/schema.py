@@ -6,7 +6,7 @@ import numpy as np
 
 from refsbnn.adapter import Op
 
-SCHEMA = 1
+SCHEMA = 2  # 2: cases that are to be refused
 GROUPS = ("params", "inputs", "noise", "cotangents")
 
 # How each array's axes are called, for readers of other languages: HDF5 is row-major, Julia and Fortran see the axes
@@ -18,6 +18,8 @@ Spikes are uint8 in {0, 1}; a bipolar unit's value is 2 z - 1 and its slope has 
 Arrays are row-major: time first, then batch, images channels last; weights (out, in) or (out, kh, kw, in).
 sigma2 = exp(rho). dX is the gradient with respect to X of the sum of outputs times their cotangents.
 Operations get the spikes they go on with (teacher forcing); the networks are run end to end.
+A case with the flag "reject" has bad input and one output, "rejected": 1 stands for an exception that says why.
+NaN in an input is refused or handed on to every float output that depends on it; it never becomes a number.
 tolerance = c eps(dtype) scale + bound + tiny(dtype); integers have to be equal.
 """
 
@@ -38,7 +40,7 @@ class Case:
     expected, scale, bound : dict of arrays
         The values, the rounding scale in eps, and the stored value's own error. Integers have no scale and bound.
     flags : tuple of str
-        "forward", "backward", "stream", "edge", "end-to-end".
+        "forward", "backward", "stream", "edge", "end-to-end", "deterministic", "reject", "forward-only", "fuzz".
     bug_class : tuple of str
         What the case is there to catch.
     source : str

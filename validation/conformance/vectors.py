@@ -33,6 +33,7 @@ from refsbnn.files import regular, write_bytes
 from refsbnn.lists import check_heaps
 from refsbnn.sealed import check_size, check_total, contained, image
 from validation.conformance.adapters import DTYPES, one_line
+from validation.conformance.conventions import explain
 from validation.conformance.judge import Outcome, judge
 from validation.conformance.report import printable
 from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
@@ -237,8 +238,20 @@ def read_results(path: Path) -> Results:
         return Results(implementation, dtype, _text(meta, "vectors_sha256", path), supported, arrays)
 
 
-def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
+def judge_results(cases: Sequence[Case], results: Results, chosen: Sequence[Case] | None = None) -> list[Outcome]:
     """Judge a results file; a case outside `supported` is unsupported, an unknown one in either a failure.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Those that the results were made from.
+    results : Results
+    chosen : sequence of Case, optional
+        What of them a profile asks for; all of it if left out.
+
+    Returns
+    -------
+    list of Outcome
 
     Raises
     ------
@@ -248,14 +261,16 @@ def judge_results(cases: Sequence[Case], results: Results) -> list[Outcome]:
     if results.vectors_sha256 != digest(cases):
         raise InputError("the results echo another vectors_sha256 than that of the vectors; run the program on these")
     outcomes = []
-    for case in cases:
+    asked = cases if chosen is None else chosen
+    for case in asked:
         if case.id in results.arrays:
-            outcomes.append(judge(case, results.arrays[case.id], results.dtype))
+            given = results.arrays[case.id]
+            outcomes.append(explain(case, given, judge(case, given, results.dtype), results.dtype))
         elif any(fnmatchcase(case.id, pattern) for pattern in results.supported):
             outcomes.append(Outcome(case.id, "fail", "no results for this case", bug_class=case.bug_class))
         else:
             outcomes.append(Outcome(case.id, "unsupported", "not among the cases that the results declare"))
-    for outcome, case in zip(outcomes, cases, strict=True):
+    for outcome, case in zip(outcomes, asked, strict=True):
         outcome.options = case.op.options
     for pattern in results.supported:
         if not any(fnmatchcase(case.id, pattern) for case in cases):

@@ -4,16 +4,20 @@ import json
 import sys
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from refsbnn import output
 from refsbnn.errors import InputError
 from validation.conformance.adapters import Adapter, load, one_line
+from validation.conformance.json_vectors import TYPES, plain
 from validation.conformance.judge import Outcome
-from validation.conformance.own import run as own_run
-from validation.conformance.own.cases import OwnCase
 from validation.conformance.run import capabilities, run_case
 from validation.conformance.schema import Case
+
+if TYPE_CHECKING:
+    from validation.conformance.own.cases import OwnCase
 
 
 def main() -> None:
@@ -34,14 +38,21 @@ def main() -> None:
             request = channel.recv()
         except EOFError:
             return
-        channel.send_bytes(json.dumps(asdict(served(adapter, *request))).encode())
+        channel.send_bytes(json.dumps(served(adapter, *request)).encode())
 
 
-def served(adapter: Adapter, case: Case | OwnCase, *options: Any) -> Outcome:
-    """The outcome of a case; whatever is raised is a failure, in here Ctrl-C too."""
+def served(
+    adapter: Adapter, record: bool, case: "Case | OwnCase", dtype: str, seed: int, *options: Any
+) -> dict[str, Any]:
+    """The outcome of a case, with the results if they are recorded; what is raised is a failure, in here Ctrl-C too."""
+    kept: dict[str, np.ndarray] = {}
     try:
         if isinstance(case, Case):
-            return run_case(adapter, case, *options)
-        return own_run.run_case(adapter, case, *options)
+            outcome = run_case(adapter, case, dtype, seed, kept if record else None)
+        else:
+            from validation.conformance.own import run as own_run  # brings the oracle, which given noise does without
+
+            outcome = own_run.run_case(adapter, case, dtype, seed, *options)
     except BaseException as error:
-        return Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class)
+        outcome = Outcome(case.id, "fail", one_line(error), bug_class=case.bug_class)
+    return {**asdict(outcome), "arrays": {k: plain(y) for k, y in kept.items() if y.dtype.name in TYPES}}

@@ -60,7 +60,10 @@ def test_spikes_have_to_be_equal_and_uint8() -> None:
 
 
 # Roundings and machine epsilon of each type as docs/conformance.md promises them.
-PROMISED = {"float64": (4.0, 2.0**-52), "float32": (4.0, 2.0**-23), "bfloat16": (2.0, 2.0**-7)}
+PROMISED = {"float64": (4.0, 2.0**-52), "float32": (4.0, 2.0**-23)} | {
+    "bfloat16": (2.0, 2.0**-7),
+    "float16": (2.0, 2.0**-10),
+}
 
 
 def test_every_type_has_the_tolerance_that_is_promised() -> None:

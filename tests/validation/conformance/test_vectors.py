@@ -71,7 +71,7 @@ def test_results_go_through_a_file(tmp_path: Path) -> None:
 
 
 def test_missing_cases_fail_unless_they_are_declared() -> None:
-    some = {case.id: dict(case.expected) for case in CASES if case.op.name == "dense"}
+    some = {case.id: dict(case.expected) for case in CASES if case.id.startswith("dense.")}
     declared = vectors.judge_results(CASES, results(arrays=some, supported=("dense.*",)))
     assert {o.verdict for o in declared if o.case.startswith("dense")} == {"pass"}
     assert {o.verdict for o in declared if not o.case.startswith("dense")} == {"unsupported"}
@@ -87,7 +87,7 @@ def test_unknown_cases_fail() -> None:
 
 
 def test_declared_cases_that_do_not_exist_fail() -> None:
-    some = {case.id: dict(case.expected) for case in CASES if case.op.name == "dense"}
+    some = {case.id: dict(case.expected) for case in CASES if case.id.startswith("dense.")}
     outcomes = vectors.judge_results(CASES, results(arrays=some, supported=("dense.*", "untis.*")))
     assert [o.case for o in outcomes if o.verdict == "fail"] == ["supported untis.*"]
 

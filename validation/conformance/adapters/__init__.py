@@ -13,6 +13,7 @@ DTYPES: dict[str, tuple[float, float, str]] = {
     "float64": (2.0**-52, 2.0**-1022, "float64"),
     "float32": (2.0**-23, 2.0**-126, "float32"),
     "bfloat16": (2.0**-7, 2.0**-126, "float32"),
+    "float16": (2.0**-10, 2.0**-14, "float16"),
 }
 
 

@@ -47,8 +47,8 @@ class Jax:
         self.compiled: dict[Any, Any] = {}
 
     def capabilities(self) -> Capabilities:
-        """Every operation."""
-        return Capabilities(("float32", "float64", "bfloat16"))
+        """Every operation that it has a function for; compiled code cannot refuse an input for its values."""
+        return Capabilities(("float32", "float64", "bfloat16"), checks=False)
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """Compile the operation for its options, run it, and hand back NumPy arrays."""
@@ -252,10 +252,14 @@ class Jax:
         return {"weight": (o["temperature"] * rise / o["examples"]).astype(self.dtype)}
 
     def adam(self, o: Any, a: Named) -> Named:
+        if "decay_in" in o:
+            raise Unsupported("Adam with weight decay in the gradient")
         new = networks.adam(a["parameter"], a["g"], a["mean"], a["square"], o["step"], o)
         return dict(zip(("parameter_out", "mean_out", "square_out"), new, strict=True))
 
     def sgd(self, o: Any, a: Named) -> Named:
+        if set(o) & {"nesterov", "dampening", "rate_in"}:
+            raise Unsupported("SGD with more than momentum and weight decay")
         velocity = o["momentum"] * a["velocity"] + (a["g"] + o["weight_decay"] * a["parameter"])
         return {"parameter_out": a["parameter"] - o["rate"] * velocity, "velocity_out": velocity}
 

@@ -7,6 +7,7 @@ from refsbnn.adapter import Arrays, Capabilities, Op
 from validation.conformance.adapters.reference import Reference
 
 OPS = ("dense", "conv2d", "average_pool", "max_pool", "unit", "residual_add", "residual_block", "lif", "leaky_readout")
+POINT = ("point_dense", "point_conv2d")
 NETWORKS = ("network.layered", "network.residual", "network.lif")
 
 
@@ -18,7 +19,7 @@ class Engine(Reference):
 
     def capabilities(self) -> Capabilities:
         """float32 and float64."""
-        return Capabilities(("float32", "float64"), frozenset({*OPS, "sampled_readout", *NETWORKS}))
+        return Capabilities(("float32", "float64"), frozenset({*OPS, *POINT, "sampled_readout", *NETWORKS}))
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """As the reference, on arrays of the type asked for."""

@@ -1,4 +1,4 @@
-"""The PyTorch layers behind the adapter's interface: CPU or CUDA; float64, float32 or bfloat16."""
+"""The PyTorch layers behind the adapter's interface: CPU or CUDA; float64, float32, bfloat16 or float16."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
+from validation.conformance.adapters import pytorch_deterministic as plain
 from validation.conformance.adapters import pytorch_layers as layers
 from validation.conformance.adapters import pytorch_networks as networks
 from validation.conformance.adapters import pytorch_sensitivity as moved
@@ -23,8 +24,8 @@ class PyTorch:
         torch.zeros(1, device=self.device)  # a device that is not there is said at once
 
     def capabilities(self) -> Capabilities:
-        """Every operation."""
-        return Capabilities(("float32", "float64", "bfloat16"))
+        """Every operation; inputs are taken as they are, since a look at them would wait for a GPU."""
+        return Capabilities(("float32", "float64", "bfloat16", "float16"), checks=False)
 
     def run(self, op: Op, arrays: Arrays, noise: Arrays | None, dtype: str, seed: int) -> Arrays:
         """Make tensors, call the method of the operation's name, and hand back NumPy arrays."""
@@ -208,9 +209,13 @@ class PyTorch:
 
     def optimiser(self, parameters: list[Tensor], o: Any) -> torch.optim.Optimizer:
         if o.get("optimiser", "adam") == "sgd":
-            return torch.optim.SGD(parameters, o["rate"], momentum=o["momentum"], weight_decay=o["weight_decay"])
+            if "rate_in" in o:
+                raise Unsupported("SGD with the rate inside the velocity")
+            more = {k: o[k] for k in ("momentum", "weight_decay", "dampening", "nesterov") if k in o}
+            return torch.optim.SGD(parameters, o["rate"], **more)
         decays = (o["decay1"], o["decay2"])
-        return torch.optim.AdamW(parameters, o["rate"], decays, o["epsilon"], o["weight_decay"])
+        adam = torch.optim.Adam if o.get("decay_in") == "gradient" else torch.optim.AdamW
+        return adam(parameters, o["rate"], decays, o["epsilon"], o["weight_decay"])
 
     def adam(self, o: Any, a: Tensors) -> Tensors:
         p = a["parameter"].detach().clone()
@@ -226,6 +231,41 @@ class PyTorch:
         optimiser.state[p]["momentum_buffer"] = a["velocity"].detach().clone()
         optimiser.step()
         return {"parameter_out": p, "velocity_out": optimiser.state[p]["momentum_buffer"]}
+
+    def clip(self, o: Any, a: Tensors) -> Tensors:
+        parts = plain.clip([a["g0"], a["g1"]], o)
+        return dict(zip(("g0_out", "g1_out"), parts, strict=True))
+
+    def schedule(self, o: Any, a: Tensors) -> Tensors:
+        return {"rate": torch.tensor([plain.rate(step, o) for step in a["steps"].tolist()], dtype=self.dtype)}
+
+    # Neurons without noise, point weights, their losses.
+
+    def surrogate(self, o: Any, a: Tensors) -> Tensors:
+        z = plain.Spike.apply(a["x"], o)
+        out = self.pull({"z": z}, [a["g"]], {"x": a["x"]})
+        return {**out, "z": z.to(torch.uint8)}
+
+    def lif_deterministic(self, o: Any, a: Tensors) -> Tensors:
+        z, V = plain.neurons(a["x"], o)
+        recorded = {"V": V} if "gV" in a else {}
+        out = self.pull({"z": z, **recorded}, [a["g"], a["gV"]] if recorded else [a["g"]], {"x": a["x"]})
+        return {**out, "z": z.to(torch.uint8)}
+
+    def loss(self, o: Any, a: Tensors) -> Tensors:
+        value = plain.loss(a["x"], a.get("labels"), a.get("targets"), o)
+        return self.pull({"loss": value}, [torch.ones_like(value)], {"x": a["x"]})
+
+    def point(self, a: Tensors, y: Tensor) -> Tensors:
+        return self.pull({"y": y}, [a["dy"]], {k: a[k] for k in ("x", "w", "b") if k in a})
+
+    def point_dense(self, o: Any, a: Tensors) -> Tensors:
+        return self.point(a, functional.linear(a["x"], a["w"], a.get("b")))
+
+    def point_conv2d(self, o: Any, a: Tensors) -> Tensors:
+        x, w = (a[k].movedim(-1, 1) for k in ("x", "w"))
+        y = functional.conv2d(x, w, a.get("b"), stride=o["stride"], padding=o["padding"])
+        return self.point(a, y.movedim(1, -1))
 
     # Baselines outside the family, and the random stream.
 
@@ -263,8 +303,8 @@ class PyTorch:
         return layers.philox(counter, key).flatten(1)[:, : o["units"]] >> 8
 
     def uniforms(self, o: Any, a: Tensors) -> Tensors:
-        if self.dtype == torch.bfloat16:
-            raise Unsupported("uniforms of 24 bits in bfloat16")
+        if self.dtype in (torch.bfloat16, torch.float16):
+            raise Unsupported("uniforms of 24 bits in 16")
         return {"u": self.words(o, a).to(self.dtype) * 2.0**-24}
 
     def normals(self, o: Any, a: Tensors) -> Tensors:
@@ -276,6 +316,8 @@ class PyTorch:
     def network(self, forward: Any, o: Any, a: Tensors, own: bool) -> Tensors:
         names = [k for k in a if k.startswith(("mu", "rho", "bias", "recurrent"))]
         p = {k: a[k].detach().clone().requires_grad_() for k in names}
+        if o["optimiser"] == "adam" and self.dtype == torch.float16:
+            raise Unsupported("Adam in float16, where the square of a small gradient and epsilon are 0")
         optimiser = self.optimiser(list(p.values()), o) if o["optimiser"] != "none" else None
         work = torch.promote_types(self.dtype, torch.float32)
         path = []
@@ -299,7 +341,7 @@ class PyTorch:
                 for parameter, gradient in zip(p.values(), gradients, strict=True):
                     parameter.grad = gradient
                 optimiser.step()
-        out = {"loss": loss, **{f"d{k}": g for k, g in zip(names, gradients, strict=True)}}
+        out = {"loss": loss.to(self.dtype), **{f"d{k}": g for k, g in zip(names, gradients, strict=True)}}
         if own:
             return {**out, **{k: self.states(z, o["domain"]) for k, z in path[0].items()}}
         out |= {f"new_{k}": p[k] for k in names}

@@ -11,6 +11,7 @@ from refsbnn import noise as noises
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
 from refsbnn.errors import InputError
 from refsbnn.sensitivity import Neurons, Reset, Weights
+from validation.conformance.adapters import reference_deterministic as plain
 from validation.conformance.adapters import reference_network
 
 
@@ -177,6 +178,8 @@ class Reference:
         return {"R": np.array(value), "dlogits": dlogits, "dmu": dmu}
 
     def adam(self, o: Any, a: Arrays) -> Arrays:
+        if o.get("decay_in") == "gradient":
+            o, a = {**o, "weight_decay": 0.0}, {**a, "g": a["g"] + o["weight_decay"] * a["parameter"]}
         fields = {k: o[k] for k in ("decay1", "decay2", "epsilon", "weight_decay")}
         buffers = {name: {"p": a[name].copy()} for name in ("mean", "square")}
         adam = optim.Adam(**fields, steps=o["step"] - 1, buffers=buffers)
@@ -184,9 +187,51 @@ class Reference:
         return {"parameter_out": new, **{f"{name}_out": buffers[name]["p"] for name in buffers}}
 
     def sgd(self, o: Any, a: Arrays) -> Arrays:
+        if set(o) & {"nesterov", "dampening", "rate_in"}:
+            return plain.sgd(o, a)
         sgd = optim.SGD(o["momentum"], o["weight_decay"], buffers={"velocity": {"p": a["velocity"].copy()}})
         new = sgd.step({"p": a["parameter"]}, {"p": a["g"]}, o["rate"])["p"]
         return {"parameter_out": new, "velocity_out": sgd.buffers["velocity"]["p"]}
+
+    def clip(self, o: Any, a: Arrays) -> Arrays:
+        if o["kind"] != "norm" or o["epsilon"]:
+            return plain.clip(o, a)
+        return {f"{k}_out": g for k, g in optim.clip({k: a[k] for k in ("g0", "g1")}, o["largest"])[0].items()}
+
+    def schedule(self, o: Any, a: Arrays) -> Arrays:
+        ours = o["kind"] in optim.SCHEDULES and o["first"] == 1 and not o["floor"]
+        more = {"warmup": o["warmup"], "drops": o["drops"], "factor": o["factor"]}
+        rates = [
+            optim.rate(o["kind"], o["peak"], step, o["steps"], **more) if ours else plain.rate(step, o)
+            for step in a["steps"].tolist()
+        ]
+        return {"rate": np.array(rates)}
+
+    # Neurons without noise, point weights.
+
+    def surrogate(self, o: Any, a: Arrays) -> Arrays:
+        return plain.surrogate(o, a)
+
+    def lif_deterministic(self, o: Any, a: Arrays) -> Arrays:
+        return plain.lif_deterministic(o, a)
+
+    def loss(self, o: Any, a: Arrays) -> Arrays:
+        return plain.loss(o, a)
+
+    def point(self, module: ModuleType, a: Arrays, **keywords: Any) -> Arrays:
+        """A layer of theory 3.1 without variances (theory 3.18)."""
+        keywords |= {"domain": "real", "variance": "linear"}
+        bias = (a["b"], None) if "b" in a else ()
+        y, _ = module.forward(a["x"], a["w"], None, *bias, **keywords)
+        back = module.backward(a["dy"], None, a["x"], a["w"], None, **keywords)
+        out = {"y": y, "dx": back.x, "dw": back.mu}
+        return {**out, "db": back.bias_mu} if "b" in a else out
+
+    def point_dense(self, o: Any, a: Arrays) -> Arrays:
+        return self.point(self.backend.dense, a)
+
+    def point_conv2d(self, o: Any, a: Arrays) -> Arrays:
+        return self.point(self.backend.conv2d, a, stride=o["stride"], padding=o["padding"])
 
     # Baselines outside the family.
 

@@ -87,9 +87,10 @@ def bias_penalty(a: Arrays, o: Options) -> Answers:
 
 
 def adam_step(p: Array, g: Array, mean: Array, square: Array, step: int, o: Options) -> tuple[Array, Array, Array]:
-    """One descent step of Adam with decoupled weight decay; `step` counts from 1."""
+    """One descent step of Adam; `step` counts from 1. Weight decay is decoupled, or of the gradient (`decay_in`)."""
     b1, b2 = Decimal(str(o["decay1"])), Decimal(str(o["decay2"]))
     rate, decay = Decimal(str(o["rate"])), Decimal(str(o["weight_decay"]))
+    g = g + decay * p if o.get("decay_in") == "gradient" else g
     mean = b1 * mean + (1 - b1) * g
     square = b2 * square + (1 - b2) * g * g
     c1, c2, epsilon = 1 - b1**step, 1 - b2**step, Decimal(str(o["epsilon"]))
@@ -97,6 +98,8 @@ def adam_step(p: Array, g: Array, mean: Array, square: Array, step: int, o: Opti
     c1_real = Real(c1, float(b1**step) * step + float(c1))
     c2_real = Real(c2, float(b2**step) * step + float(c2))
     change = each(lambda a, b: a / c1_real / (sqrt(b / c2_real) + epsilon if b.value else epsilon), mean, square)
+    if o.get("decay_in") == "gradient":
+        return p - rate * change, mean, square
     return p - rate * (change + decay * p), mean, square
 
 
@@ -109,8 +112,14 @@ def adam(a: Arrays, o: Options) -> Answers:
 
 def sgd_step(p: Array, g: Array, velocity: Array, o: Options) -> tuple[Array, Array]:
     """One step of gradient descent with momentum; weight decay is part of the gradient."""
-    velocity = Decimal(str(o["momentum"])) * velocity + (g + Decimal(str(o["weight_decay"])) * p)
-    return p - Decimal(str(o["rate"])) * velocity, velocity
+    momentum, rate = Decimal(str(o["momentum"])), Decimal(str(o["rate"]))
+    g = g + Decimal(str(o["weight_decay"])) * p
+    if o.get("rate_in") == "velocity":  # another convention: the rate at which a gradient came stays with it
+        velocity = momentum * velocity + rate * g
+        return p - (rate * g + momentum * velocity if o.get("nesterov") else velocity), velocity
+    kept = (1 - Decimal(str(o["dampening"]))) * g if o.get("dampening") else g
+    velocity = momentum * velocity + kept
+    return p - rate * (g + momentum * velocity if o.get("nesterov") else velocity), velocity
 
 
 def sgd(a: Arrays, o: Options) -> Answers:

@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from refsbnn.adapter import Op
-from validation.conformance.answers import OPS
+from validation.conformance.answers import worked_out
 from validation.conformance.answers.unit import RULES, SURROGATES, Member, read, rule, standardise
-from validation.conformance.number import CONTEXT, Array, Real, lift, scalar, scales, values
+from validation.conformance.number import CONTEXT, Array, frozen, lift, stored
 from validation.conformance.schema import GROUPS, Case
 from validation.conformance.special import NOISES
 
 # Smallest distance of a uniform from its probability: 16 roundings of bfloat16.
 MARGIN = Decimal(1) / 16
-HALF_ULP = 2.0**-53
 
 HELD_TO = {
     "dense": "oracle.terms.linear, pull_linear",
@@ -150,13 +149,11 @@ def case(
     op = ".".join(parts[:2]) if parts[0] == "network" else parts[0]
     groups = {group: {k: frozen(y) for k, y in arrays.get(group, {}).items()} for group in GROUPS}
     flat = {k: y for group in groups.values() for k, y in group.items()}
-    with decimal.localcontext(CONTEXT):
-        outputs = OPS[op](flat, options) if answer is None else answer()
-    outputs = {k: scalar(y) if isinstance(y, Real) else y for k, y in outputs.items()}
-    real = {k: y for k, y in outputs.items() if y.dtype == object}
-    expected = {k: frozen(values(y) if k in real else y) for k, y in outputs.items()}
-    scale = {k: frozen(scales(y)) for k, y in real.items()}
-    bound = {k: frozen(np.abs(expected[k]) * HALF_ULP) for k in real}
+    if answer is None:
+        expected, scale, bound = worked_out(op, flat, options)
+    else:
+        with decimal.localcontext(CONTEXT):
+            expected, scale, bound = stored(answer())
     named = {k: dims.get(k, "") or inherited(k, dims, expected[k].ndim) for k in (*flat, *expected)}
     held = HELD_TO.get(op)
     margin = 0.0 if draw is None or not draw.margins else float(min(draw.margins))
@@ -194,12 +191,3 @@ def inherited(name: str, dims: Mapping[str, str], ndim: int) -> str:
     if ndim == 0:
         return ""
     raise ValueError(f"the axes of {name} have no names")
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """A read-only copy, C-contiguous, -0 as 0."""
-    out = np.array(array, order="C")
-    if out.dtype.kind == "f":
-        out = out + 0.0
-    out.setflags(write=False)
-    return out

@@ -141,6 +141,8 @@ def make() -> Iterator[Case]:
         yield lif(name, options, False)
         yield lif(f"{name}_recurrent", {**options, "member": "st"}, True)
     full = {"reset": "hard", "accumulate": True, "reset_gradient": True}
+    for reset in ("hard", "soft"):
+        yield lif(f"{reset}_st", {**full, "reset": reset, "member": "st"}, False)
     yield lif("recurrent_quadratic", {**full, "variance": "quadratic", "member": "trapezoid"}, True)
     yield lif("logistic", {**full, "noise": "logistic", "member": "agr(tau=1)"}, False)
     yield lif("st_gs", {**full, "member": "st-gs(tau=0.5)"}, False, bugs="fresh-noise")

@@ -104,11 +104,12 @@ def small_variance() -> Case:
 def zero_variance() -> Iterator[Case]:
     """Units without noise."""
     question = "Is a unit without variance an error?  No: z = 1[m > 0], and no gradient flows (theory 3.17)."
-    for member in ("trapezoid", "st-gs(tau=0.5)", "agr(tau=0.5)"):
-        m, v, u = [1.0, -1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 1.0], [0.75, 0.25, 0.0, 0.25]
-        yield units(
-            f"unit.edge_zero_variance_{plain(member)}", "gaussian", member, m, v, u, None, question, "zero-variance"
-        )
+    m, v, u = [1.0, -1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 1.0], [0.75, 0.25, 0.0, 0.25]
+    for declared in MEMBERS.values():
+        for noise, member in zip(("gaussian", "logistic"), (declared.specs[-1], declared.specs[0]), strict=True):
+            name = plain(member) if noise == "gaussian" else f"logistic_{plain(member)}"
+            id = f"unit.edge_zero_variance_{name}"
+            yield units(id, noise, member, m, v, u, None, question, "zero-variance")
     yield silent()
     id = "bias_penalty.edge_zero_variance"
     d = Draw(id)

@@ -21,9 +21,9 @@ def plain(spec: str) -> str:
     return spec.replace("(", "_").replace(")", "").replace(",", "_").replace("=", "").replace("-", "_")
 
 
-def unit(noise: str, member: str, domain: str) -> Case:
-    """Twelve units with |r| < 2."""
-    id = f"unit.{noise}_{plain(member)}" + ("_bipolar" if domain == "bipolar" else "")
+def unit(noise: str, member: str, domain: str, name: str = "") -> Case:
+    """Twelve units with |r| < 2; the name is made of the options if none is given."""
+    id = f"unit.{name or noise + '_' + plain(member) + ('_bipolar' if domain == 'bipolar' else '')}"
     d, chosen = Draw(id), read(member)
     m, v = d.signed("m", SHAPE, 1.25), d.variances("v", SHAPE, 16, 48)
     if chosen.name in SURROGATES:

@@ -201,6 +201,7 @@ void run(const char* vectors, const char* results) {
   H5Literate(cases, H5_INDEX_NAME, H5_ITER_INC, &from, name_of, &names);
   int done = 0;
   for (const std::string& name : names) {
+    if (name.rfind("reject.", 0) == 0) continue;  // bad input: not claimed
     Handle group(H5Gopen2(cases, name.c_str(), H5P_DEFAULT), H5Gclose, "no case " + name);
     const std::string op = text(group, "op"), options = text(group, "options");
     const bool straight_through = op == "unit" && has(options, "member", "st") && has(options, "domain", "binary");

@@ -1,0 +1,1 @@
+"""JSON schemas of the vectors and of results."""
