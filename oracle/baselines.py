@@ -94,7 +94,7 @@ def _antithetic(net: Layered, x: Any, loss: Loss, weights: Any) -> dict[str, np.
     for layer in net.layers:
         check_states(layer.mu.shape[0], 3, "a layer, with its antithetic cells,", CELL_BITS)
     transfer.check(net, squares=False)
-    steps, gradient, _ = transfer.steps(net, x, loss)
+    steps, _, gradient, _ = transfer.steps(net, x, loss)
     for step in steps:
         law = step.law
         units = law.r.shape[1]

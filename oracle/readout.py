@@ -24,9 +24,7 @@ def evaluate(net: Layered, loss: Loss, reach: np.ndarray) -> tuple[np.ndarray, d
     return values, gradient
 
 
-def _pooled(
-    net: Layered, loss: Loss, reach: np.ndarray, values: np.ndarray, gradient: dict[str, np.ndarray]
-) -> None:
+def _pooled(net: Layered, loss: Loss, reach: np.ndarray, values: np.ndarray, gradient: dict[str, np.ndarray]) -> None:
     units = net.layers[-1].mu.shape[0]
     for start in range(0, reach.size, BLOCK):
         here = slice(start, min(start + BLOCK, reach.size))
@@ -36,9 +34,7 @@ def _pooled(
         add_totals(gradient, pull_read(net, "readout", y, p * dm, p * dv)[0])
 
 
-def _summed(
-    net: Layered, loss: Loss, reach: np.ndarray, values: np.ndarray, gradient: dict[str, np.ndarray]
-) -> None:
+def _summed(net: Layered, loss: Loss, reach: np.ndarray, values: np.ndarray, gradient: dict[str, np.ndarray]) -> None:
     layer, units = net.readout, net.layers[-1].mu.shape[0]
     cut = units // 2
     parts = [

@@ -2,7 +2,8 @@
 
 Given the spikes z of layer l, everything above is independent of everything below. So the value E[loss | z], the
 message E[cotangent | z] and its mean square matrix E[cotangent cotangent^T | z] obey linear recursions over the 2^n_l
-states of one layer. The cost of a layer is 2^(n_l + n_(l-1)), times n_l^2 for mean squares.
+states of one layer. The cost of a layer is 2^(n_l + n_(l-1)), times n_l^2 for mean squares, in matrix products
+(halves.py); memory is 2^(n_(l-1) + n_l / 2) numbers, times n_l for mean squares.
 """
 
 from itertools import pairwise
@@ -15,7 +16,7 @@ from oracle.errors import InputError
 from oracle.halves import Halves, arrive, halves, mean, mean_changes, mean_pairs, mean_scores, mean_slopes
 from oracle.losses import Loss
 from oracle.members import Discrete
-from oracle.network import Layered, parameters
+from oracle.network import Layered
 from oracle.noise import Law
 from oracle.readout import evaluate
 from oracle.states import patterns
@@ -52,12 +53,12 @@ def check(net: Layered, squares: bool) -> None:
     Raises
     ------
     InputError
-        With the table's size, the limit and what would fit.
+        With the number of transitions, the limit and what would fit.
     """
     if not fits(net, squares):
         units = [layer.mu.shape[0] for layer in net.layers]
         raise InputError(
-            f"layers of {units} units need a table of 2^{_bits(net, squares):.3g} numbers; "
+            f"layers of {units} units need sums over 2^{_bits(net, squares):.3g} transitions; "
             f"the limit is 2^{LIMIT_BITS}: two neighbouring layers may have {LIMIT_BITS} units together"
             + (f", one layer {_widest_square()}" if squares else "")
         )
@@ -83,14 +84,23 @@ def climb(net: Layered, x: np.ndarray) -> tuple[list[Step], np.ndarray]:
     return found, reach
 
 
-def steps(net: Layered, x: np.ndarray, loss: Loss) -> tuple[list[Step], dict[str, np.ndarray], np.ndarray]:
-    """Every layer with its values, the last layer first; the gradient of the readout; the last layer's probabilities."""
+class Steps(NamedTuple):
+    """Every layer with its values, the last layer first, and what they give."""
+
+    layers: list[Step]
+    loss: float  # expected
+    gradient: dict[str, np.ndarray]  # of the readout; zeros for the rest
+    reach: np.ndarray  # probabilities of the last layer's states
+
+
+def steps(net: Layered, x: np.ndarray, loss: Loss) -> Steps:
+    """Climb to the readout and come back with E[loss | z_l] of every layer (theory 5.4)."""
     found, reach = climb(net, x)
     values, gradient = evaluate(net, loss, reach)
     for t in range(len(found) - 1, -1, -1):
         found[t] = found[t]._replace(values=values)
         values = mean(found[t].halves, values)
-    return found[::-1], gradient, reach
+    return Steps(found[::-1], float(values[0]), gradient, reach)
 
 
 def add_layer(gradient: dict[str, np.ndarray], net: Layered, x: np.ndarray, step: Step, dr: np.ndarray) -> None:
@@ -103,15 +113,15 @@ def add_layer(gradient: dict[str, np.ndarray], net: Layered, x: np.ndarray, step
 def exact(net: Layered, x: np.ndarray, loss: Loss, way: str) -> tuple[float, dict[str, np.ndarray], float]:
     """Expected loss, its gradient and the total probability; `way` as in `oracle.tree.exact`."""
     check(net, squares=False)
-    found, gradient, reach = steps(net, x, loss)
-    for step in found:
+    found = steps(net, x, loss)
+    for step in found.layers:
         here, p = step.law, step.reach[:, None]
         if way == "score":
             dr = p * mean_scores(step.halves, here, step.values)
         else:
-            dr = p * here.f * mean_changes(step.halves, here, step.values)
-        add_layer(gradient, net, x, step, dr)
-    return float(mean(found[-1].halves, found[-1].values)[0]), gradient, float(reach.sum())
+            dr = p * here.f * mean_changes(step.halves, step.values)
+        add_layer(found.gradient, net, x, step, dr)
+    return found.loss, found.gradient, float(found.reach.sum())
 
 
 def moments(
@@ -119,7 +129,7 @@ def moments(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float]:
     """Mean and mean square of a member's estimate of each parameter's gradient, and the total probability."""
     check(net, squares=True)
-    found, average, reach = steps(net, x, loss)
+    _, _, average, reach = found = steps(net, x, loss)
     square = {key: np.zeros(value.shape) for key, value in average.items()}
     history = [patterns(net.layers[-1].mu.shape[0], net.domain)] * len(net.layers)
     _, dm, dv = loss.evaluate(*output(net, x, history))
@@ -128,7 +138,7 @@ def moments(
     message = np.ascontiguousarray(pulled.history[len(net.layers) - 1].T)  # (units, states)
     matrix = message[:, None] * message  # given the last spikes nothing is random
     gain = 1.0 if net.domain == "binary" else 2.0  # dy/dz
-    for step in found:
+    for step in found.layers:
         here, p, t = step.law, step.reach, step.stage
         k1, k2 = member.slopes(here)
         first = mean_slopes(step.halves, gain * k1, message)

@@ -1,7 +1,7 @@
 """What the oracle's exact gradient is timed against: PyTorch's automatic differentiation, float64, Gaussian units.
 
-`all_states` sums probability times loss over every joint state, which is what one writes for any network. `by_layer` is
-told that a layer sees the layer below alone, as the oracle's recursions are: E[loss | z] of each layer, from the last to the first.
+`all_states` sums probability times loss over every joint state, which is what one writes for any network. `by_layer`
+knows that a layer sees the layer below alone, as the oracle's recursions do: E[loss | z] of each layer, the last first.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ def all_states(net: oracle.Layered, x: np.ndarray, label: int) -> tuple[float, d
     total = 0.0
     for numbers in torch.arange(2 ** sum(units)).split(CHUNK):
         bits = _bits(numbers, sum(units)).split(units, dim=1)
-        y, y2, log_p = seen, seen**2, 0.0
+        y, y2, log_p = seen, seen**2, torch.zeros(1, dtype=torch.float64)
         for i, z in enumerate(bits):
             m, v = _moments(p, f"layers.{i}", y, y2)
             log_p = log_p + torch.special.log_ndtr((2.0 * z - 1.0) * (m * v.rsqrt())).sum(dim=1)
