@@ -8,8 +8,9 @@ import numpy as np
 
 import oracle
 from refsbnn.errors import InputError, check_choice
-from validation.certify.call import SAME, Convention, Estimator, convention, name_of
+from validation.certify.call import SAME, Convention, Estimator, convention, name_of, repeats
 from validation.certify.deeper import differing
+from validation.certify.fixed import FixedReport, certify_fixed, fixed
 from validation.certify.identify import CLOSE, Match, identify
 from validation.certify.networks import LOSSES, WIDTHS, standard
 from validation.certify.slopes import Profile, profile
@@ -166,7 +167,7 @@ def _clean(value: float, one: oracle.Estimate) -> float:
     return 0.0 if abs(value) < 1e-13 * max(size, size * size) else float(value)
 
 
-def certify(fn: Estimator, *, network: str | None = None, name: str | None = None) -> Report:
+def certify(fn: Estimator, *, network: str | None = None, name: str | None = None) -> Report | FixedReport:
     """Exact mean, bias, variance and mean squared error of an estimator, and the member it is.
 
     Parameters
@@ -204,6 +205,11 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
     """
     if network is not None:
         check_choice("network", network, tuple(WIDTHS))
+    if not repeats(fn):
+        raise InputError(f"{name_of(fn)} gives two answers for the same uniforms; expected no noise of its own")
+    silent = fixed(fn)
+    if silent is not None:
+        return certify_fixed(fn, silent, network, name or name_of(fn))
     how = convention(fn)
     found = profile(fn, how)
     kink = found.value or found.elsewhere

@@ -77,16 +77,16 @@ def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profil
         net, row = one_unit(float(r)), []
         for node in cells(float(how.law.cdf(r)), nodes, reach=reach):
             h, found = _once(fn, net, how, node.u, Loss("affine"))
-            slope = _slope(net, how, found)
+            slope = slope_of(net, how, found)
             row.append((node.z, node.u, node.p, h, slope))
-            notes |= dict.fromkeys(_notes(net, how, found, h))
+            notes |= dict.fromkeys(chain_notes(net, how, found, h))
         rows.append(row)
         for z in (0.0, 1.0):  # one node of each state
             middle = next(each for each in row[nodes // 2 :: nodes] if each[0] == z)
             y = net.r(1, how.value(np.array([middle[3]])))
             size = max(abs(each[4]) for each in row)
-            shifted = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", shift=3.0))[1])
-            bent = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", bend=1.7, at=y))[1])
+            shifted = slope_of(net, how, _once(fn, net, how, middle[1], Loss("affine", shift=3.0))[1])
+            bent = slope_of(net, how, _once(fn, net, how, middle[1], Loss("affine", bend=1.7, at=y))[1])
             asked_value |= bool(abs(shifted - middle[4]) > SAME * size)
             asked_elsewhere |= bool(abs(bent - middle[4]) > SAME * size)
     z, u, p, h, slope = np.moveaxis(np.array(rows), -1, 0)
@@ -106,12 +106,12 @@ def _once(fn: Estimator, net: Standard, how: Convention, u: float, loss: Loss) -
     return (y + 1.0) / 2.0 if how.domain == "bipolar" else y, found
 
 
-def _slope(net: Standard, how: Convention, found: dict[str, np.ndarray]) -> float:
+def slope_of(net: Standard, how: Convention, found: dict[str, np.ndarray]) -> float:
     """The estimate of dL/db over dL/dh, h in [0, 1] (theory 1.4, 2.1)."""
     return float(found["b0"][0] / (how.unit * (net.parameters["w1"][:, 0] @ SLOPE)))
 
 
-def _notes(net: Standard, how: Convention, found: dict[str, np.ndarray], h: float) -> list[str]:
+def chain_notes(net: Standard, how: Convention, found: dict[str, np.ndarray], h: float) -> list[str]:
     """Gradients that do not follow from the slope and the loss by the chain rule."""
     y = float(how.value(np.array(h)))
     expected = {"w0": found["b0"][:, None] * net.x, "w1": SLOPE[:, None] * y, "b1": SLOPE}
