@@ -66,14 +66,15 @@ class Profile:
 
 def profile(fn: Estimator, how: Convention) -> Profile:
     """Try the unit at every r of the grid and at a few nodes of its cells, or at many if the slope varies there."""
-    found = _profile(fn, how, FEW, NEAR)
-    return _profile(fn, how, NODES, REACH) if found.inside else found
+    found = tried(fn, how, GRID, FEW, NEAR)
+    return tried(fn, how, GRID, NODES, REACH) if found.inside else found
 
 
-def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profile:
+def tried(fn: Estimator, how: Convention, grid: np.ndarray, nodes: int, reach: float) -> Profile:
+    """Try the unit at every r of a grid and at so many nodes of its cells."""
     rows, asked_value, asked_elsewhere = [], False, False
     notes: dict[str, None] = {}
-    for r in GRID:
+    for r in grid:
         net, row = one_unit(float(r)), []
         for node in cells(float(how.law.cdf(r)), nodes, reach=reach):
             h, found = _once(fn, net, how, node.u, Loss("affine"))
@@ -95,7 +96,7 @@ def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profil
                  for pick, sign in ((np.min, -1.0), (np.max, 1.0)))  # fmt: skip
     inside = bool((high - low > SAME * scale.T).any())
     relaxed = bool((np.abs(h - z) > 1e-3).any())
-    return Profile(how, GRID, z, u, p, h, slope, inside, relaxed, asked_value, asked_elsewhere, tuple(notes))
+    return Profile(how, grid, z, u, p, h, slope, inside, relaxed, asked_value, asked_elsewhere, tuple(notes))
 
 
 def _once(fn: Estimator, net: Standard, how: Convention, u: float, loss: Loss) -> tuple[float, dict[str, np.ndarray]]:

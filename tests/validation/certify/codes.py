@@ -152,3 +152,9 @@ def jax(name: str, noise: str = "gaussian", domain: str = "binary") -> Callable[
 def surrogate(slope: Callable[[np.ndarray], np.ndarray], domain: str = "binary", threshold: float = 0.0) -> Any:
     """Units that spike where r > threshold, with this slope in r."""
     return plain(lambda z, r, n, u: slope(r), "logistic", domain, lambda r, u, n: (r > threshold) * 1.0)
+
+
+def drawing(fn: Callable[..., Any], seed: int = 0) -> Callable[..., Any]:
+    """The same code with uniforms of its own in the place of those it gets."""
+    rng = np.random.default_rng(seed)
+    return lambda p, x, uniforms, loss: fn(p, x, [rng.random(u.shape) for u in uniforms], loss)
