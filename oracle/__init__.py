@@ -45,7 +45,7 @@ Questions
     penalty_gradient(net, x, loss) -> {key: array}: its exact gradient
     unroll(weights, height, width, stride=1, padding=0), fold(gradient, shape, ...): a convolution as a dense layer.
 Methods
-    "transfer", layer by layer: `Layered` networks, 2^(units of two neighbouring layers) numbers a layer.
+    "transfer", layer by layer: `Layered` networks, 2^(units of two neighbouring layers) terms a layer.
     "tree", all joint spikes: every network, 2^(units of all layers and steps) states, 4^units for st_gs and gr.
     A residual stream is a function of all earlier spikes and a membrane of all earlier steps: these take the tree.
 

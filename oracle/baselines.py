@@ -94,8 +94,7 @@ def _antithetic(net: Layered, x: Any, loss: Loss, weights: Any) -> dict[str, np.
     for layer in net.layers:
         check_states(layer.mu.shape[0], 3, "a layer, with its antithetic cells,", CELL_BITS)
     transfer.check(net, squares=False)
-    steps, top = transfer.steps(net, x, loss)
-    gradient = transfer.readout_gradient(net, x, top)
+    steps, _, gradient, _ = transfer.steps(net, x, loss)
     for step in steps:
         law = step.law
         units = law.r.shape[1]

@@ -23,11 +23,15 @@ def patterns(units: int, domain: str = "binary") -> np.ndarray:
 
 
 def joint(p0: np.ndarray, p1: np.ndarray) -> np.ndarray:
-    """Probability of every joint state of independent units: p0, p1 (rows, units) -> (rows, 2^units)."""
-    table = np.ones((p0.shape[0], 1))
-    for i in range(p0.shape[1] - 1, -1, -1):
-        table = np.concatenate([p0[:, i, None] * table, p1[:, i, None] * table], axis=1)
-    return table
+    """Probability of every joint state of independent units: p0, p1 (rows, units) -> (rows, 2^units), by columns."""
+    rows, units = p0.shape
+    table = np.empty((2**units, rows))
+    table[0] = 1.0
+    for i in range(units - 1, -1, -1):
+        size = 2 ** (units - 1 - i)
+        np.multiply(table[:size], p1[:, i], out=table[size : 2 * size])
+        table[:size] *= p0[:, i]
+    return table.T
 
 
 def score_sums(weights: np.ndarray, score0: np.ndarray, score1: np.ndarray) -> np.ndarray:

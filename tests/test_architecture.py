@@ -51,6 +51,8 @@ FRAMEWORKS = {
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
     "validation/conformance/adapters/pytorch_sensitivity.py": {"torch"},
+    "validation/benchmarks/certify_public.py": {"torch"},
+    "validation/benchmarks/oracle_torch.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},
     "validation/conformance/adapters/jax_networks.py": {"jax"},

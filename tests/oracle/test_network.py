@@ -134,7 +134,10 @@ def wide(*units: int) -> oracle.Layered:
     ("ask", "message"),
     [
         (lambda: oracle.exact(wide(12, 12), [0.0, 1.0], LOSS, method="tree"), "has 24 units .* at most 22 such units"),
-        (lambda: oracle.exact(wide(13, 12), [0.0, 1.0], LOSS), r"2\^25 numbers; the limit is 2\^24: two neighbouring"),
+        (
+            lambda: oracle.exact(wide(13, 12), [0.0, 1.0], LOSS),
+            r"2\^25 transitions; the limit is 2\^24: two neighbouring",
+        ),
         (lambda: oracle.moments(wide(18), [0.0, 1.0], LOSS, oracle.st()), r"one layer 16"),
         (lambda: oracle.exact(oracle.LIF([wide(5).layers[0]], layer(RNG, 2, 5)), np.zeros((5, 2)), LOSS), "25 units"),
         (lambda: oracle.moments(wide(12), [0.0, 1.0], LOSS, oracle.st_gs(), method="tree"), "12 units of 4 nodes"),

@@ -28,6 +28,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--unbiased", choices=LOSSES, help="exit code 1 unless unbiased for losses up to this, on the networks tried"
     )
+    parser.add_argument(
+        "--member", metavar="NAME", help="for code that draws for itself and whose slope varies: hold it to this"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number as JSON too")
     return parser
 
@@ -83,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options: argparse.Namespace = _parser().parse_args(argv)
     if options.json is not None:
         files.writable(options.json)
-    report = certify(load(options.code), network=options.network, name=options.code)
+    report = certify(load(options.code), network=options.network, name=options.code, member=options.member)
     print(report.table())
     if options.json is not None:
         files.write_json(options.json, report.as_dict())

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import oracle
+from oracle.members import Discrete
 from refsbnn.errors import InputError, check_choice
-from validation.certify.call import SAME, Convention, Estimator, convention, name_of
-from validation.certify.deeper import differing
+from validation.certify import own
+from validation.certify.call import SAME, Convention, Estimator, convention, name_of, repeats
+from validation.certify.deeper import answer, differing
+from validation.certify.fixed import FixedReport, certify_fixed, fixed
 from validation.certify.identify import CLOSE, Match, identify
 from validation.certify.networks import LOSSES, WIDTHS, standard
+from validation.certify.own import ALARM, DRAWS
 from validation.certify.slopes import Profile, profile
 from validation.certify.states import moments
 
@@ -38,6 +42,14 @@ class Tried:
         return "unbiased" if decided else "not decided"
 
 
+class Own(NamedTuple):
+    """Of code that draws its own noise: whether the slope has noise given the spike, what is wrong, its member."""
+
+    varies: bool
+    wrong: Sequence[str]
+    member: str
+
+
 @dataclass(frozen=True)
 class Report:
     """What `certify` found.
@@ -52,19 +64,22 @@ class Report:
         The member it is.
     tried : list of Tried
         Networks and losses, with the exact law of each parameter's estimate.
+    own : Own, optional
+        For code that draws its own noise.
     """
 
     name: str
     profile: Profile
     match: Match | None
     tried: Sequence[Tried]
+    own: Own | None = None
 
     @property
     def wrong(self) -> list[str]:
         """What is amiss beside the slope: a rule of the chain, or a network that is not the one unit's member."""
-        out = list(self.profile.notes)
+        out = [*self.profile.notes, *(self.own.wrong if self.own else ())]
         for each in self.tried:
-            if self.match is None:
+            if self.match is None or (self.own is not None and each.network != "one-unit"):
                 break
             keys = differing(self.match, standard(each.network), self.how, each.loss, each.estimates)
             if keys:
@@ -81,6 +96,8 @@ class Report:
         """The member in words, or why there is none."""
         if self.match is not None:
             return self.match.told()
+        if self.own is not None and self.own.varies:
+            return self.own.member
         if self.profile.value:
             return "no member: depends on the value of the loss"
         if self.profile.elsewhere:
@@ -112,7 +129,9 @@ class Report:
     def table(self) -> str:
         """What is printed: the findings, and for each array of parameters the entry of the largest bias."""
         lines = [f"code      {self.name}", f"draws     {self.how.told()}", f"member    {self.member}"]
-        if not (self.profile.value or self.profile.elsewhere):
+        if self.own is not None:
+            lines[1] = f"{lines[1].rpartition(',')[0]}, by random numbers of its own"
+        if not (self.profile.value or self.profile.elsewhere or (self.own and self.own.varies)):
             lines.append(f"mass      {self.mass}")
         lines += [f"wrong     {note}" for note in self.wrong]
         head = f"{'entry':<9}{'exact':>12}{'mean':>12}{'bias':>12}{'variance':>12}{'mse':>12}"
@@ -125,7 +144,11 @@ class Report:
                 lines.append(f"{entry:<9}" + "".join(f"{_clean(float(column[at]), one):>12.4g}" for column in columns))
         error = max(float(np.max(e.mean_error)) for t in self.tried for e in t.estimates.values())
         lines += ["", "Each row is the entry of its array with the largest bias; --json has all of them."]
-        if error:
+        if self.own is not None and error:
+            lines.append(
+                f"Means are of {DRAWS} draws; a bias counts above {error:.1e} at most: false alarms {ALARM:g}."
+            )
+        elif error:
             lines.append(f"The slope varies given the spike: means are integrals, with an error below {error:.1e}.")
         return "\n".join(lines)
 
@@ -149,11 +172,12 @@ class Report:
             "code": self.name,
             "noise": self.how.noise,
             "domain": self.how.domain,
-            "spike": "u < pi" if self.how.below else "u > 1 - pi",
+            "spike": None if self.own else "u < pi" if self.how.below else "u > 1 - pi",
             "member": self.member,
             "match": match,
             "r": self.profile.r.tolist(),
             "mass": None if self.profile.value or self.profile.elsewhere else self.profile.mass.tolist(),
+            "own": None if self.own is None else self.own._asdict(),
             "slopes": self.profile.means.tolist(),
             "wrong": self.wrong,
             "cases": cases,
@@ -166,7 +190,9 @@ def _clean(value: float, one: oracle.Estimate) -> float:
     return 0.0 if abs(value) < 1e-13 * max(size, size * size) else float(value)
 
 
-def certify(fn: Estimator, *, network: str | None = None, name: str | None = None) -> Report:
+def certify(
+    fn: Estimator, *, network: str | None = None, name: str | None = None, member: str | None = None
+) -> Report | FixedReport:
     """Exact mean, bias, variance and mean squared error of an estimator, and the member it is.
 
     Parameters
@@ -182,11 +208,13 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
         "one-one" where the estimate varies with the uniform given the spike.
     name : str, optional
         What the report calls the code.
+    member : str, optional
+        For code that draws its own noise and whose slope varies given the spike: the member to hold it to.
 
     Raises
     ------
     InputError
-        Code that cannot be called, raises, draws noise of its own, returns what does not fit or is not finite, or
+        Code that cannot be called, raises, returns what does not fit or is not finite, or
         whose forward pass is not that of the network (theory 1.1, 1.4).
 
     Examples
@@ -204,6 +232,14 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
     """
     if network is not None:
         check_choice("network", network, tuple(WIDTHS))
+    one = None if member is None else own.member(member)
+    if not repeats(fn):
+        return _own(fn, network, one, name or name_of(fn))
+    if one is not None:
+        raise InputError("a member is asked for, and the code gives one answer for the same uniforms: it needs none")
+    silent = fixed(fn)
+    if silent is not None:
+        return certify_fixed(fn, silent, network, name or name_of(fn))
     how = convention(fn)
     found = profile(fn, how)
     kink = found.value or found.elsewhere
@@ -220,6 +256,36 @@ def certify(fn: Estimator, *, network: str | None = None, name: str | None = Non
         for loss in LOSSES
     ]
     return Report(name or name_of(fn), found, identify(found), tried)
+
+
+def _own(fn: Estimator, network: str | None, one: Discrete | None, name: str) -> Report:
+    """The report of code that draws its own noise."""
+    if network == "two-two":
+        raise InputError(
+            "network two-two has states too rare for code that draws for itself; accepted: one-unit, one-one"
+        )
+    how = own.convention(fn)
+    names = (network,) if network else ("one-unit", "one-one")
+    asked = own.Asked(fn, how)
+    wrong = own.law(fn, how, [standard(each) for each in names])
+    found = own.profile(asked, how)
+    match = None if found.inside else identify(found)
+    held = one or (None if match is None else answer(match))
+    tried = []
+    against: list[str] = []
+    for each in names:
+        for loss in LOSSES:
+            if each == "one-unit" and not found.inside:
+                exact = moments(asked, standard(each), how, loss, inside=False, kink=False)
+                tried.append(Tried(each, loss, exact))
+                continue
+            tried.append(Tried(each, loss, own.sampled(fn, standard(each), how, loss, len(names) * len(LOSSES))))
+            if held is not None:
+                against += own.beyond(fn, standard(each), how, loss, held, len(names) * len(LOSSES))
+    told = "not named: the slope has noise of its own given the spike; name a member to hold it to"
+    if found.inside and one is not None:
+        told = f"not {one.name}" if against else f"nothing against {one.name}"
+    return Report(name, found, match, tried, Own(found.inside, wrong + against, told))
 
 
 def assert_unbiased(fn: Estimator, network: str = "one-unit", *, up_to: str = "affine") -> None:

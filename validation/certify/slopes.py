@@ -66,27 +66,28 @@ class Profile:
 
 def profile(fn: Estimator, how: Convention) -> Profile:
     """Try the unit at every r of the grid and at a few nodes of its cells, or at many if the slope varies there."""
-    found = _profile(fn, how, FEW, NEAR)
-    return _profile(fn, how, NODES, REACH) if found.inside else found
+    found = tried(fn, how, GRID, FEW, NEAR)
+    return tried(fn, how, GRID, NODES, REACH) if found.inside else found
 
 
-def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profile:
+def tried(fn: Estimator, how: Convention, grid: np.ndarray, nodes: int, reach: float) -> Profile:
+    """Try the unit at every r of a grid and at so many nodes of its cells."""
     rows, asked_value, asked_elsewhere = [], False, False
     notes: dict[str, None] = {}
-    for r in GRID:
+    for r in grid:
         net, row = one_unit(float(r)), []
         for node in cells(float(how.law.cdf(r)), nodes, reach=reach):
             h, found = _once(fn, net, how, node.u, Loss("affine"))
-            slope = _slope(net, how, found)
+            slope = slope_of(net, how, found)
             row.append((node.z, node.u, node.p, h, slope))
-            notes |= dict.fromkeys(_notes(net, how, found, h))
+            notes |= dict.fromkeys(chain_notes(net, how, found, h))
         rows.append(row)
         for z in (0.0, 1.0):  # one node of each state
             middle = next(each for each in row[nodes // 2 :: nodes] if each[0] == z)
             y = net.r(1, how.value(np.array([middle[3]])))
             size = max(abs(each[4]) for each in row)
-            shifted = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", shift=3.0))[1])
-            bent = _slope(net, how, _once(fn, net, how, middle[1], Loss("affine", bend=1.7, at=y))[1])
+            shifted = slope_of(net, how, _once(fn, net, how, middle[1], Loss("affine", shift=3.0))[1])
+            bent = slope_of(net, how, _once(fn, net, how, middle[1], Loss("affine", bend=1.7, at=y))[1])
             asked_value |= bool(abs(shifted - middle[4]) > SAME * size)
             asked_elsewhere |= bool(abs(bent - middle[4]) > SAME * size)
     z, u, p, h, slope = np.moveaxis(np.array(rows), -1, 0)
@@ -95,7 +96,7 @@ def _profile(fn: Estimator, how: Convention, nodes: int, reach: float) -> Profil
                  for pick, sign in ((np.min, -1.0), (np.max, 1.0)))  # fmt: skip
     inside = bool((high - low > SAME * scale.T).any())
     relaxed = bool((np.abs(h - z) > 1e-3).any())
-    return Profile(how, GRID, z, u, p, h, slope, inside, relaxed, asked_value, asked_elsewhere, tuple(notes))
+    return Profile(how, grid, z, u, p, h, slope, inside, relaxed, asked_value, asked_elsewhere, tuple(notes))
 
 
 def _once(fn: Estimator, net: Standard, how: Convention, u: float, loss: Loss) -> tuple[float, dict[str, np.ndarray]]:
@@ -106,12 +107,12 @@ def _once(fn: Estimator, net: Standard, how: Convention, u: float, loss: Loss) -
     return (y + 1.0) / 2.0 if how.domain == "bipolar" else y, found
 
 
-def _slope(net: Standard, how: Convention, found: dict[str, np.ndarray]) -> float:
+def slope_of(net: Standard, how: Convention, found: dict[str, np.ndarray]) -> float:
     """The estimate of dL/db over dL/dh, h in [0, 1] (theory 1.4, 2.1)."""
     return float(found["b0"][0] / (how.unit * (net.parameters["w1"][:, 0] @ SLOPE)))
 
 
-def _notes(net: Standard, how: Convention, found: dict[str, np.ndarray], h: float) -> list[str]:
+def chain_notes(net: Standard, how: Convention, found: dict[str, np.ndarray], h: float) -> list[str]:
     """Gradients that do not follow from the slope and the loss by the chain rule."""
     y = float(how.value(np.array(h)))
     expected = {"w0": found["b0"][:, None] * net.x, "w1": SLOPE[:, None] * y, "b1": SLOPE}

@@ -101,3 +101,60 @@ def midpoint(p, x, uniforms, loss):
     both = 0.5 * (g + loss.gradient(p["w1"] @ (1.0 - z) + p["b1"]))
     dr = p["w1"].T @ both * pi * (1.0 - pi)
     return {"w0": np.outer(dr, x), "b0": dr, "w1": np.outer(g, z), "b1": g}
+
+
+def pytorch(name: str, noise: str = "gaussian", domain: str = "binary") -> Callable[..., Any]:
+    """The spike of conformance's PyTorch adapter in a network of its own."""
+    import torch
+
+    from validation.conformance.adapters.pytorch_layers import spike
+
+    spec = {"noise": noise, "member": name, "domain": domain}
+
+    def estimate(parameters, x, uniforms, loss):
+        p = {key: torch.tensor(value, requires_grad=True) for key, value in parameters.items()}
+        h = torch.tensor(x)
+        for i, u in enumerate(uniforms):
+            m = p[f"w{i}"] @ h + p[f"b{i}"]
+            h = spike(m, torch.ones_like(m), torch.tensor(u), spec)
+        y = p[f"w{len(uniforms)}"] @ h + p[f"b{len(uniforms)}"]
+        y.backward(torch.tensor(loss.gradient(y)))
+        return {key: value.grad for key, value in p.items()}
+
+    return estimate
+
+
+def jax(name: str, noise: str = "gaussian", domain: str = "binary") -> Callable[..., Any]:
+    """The spike of conformance's JAX adapter, compiled, in float64 while it runs."""
+    import jax
+    import jax.numpy as jnp
+
+    from validation.conformance.adapters.jax_layers import spike
+
+    spec = {"noise": noise, "member": name, "domain": domain}
+
+    def forward(p, x, uniforms):
+        h = x
+        for i, u in enumerate(uniforms):
+            m = p[f"w{i}"] @ h + p[f"b{i}"]
+            h = spike(m, jnp.ones_like(m), u, spec)
+        return p[f"w{len(uniforms)}"] @ h + p[f"b{len(uniforms)}"]
+
+    logits, back = jax.jit(forward), jax.jit(lambda p, x, u, g: jax.vjp(lambda q: forward(q, x, u), p)[1](g)[0])
+
+    def estimate(parameters, x, uniforms, loss):
+        with jax.enable_x64(True):
+            return back(parameters, x, uniforms, jnp.asarray(loss.gradient(logits(parameters, x, uniforms))))
+
+    return estimate
+
+
+def surrogate(slope: Callable[[np.ndarray], np.ndarray], domain: str = "binary", threshold: float = 0.0) -> Any:
+    """Units that spike where r > threshold, with this slope in r."""
+    return plain(lambda z, r, n, u: slope(r), "logistic", domain, lambda r, u, n: (r > threshold) * 1.0)
+
+
+def drawing(fn: Callable[..., Any], seed: int = 0) -> Callable[..., Any]:
+    """The same code with uniforms of its own in the place of those it gets."""
+    rng = np.random.default_rng(seed)
+    return lambda p, x, uniforms, loss: fn(p, x, [rng.random(u.shape) for u in uniforms], loss)
