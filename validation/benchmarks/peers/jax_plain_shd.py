@@ -28,7 +28,7 @@ def forward(current: jax.Array, own: jax.Array, beta: float, theta: float) -> An
     def advance(state: Any, a: jax.Array) -> Any:
         z, M = state
         M = beta * M * (1.0 - z) + a + z @ own.T
-        state = (M > theta).astype(M.dtype), M
+        state = jnp.heaviside(M - theta, 0.0), M
         return state, state
 
     nothing = jnp.zeros_like(current[0])

@@ -19,7 +19,7 @@ TINY = 1e-9  # as in `torch_shd`: a current may be nothing at all
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def neurons(current: jax.Array, own: jax.Array, u: jax.Array, beta: float, theta: float) -> jax.Array:
-    """Spikes (steps, batch, hidden), given uniforms of that shape; currents and weights have mean and variance halves."""
+    """Spikes (steps, batch, hidden), given uniforms of that shape; currents and weights are means, then variances."""
     return forward(current, own, u, beta, theta)[0]
 
 
@@ -67,7 +67,9 @@ neurons.defvjp(forward, backward)
 
 def moments(case: Shd, parameters: Tree, x: jax.Array, u: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mean and variance of the readout's logits, given a uniform for every step and unit."""
-    both = {name: jnp.concatenate([parameters[f"{name}_mu"], jnp.exp(parameters[f"{name}_rho"])]) for name in ("in", "own")}
+    both = {
+        name: jnp.concatenate([parameters[f"{name}_mu"], jnp.exp(parameters[f"{name}_rho"])]) for name in ("in", "own")
+    }
     current = (x.reshape(-1, case.inputs) @ both["in"].T).reshape(case.steps, case.batch, 2 * case.hidden)
     Z, weights = neurons(current, both["own"], u, case.beta, case.theta), ages(case)
     first, second = jnp.tensordot(jnp.stack([weights, weights**2]), Z, 1)

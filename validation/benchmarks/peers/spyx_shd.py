@@ -1,6 +1,7 @@
-"""Spyx, case a, less mathematics: plain weights and surrogate gradients (`RLIF`, reset by subtraction), no variance, no KL.
+"""Spyx, case a, less mathematics: plain weights and surrogate gradients (`RLIF`), no variance, no KL.
 
-Its own layers in its own scans and training step; the linear layers take all steps at once, as in the other libraries.
+Its own layers, whose reset subtracts, in its own scans and training step; the linear layers take all steps at once, as
+in the other libraries.
 """
 
 from collections.abc import Callable
@@ -41,8 +42,10 @@ def build(case: Shd, threads: int) -> Callable[[], float]:
     x, labels = (jnp.asarray(array) for array in case.batch_of())
     inputs = x.astype(jnp.float32)
 
-    def loss(network: Any, x: jax.Array, labels: jax.Array) -> jax.Array:
-        return cross_entropy(network(x), labels)
+    def loss(network: Any, *batch: jax.Array) -> jax.Array:
+        return cross_entropy(network(batch[0]), batch[1])
 
     update = spyx.optimize.make_train_step(loss)
+    for _ in range(2):  # it compiles again until the types of its state have settled
+        update(network, adam, inputs, labels)
     return lambda: float(update(network, adam, inputs, labels))

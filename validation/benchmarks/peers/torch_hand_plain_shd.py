@@ -1,4 +1,4 @@
-"""PyTorch by hand, case a, the mathematics of `torch_plain_shd`: one operator over all time steps, with its own backward.
+"""PyTorch by hand, case a, the mathematics of `torch_plain_shd`: one operator over all steps, with its own backward.
 
 The input currents are one sparse product (MKL's CSR), slopes of all steps are one compiled pass, the loops write into
 arrays that exist, three operations a step beside the product; Adam is the fused one. Compiling the step's operations
@@ -74,7 +74,7 @@ class Hand(Network):
         super().__init__(case)
         self.x, self.transposed = sparse(x)
         self.ages = ages(case)
-        self.slopes: Any = torch.compile(slopes, dynamic=False)
+        self.slopes: Any = slopes
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the batch that the network was made with."""
@@ -104,4 +104,6 @@ def build(case: Shd, threads: int) -> Callable[[], float]:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     x, labels = case.batch_of()
-    return stepper(case, Hand(case, x), labels)
+    network = Hand(case, x)
+    network.slopes = torch.compile(slopes, dynamic=False)
+    return stepper(case, network, labels)

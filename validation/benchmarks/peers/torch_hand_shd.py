@@ -19,7 +19,7 @@ TINY = 1e-9  # as in `torch_shd`: a current may be nothing at all
 
 
 def slopes(S: Tensor, Z: Tensor, decay: Tensor, theta: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Of all steps: spikes by moments, what the reset takes back, and what a moment's gradient keeps of the next step."""
+    """Of all steps: a spike's slopes by both moments, what the reset takes back, what is kept of the next gradient."""
     inverse = torch.rsqrt(S[:, :, 1] + TINY)
     r = (S[:, :, 0] - theta) * inverse
     dm = torch.exp(-0.5 * r * r) * (inverse / ROOT_2PI)
@@ -79,7 +79,7 @@ class Hand(Network):
         self.x, self.transposed = sparse(x)
         self.decay = torch.tensor([case.beta, case.beta**2]).view(1, 2, 1)
         self.ages = torch.stack([ages(case), ages(case) ** 2])
-        self.slopes: Any = torch.compile(slopes, dynamic=False)
+        self.slopes: Any = slopes
 
     def moments(self, n: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the readout's logits, given a normal for every step and unit."""
@@ -99,4 +99,5 @@ def build(case: Shd, threads: int) -> Callable[[], float]:
     torch.manual_seed(0)
     x, labels = case.batch_of()
     network = Hand(case, x)
+    network.slopes = torch.compile(slopes, dynamic=False)
     return stepper(case, network, labels, network.kl)
