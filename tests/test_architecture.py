@@ -37,13 +37,16 @@ ALLOWED_LATE = {
         "nir",
         "safetensors",
     },
-    "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "snntorch", "spikingjelly", "norse", "pytest"},
+    "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "threadpoolctl", "pytest", "snntorch", "spikingjelly"},
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {
     "refsbnn/exchange/torch_module.py": {"torch"},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("cifar", "compile_cifar")},
     **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("shd", "compile_shd", "plain_shd")},
+    **{f"validation/benchmarks/peers/torch_{name}.py": {"torch"} for name in ("hand_shd", "hand_plain_shd")},
+    **{f"validation/benchmarks/peers/jax_{name}.py": {"jax"} for name in ("common", "shd", "plain_shd", "cifar")},
+    "validation/benchmarks/peers/spyx_shd.py": {"jax", "flax", "optax", "spyx"},
     **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},
     "validation/benchmarks/batchnorm_network.py": {"torch"},
     "refsbnn/classifier.py": {"sklearn"},

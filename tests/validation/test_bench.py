@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from refsbnn import cli
-from validation.benchmarks import bench
+from refsbnn.errors import InputError
+from validation.benchmarks import bench, machine, turns
 from validation.benchmarks.peers.cases import CASES, case_of
 from validation.benchmarks.tape import size_of
 
@@ -29,23 +30,73 @@ def test_times_the_engine_and_counts_its_memory(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out.count("engine") >= 2
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_peers_learn_the_same_case(case: str) -> None:
-    """Each contestant's loss is finite and falls on its one batch; those of the same mathematics start alike."""
-    pytest.importorskip("torch", reason="needs the extra peers")
-    for name in [name for peers in bench.PEERS[case].values() for name in peers]:
-        if "compile" in name or name in bench.NEEDS:
-            continue  # minutes of compiling, or other extras: `refsbnn bench --peers --small` runs them
-        worker = bench.Worker(name, case, 1, True)
-        worker.step(20)
-        worker.end()
-        assert np.isfinite(worker.last["loss"])
-        assert worker.last["loss"] < worker.start["loss"]
+# What is slow to compile (its gradients: test_peers.py), or seldom there: `refsbnn bench --peers --small` runs it.
+SLOW = (
+    *("torch_compile_shd", "torch_compile_cifar", "torch_hand_shd", "torch_hand_plain_shd", "jax_shd", "jax_cifar"),
+    *("snntorch_shd", "spikingjelly_shd", "norse_shd", "spyx_shd"),
+)
+LEARNERS = [
+    (case, name) for case in CASES for peers in bench.PEERS[case].values() for name in peers if name not in SLOW
+]
 
 
-def test_a_contestant_that_stops_is_one_line() -> None:
-    with pytest.raises(bench.InputError, match="no_such_peer stopped: ModuleNotFoundError"):
-        bench.Worker("no_such_peer", "a", 1, True)
+@pytest.mark.parametrize(("case", "name"), LEARNERS)
+def test_peers_learn_the_same_case(case: str, name: str) -> None:
+    """Each contestant's loss is finite and falls on its one batch."""
+    pytest.importorskip(bench.needs(name), reason="needs the extra peers")
+    worker = turns.Worker(name, turns.Task(case, 1, True))
+    worker.step(20)
+    worker.end()
+    assert np.isfinite(worker.last["loss"])
+    assert worker.last["loss"] < worker.start["loss"]
+
+
+def test_an_engine_that_stops_is_one_line() -> None:
+    with pytest.raises(InputError, match="no_such_peer stopped: ModuleNotFoundError"):
+        turns.run(turns.Task("a", 1, True), {"no_such_peer": []}, 1)
+
+
+def test_a_peer_that_stops_is_told_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    out = turns.run(turns.Task("a", 1, True), {"engine": ["no_such_peer"]}, 1)
+    assert set(out) == {"engine"}
+    assert "no_such_peer is left out: no_such_peer stopped: ModuleNotFoundError" in capsys.readouterr().out
+
+
+def test_turns_change_their_order_and_the_first_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+
+    class Counted:
+        def __init__(self, name: str, task: turns.Task) -> None:
+            self.name, self.seconds = name, []  # type: tuple[str, list[float]]
+            self.start = {"first_s": 9.0, "imported_MiB": 1.0, "about": name}
+            self.last = {"peak_MiB": 2.0, "loss": 0.0}
+
+        def step(self, count: int) -> float:
+            order.append(self.name)
+            if self.name == "c" and len(order) > 3:
+                raise InputError("c stopped")
+            return float(len(order))
+
+        def end(self) -> None:
+            pass
+
+    monkeypatch.setattr(turns, "Worker", Counted)
+    out = turns.run(turns.Task("a", 1, True), {"a": ["b", "c"]}, 3)
+    # One who stops is asked no more: c in the second round, after its first turn of it.
+    assert order == [*"abc", *"cba", *"ab", *"ba"]
+    assert set(out) == {"a", "b"}
+    assert out["a"]["least_s"] > 3.0
+
+
+def test_the_machine_says_when_it_is_busy() -> None:
+    quiet = {"busy_processors": machine.QUIET, "load": [3.0, 1.0, 1.0]}
+    assert machine.warning(quiet) is None
+    assert machine.warning({**quiet, "busy_processors": None}) is None
+    assert "other work keeps 1.0 processors busy" in str(machine.warning({**quiet, "busy_processors": 1.0}))
+    facts, now = machine.described(), machine.state()
+    assert facts["versions"]["numpy"] == np.__version__
+    assert now["busy_processors"] is None or 0.0 <= now["busy_processors"] <= facts["processors"]
+    assert machine.lines(facts, now).count("\n") == 1
 
 
 def test_bad_input_is_one_line_and_code_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ from refsbnn.training.config import Config, load
 from refsbnn.training.loop import Plan, initial
 from refsbnn.training.step import Shard, estimate, inputs, part, passes
 from refsbnn.training.task import Parameters, Task, prepare
-from validation.benchmarks.bench import processor
+from validation.benchmarks.machine import processor
 from validation.benchmarks.step_time import stand_in
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

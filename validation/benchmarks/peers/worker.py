@@ -1,6 +1,6 @@
 """One contestant in a process of its own: reads commands from standard input, answers in JSON lines.
 
-python -m validation.benchmarks.peers.worker MODULE CASE THREADS [small]; commands: "step N", "end".
+python -m validation.benchmarks.peers.worker MODULE TASK, with a `turns.Task` as JSON; commands: "step N", "end".
 """
 
 import importlib
@@ -19,13 +19,14 @@ def peak() -> float:
 def main() -> None:
     """Serve until told to end."""
     warnings.simplefilter("ignore")
-    module, name, threads, *small = sys.argv[1:]
-    from validation.benchmarks.peers.cases import case_of
+    module, text = sys.argv[1:]
+    from validation.benchmarks.turns import Task
 
+    task = Task(*json.loads(text))
     contestant = importlib.import_module(f"validation.benchmarks.peers.{module}")
     imported = peak()
     start = time.perf_counter()
-    step = contestant.build(case_of(name, bool(small)), int(threads))
+    step = (contestant.build if task.batch is None else contestant.predictor)(task.of, task.threads)
     loss = step()
     first = time.perf_counter() - start
     out = {"first_s": first, "imported_MiB": imported, "loss": loss, "about": contestant.__doc__}
