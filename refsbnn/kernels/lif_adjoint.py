@@ -137,9 +137,8 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     decay, threshold = splat(beta), splat(theta)
-    at_g, at_k, at_M, at_V, at_h, at_end = address(g), address(k), address(M), address(V), address(h), address(end)
+    at_g, at_k, at_M, at_V, at_h = address(g), address(k), address(M), address(V), address(h)
     at_direct_M, at_direct_V, at_gm, at_gv = address(direct_M), address(direct_V), address(gm), address(gv)
-    now_M, now_V, back_z = address(dM), address(dV), address(dz)
     for s in range(rows if len(after) > 0 else 0):
         at = s * width
         dM[at : at + units], dV[at : at + units] = after[0, first + s], after[1, first + s]
@@ -160,27 +159,27 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                     z = load_values(at_h, (t * batch + b) * units + i, zero)
                 else:
                     end[: units - i] = h[t, b, i:]
-                    z = load_values(at_end, 0, zero)
+                    z = load_values(end, 0, zero)
                 r = load(at_M, own + i) - threshold
                 spread = inverse = ones
                 if not point:
                     spread = load(at_V, own + i)
                     inverse = ones / sqrt(spread)
                     r = r * inverse
-                c = (load(at_g, own + i) + load(back_z, at + i)) * own_slope(at_k, own + i, z, r, rule)
+                c = (load(at_g, own + i) + load(dz, at + i)) * own_slope(at_k, own + i, z, r, rule)
                 c = cut(c, floor)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 keep = decay * (ones - z) if hard else decay
                 mean_unit = mean_unit + (load(at_direct_M, own + i) if len(direct_M) > 0 else zero)
-                mean_unit = mean_unit + keep * load(now_M, at + i)  # theory 3.12
-                store(now_M, at + i, mean_unit)
+                mean_unit = mean_unit + keep * load(dM, at + i)  # theory 3.12
+                store(dM, at + i, mean_unit)
                 store(at_gm, own + i, mean_unit)
                 if not point:
                     total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
                     total = total + (load(at_direct_V, own + i) if len(direct_V) > 0 else zero)
                     if accumulate:
-                        total = total + decay * keep * load(now_V, at + i)  # theory 3.12
-                    store(now_V, at + i, total)
+                        total = total + decay * keep * load(dV, at + i)  # theory 3.12
+                    store(dV, at + i, total)
                     store(at_gv, own + i, total)
         if t > 0 or len(start.M) > 0:
             for s in range(rows):
@@ -191,12 +190,12 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 for i in range(0, width, LANES):
                     back = zero
                     if reset_gradient and hard:
-                        back = zero - decay * load(last_M, own + i) * load(now_M, at + i)  # theory 3.12
+                        back = zero - decay * load(last_M, own + i) * load(dM, at + i)  # theory 3.12
                         if accumulate and not point:
-                            back = back - decay * decay * load(last_V, own + i) * load(now_V, at + i)  # theory 3.12
+                            back = back - decay * decay * load(last_V, own + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
-                        back = zero - threshold * load(now_M, at + i)  # theory 3.12
-                    store(back_z, at + i, back)
+                        back = zero - threshold * load(dM, at + i)  # theory 3.12
+                    store(dz, at + i, back)
             if len(recurrent.mu) > 0:
                 last = h[t - 1] if t > 0 else start.z
                 _add_recurrent(dM, dV, recurrent, last[first : first + rows], dz, dz2)

@@ -132,15 +132,15 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     width = half if point else 2 * half
     kept_M, kept_V = aligned_zeros(half, np.float32), aligned_zeros(half, np.float32)
     total, u = aligned_zeros(2 * half, np.float32), aligned_zeros(half, np.float32)
-    fired, last = aligned_zeros(half, np.float32), np.zeros(LANES, np.uint8)  # last: spikes of a vector that is not whole
+    fired = aligned_zeros(half, np.float32)
+    last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
     events, count = np.zeros(half + LANES, np.int32), 0
     one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
     at_m, at_v, at_M, at_V, at_z, at_given = address(m), address(v), address(M), address(V), address(z), address(given)
-    now_M, now_V, before, sums, drawn = address(kept_M), address(kept_V), address(fired), address(total), address(u)
     if len(start.M) > 0:
-        copy(address(start.M), b * units, now_M, 0, units)
+        copy(address(start.M), b * units, kept_M, 0, units)
         if not point:
-            copy(address(start.V), b * units, now_V, 0, units)
+            copy(address(start.V), b * units, kept_V, 0, units)
         for j in range(units):
             fired[j] = start.z[b, j]
             events[count] = j
@@ -149,14 +149,14 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
         if len(weights) == 0:
             count = 0
         own = (t * batch + b) * units
-        copy(at_m, own, sums, 0, units)
+        copy(at_m, own, total, 0, units)
         if not point:
-            copy(at_v, own, sums, half, units)
+            copy(at_v, own, total, half, units)
         if count > 0:
             for j in range(0, width, WIDE):
                 add_rows(weights, width, j, min(WIDE, width - j), events, 0, count, total[j:])  # theory 3.1
         if len(given) > 0:
-            copy(at_given, own, drawn, 0, units)
+            copy(at_given, own, u, 0, units)
         elif not deterministic:
             philox.uniforms(key, samples[b], word + t, step, 0, u)
         count = 0
@@ -167,22 +167,22 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
             if not point:
                 fetch(at_v, after)
                 fetch(at_V, after)
-            z_before = load(before, j)
+            z_before = load(fired, j)
             keep = one - z_before if hard else one
-            mean = decay * load(now_M, j) * keep + load(sums, j)  # theory 3.9
+            mean = decay * load(kept_M, j) * keep + load(total, j)  # theory 3.9
             if not hard:
                 mean = mean - threshold * z_before  # theory 3.10
-            store(now_M, j, mean)
+            store(kept_M, j, mean)
             r = mean - threshold
             if not point:
-                spread = load(sums, half + j)
+                spread = load(total, half + j)
                 if accumulate:
-                    spread = decay * decay * load(now_V, j) * keep + spread  # theory 3.9, 3.10
-                store(now_V, j, spread)
+                    spread = decay * decay * load(kept_V, j) * keep + spread  # theory 3.9, 3.10
+                store(kept_V, j, spread)
                 r = r / sqrt(spread)
-            low = zero if deterministic else load(drawn, j)
+            low = zero if deterministic else load(u, j)
             high = r if deterministic else probability(r)  # theory 3.11
-            store(before, j, select_less(low, high, one, zero))
+            store(fired, j, select_less(low, high, one, zero))
             word_of = less(low, high)
             if j + LANES <= units:
                 store_less(at_z, own + j, low, high)
@@ -195,9 +195,9 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
                 events[count] = j + lowest(word_of)
                 count += 1
                 word_of &= word_of - uint64(1)
-        copy(now_M, 0, at_M, own, units)
+        copy(kept_M, 0, at_M, own, units)
         if not point:
-            copy(now_V, 0, at_V, own, units)
+            copy(kept_V, 0, at_V, own, units)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

@@ -32,10 +32,12 @@ def load_values(typing_context, data, index, like):
     """Sixteen entries from data[index] on, bytes or floats, as a vector of the type of `like`."""
 
     def generate(context, builder, sig, args):
-        index = context.cast(builder, args[1], sig.args[1], types.intp)
-        element = context.get_value_type(data.dtype)
-        wide = ir.VectorType(element, LANES)
-        value = builder.load(builder.bitcast(builder.gep(args[0], [index]), wide.as_pointer()))
+        start = args[0]
+        if isinstance(data, types.Array):
+            start = cgutils.create_struct_proxy(data)(context, builder, start).data
+        place = builder.gep(start, [context.cast(builder, args[1], sig.args[1], types.intp)])
+        wide = ir.VectorType(context.get_value_type(data.dtype), LANES)
+        value = builder.load(builder.bitcast(place, wide.as_pointer()))
         value.align = 1
         return builder.uitofp(value, like.llvm) if data.dtype == types.uint8 else value
 
@@ -48,9 +50,9 @@ def copy(source, at, target, to, count):
 
     Parameters
     ----------
-    source : address of floats
+    source : array of float, or its address
     at : int
-    target : address of floats of the same type
+    target : array of the same float type, or its address
     to, count : int
     """
     whole = count // LANES * LANES

@@ -71,8 +71,7 @@ def _count(flat, offsets):
     flat : (rows, units) uint8, 0 or 1
     offsets : (rows + 1,) int64; all but the first are overwritten
     """
-    rows, units = flat.shape
-    for i in prange(rows):
+    for i in prange(len(flat)):
         total = 0
         for z in flat[i]:
             total += z

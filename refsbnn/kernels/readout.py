@@ -34,8 +34,8 @@ def integrate_forward(
     flat = (len(m), -1)
     one = m.dtype.type(1)
     _integrate(
-        m.reshape(flat), v.reshape(len(v), c[0].size), m.dtype.type(beta), REDUCTIONS.index(reduce), one, c.reshape(flat),
-        m_out.reshape(-1), v_out.reshape(-1),
+        m.reshape(flat), v.reshape(len(v), c[0].size), m.dtype.type(beta), REDUCTIONS.index(reduce), one,
+        c.reshape(flat), m_out.reshape(-1), v_out.reshape(-1),
     )  # fmt: skip
     return m_out, None if point else v_out, c
 

@@ -75,7 +75,7 @@ def add_rows(weights, width, at, count, columns, first, last, total):
 
 
 def panels_of(weights: list[np.ndarray]) -> np.ndarray:
-    """The weights (out, in) of each part by panels of outputs, then by input: (parts, panels, in * PANEL), zeros behind.
+    """The weights (out, in) of each part by panels of outputs, then by input: (parts, panels, in * PANEL).
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import Any
 
-from refsbnn import fixed_point, posterior
+from refsbnn import fixed_point, optim, posterior
 from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit, weights
 
 # The reference always looks at every entry of its arguments; the kernels need not inside a network.
@@ -22,6 +22,7 @@ __all__ = [
     "fixed_point",
     "keep",
     "lif",
+    "optim",
     "pool",
     "posterior",
     "readout",

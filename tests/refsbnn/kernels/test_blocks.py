@@ -16,6 +16,7 @@ CROSSED = {
     "kernels.matrix.ROWS": "kernels/test_dense.py",
     "kernels.matrix.SHARDS": "kernels/test_dense.py",
     "kernels.occur.WORD": "kernels/test_dense.py",
+    "kernels.optim.CHUNK": "kernels/test_optim.py",
     "kernels.posterior.SHARDS": "kernels/test_posterior.py",
     "kernels.readout.COLUMNS": "kernels/test_readout.py",
     "kernels.simd.LANES": "kernels/test_unit.py",
