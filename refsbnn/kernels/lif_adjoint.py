@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from refsbnn.kernels.memory import fetch, load_values
+from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import (
     LANES,
     Factor,

@@ -10,7 +10,7 @@ from numba import njit, prange, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
-from refsbnn.kernels.memory import copy, fetch
+from refsbnn.kernels.moves import copy, fetch
 from refsbnn.kernels.occur import lowest
 from refsbnn.kernels.simd import (
     LANES,
