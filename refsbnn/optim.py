@@ -4,9 +4,10 @@ An update walks through an array in blocks that stay in the processor's cache, w
 new parameters and leaves its arguments alone; the optimiser's own buffers, in the parameters' type, change in place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import cos, pi
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,56 @@ def blocks(length: int) -> Iterator[slice]:
     return (slice(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK))
 
 
+class AdamFactors(NamedTuple):
+    """What one update of Adam multiplies with.
+
+    Attributes
+    ----------
+    decay1, decay2 : float
+    unbiased1, unbiased2 : float
+        1 less the decays to the power of the step.
+    epsilon : float
+    weight_decay, rate : float
+    """
+
+    decay1: float
+    decay2: float
+    unbiased1: float
+    unbiased2: float
+    epsilon: float
+    weight_decay: float
+    rate: float
+
+
+def adam_update(p: np.ndarray, g: np.ndarray, mean: np.ndarray, square: np.ndarray, factors: AdamFactors) -> np.ndarray:
+    """A flat parameter after one step of Adam.
+
+    Parameters
+    ----------
+    p, g : (n,) arrays of one float type
+        Parameter and gradient.
+    mean, square : (n,) arrays of that type, changed
+    factors : AdamFactors
+    """
+    decay1, decay2, unbiased1, unbiased2, epsilon, decay, rate = factors
+    out = np.empty_like(p)
+    scratch = np.empty((2, min(BLOCK, p.size)), p.dtype)
+    for at in blocks(p.size):
+        m, v, a, b = mean[at], square[at], *scratch[:, : at.stop - at.start]
+        np.multiply(m, decay1, out=m)
+        m += np.multiply(g[at], 1 - decay1, out=a)
+        np.multiply(v, decay2, out=v)
+        np.multiply(g[at], 1 - decay2, out=a)
+        v += np.multiply(a, g[at], out=a)
+        np.sqrt(np.divide(v, unbiased2, out=a), out=a)
+        a += epsilon
+        np.divide(np.divide(m, unbiased1, out=b), a, out=b)
+        if decay:
+            b += np.multiply(p[at], decay, out=a)
+        np.subtract(p[at], np.multiply(b, rate, out=b), out=out[at])
+    return out
+
+
 @dataclass
 class Adam:
     """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
@@ -38,6 +89,8 @@ class Adam:
     epsilon : float
     weight_decay : float
         Times the rate, what a step takes off every parameter but rho; not 0 makes this AdamW.
+    update : callable
+        `adam_update`, or a backend's.
 
     Attributes
     ----------
@@ -50,6 +103,7 @@ class Adam:
     decay2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    update: Callable[..., np.ndarray] = adam_update
     steps: int = 0
     buffers: dict[str, Parameters] = field(default_factory=lambda: {"mean": {}, "square": {}})
 
@@ -67,25 +121,10 @@ class Adam:
 
     def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
         mean, square = (buffer_of(self.buffers[name], key, parameter) for name in ("mean", "square"))
-        p, g = np.ravel(parameter), np.ravel(gradient)
         unbiased1, unbiased2 = 1 - self.decay1**self.steps, 1 - self.decay2**self.steps
         decay = self.weight_decay if decayed(key) else 0.0
-        out = np.empty_like(p)
-        scratch = np.empty((2, min(BLOCK, p.size)), p.dtype)
-        for at in blocks(p.size):
-            m, v, a, b = mean[at], square[at], *scratch[:, : at.stop - at.start]
-            np.multiply(m, self.decay1, out=m)
-            m += np.multiply(g[at], 1 - self.decay1, out=a)
-            np.multiply(v, self.decay2, out=v)
-            np.multiply(g[at], 1 - self.decay2, out=a)
-            v += np.multiply(a, g[at], out=a)
-            np.sqrt(np.divide(v, unbiased2, out=a), out=a)
-            a += self.epsilon
-            np.divide(np.divide(m, unbiased1, out=b), a, out=b)
-            if decay:
-                b += np.multiply(p[at], decay, out=a)
-            np.subtract(p[at], np.multiply(b, rate, out=b), out=out[at])
-        return out.reshape(parameter.shape)
+        factors = AdamFactors(self.decay1, self.decay2, unbiased1, unbiased2, self.epsilon, decay, rate)
+        return self.update(np.ravel(parameter), np.ravel(gradient), mean, square, factors).reshape(parameter.shape)
 
 
 @dataclass

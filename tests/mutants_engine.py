@@ -15,7 +15,7 @@ ENGINE = (
         "refsbnn/kernels/sparse.py",
         "-(-rows // CHUNK)",
         "max(rows // CHUNK, 1)",
-        f"{KERNELS}/test_dense.py::test_events_on_both_sides_of_every_block[binary-(129, 11, 20)-float32]",
+        f"{KERNELS}/test_dense.py::test_events_on_both_sides_of_every_block[binary-(1025, 11, 20)-float32]",
     ),
     Mutant(
         "readout: the last of tied steps read",

@@ -4,7 +4,7 @@ from refsbnn.kernels import cache
 
 cache.place_cache()  # before the first kernel is declared
 
-from refsbnn.kernels import conv2d, dense, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
+from refsbnn.kernels import conv2d, dense, lif, optim, pool, posterior, readout, residual, unit, weights  # noqa: E402
 from refsbnn.kernels.check import checked_once  # noqa: E402
 from refsbnn.kernels.keep import keep  # noqa: E402
 
@@ -15,6 +15,7 @@ __all__ = [
     "dense",
     "keep",
     "lif",
+    "optim",
     "pool",
     "posterior",
     "readout",

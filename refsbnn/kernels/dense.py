@@ -10,7 +10,7 @@ import numpy as np
 
 from refsbnn.errors import InputError
 from refsbnn.events import Events
-from refsbnn.kernels import matrix, sparse
+from refsbnn.kernels import matrix, occur, sparse
 from refsbnn.kernels.check import are_spikes, check_float, check_values, like
 from refsbnn.reference.moments import LinearGradients, check_weights, square
 
@@ -46,11 +46,11 @@ def forward(
             sigma2, bias_sigma2 = np.zeros_like(sigma2), bias_sigma2 + sigma2.sum(axis=1)
     weights, biases = present(mu, sigma2), present(bias_mu, bias_sigma2)
     if are_spikes(x):
-        events, half = sparse.events_of(x), matrix.padded(len(mu))
-        start = np.zeros((len(biases), half), mu.dtype)
+        events, panels = occur.events_of(x), sparse.panels_of(weights)
+        start = np.zeros((len(biases), panels.shape[1] * sparse.PANEL), mu.dtype)
         start[:, : len(mu)] = biases
         moments: Any = np.empty((len(weights), len(events.offsets) - 1, len(mu)), mu.dtype)
-        sparse.sums(events.offsets, events.columns, sparse.Table(rows_of(weights, half), half), start.ravel(), moments)
+        sparse.sums(events.offsets, events.columns, panels, start, moments)
     else:
         flat = np.asarray(x).reshape(-1, mu.shape[1])
         terms = zip((flat, square(flat, domain, variance)[0]), weights, biases, strict=False)
@@ -108,8 +108,7 @@ def rows_of(weights: list[np.ndarray], half: int) -> np.ndarray:
 def weight_gradients(x: Any, given: list[np.ndarray], domain: str, variance: str) -> list[np.ndarray]:
     """dm^T x, and dv^T x2 if given (theory 3.3), each (out, in), for dm and dv (rows, out); x = x2 = z of spikes."""
     if are_spikes(x):
-        sums = sparse.gradients(sparse.events_of(x), *(matrix.widened(part) for part in given))
-        return [np.ascontiguousarray(part[:, : given[0].shape[1]].T) for part in sums]
+        return list(sparse.gradients(occur.events_of(x), *given))
     flat = x.reshape(-1, x.shape[-1])
     values = flat, square(flat, domain, variance)[0]
     return [matrix.transposed_product(part, own) for part, own in zip(given, values, strict=False)]

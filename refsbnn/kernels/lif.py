@@ -15,7 +15,7 @@ from refsbnn.errors import InputError, check_array
 from refsbnn.kernels import dense, fire, lif_adjoint, lif_loops, matrix, philox, slopes, sparse
 from refsbnn.kernels.check import check_float, like
 from refsbnn.kernels.lif_loops import Moments, Neuron, Square, Start
-from refsbnn.kernels.unit import check_moments, check_spikes, is_fast
+from refsbnn.kernels.unit import check_own, check_spikes, is_fast
 from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
 from refsbnn.reference.unit import check_uniforms
 
@@ -193,11 +193,3 @@ def carried(after: State | None, m: np.ndarray, point: bool) -> np.ndarray:
         return np.zeros((0, *shape), m.dtype)
     parts = [after.M, np.zeros_like(after.M) if point else after.V, after.z]
     return np.stack([check_float("after", part, m.shape[1:], m.dtype).reshape(shape) for part in parts])
-
-
-def check_own(m: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """m and v; v of no steps beside point weights, whose neurons have V_t = 1 (theory 3.18)."""
-    if v is not None:
-        return check_moments(m, v)
-    m = check_float("m", m)
-    return m, np.zeros((0, *m.shape[1:]), m.dtype)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import (
     LANES,
     Factor,
@@ -132,12 +133,12 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.
     dM, dV = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
     dz, dz2 = aligned_zeros(SHARD * width, g.dtype), aligned_zeros(SHARD * width, g.dtype)
-    row = aligned_zeros(width, g.dtype)  # z of one sample and step
+    end = np.zeros(LANES, h.dtype)  # values of a vector that is not whole
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     decay, threshold = splat(beta), splat(theta)
-    at_g, at_k, at_M, at_V = address(g), address(k), address(M), address(V)
-    at_direct_M, at_direct_V = address(direct_M), address(direct_V)
+    at_g, at_k, at_M, at_V, at_h = address(g), address(k), address(M), address(V), address(h)
+    at_direct_M, at_direct_V, at_gm, at_gv = address(direct_M), address(direct_V), address(gm), address(gv)
     for s in range(rows if len(after) > 0 else 0):
         at = s * width
         dM[at : at + units], dV[at : at + units] = after[0, first + s], after[1, first + s]
@@ -146,9 +147,19 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
         for s in range(rows):
             b, at = first + s, s * width
             own = (t * batch + b) * width
-            row[:units] = h[t, b]
             for i in range(0, width, LANES):
-                z = load(row, i)
+                earlier = own - batch * width + i
+                fetch(at_g, earlier)
+                fetch(at_M, earlier)
+                fetch(at_gm, earlier)
+                if not point:
+                    fetch(at_V, earlier)
+                    fetch(at_gv, earlier)
+                if i + LANES <= units:
+                    z = load_values(at_h, (t * batch + b) * units + i, zero)
+                else:
+                    end[: units - i] = h[t, b, i:]
+                    z = load_values(end, 0, zero)
                 r = load(at_M, own + i) - threshold
                 spread = inverse = ones
                 if not point:
@@ -160,16 +171,16 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 keep = decay * (ones - z) if hard else decay
                 mean_unit = mean_unit + (load(at_direct_M, own + i) if len(direct_M) > 0 else zero)
-                store(dM, at + i, mean_unit + keep * load(dM, at + i))  # theory 3.12
+                mean_unit = mean_unit + keep * load(dM, at + i)  # theory 3.12
+                store(dM, at + i, mean_unit)
+                store(at_gm, own + i, mean_unit)
                 if not point:
                     total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
                     total = total + (load(at_direct_V, own + i) if len(direct_V) > 0 else zero)
                     if accumulate:
                         total = total + decay * keep * load(dV, at + i)  # theory 3.12
                     store(dV, at + i, total)
-            gm[t, b] = dM[at : at + width]
-            if not point:
-                gv[t, b] = dV[at : at + width]
+                    store(at_gv, own + i, total)
         if t > 0 or len(start.M) > 0:
             for s in range(rows):
                 b, at = first + s, s * width

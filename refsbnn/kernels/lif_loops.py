@@ -6,11 +6,24 @@ Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, prange, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
-from refsbnn.kernels.simd import LANES, aligned_zeros, load, splat, sqrt, store, store_less
+from refsbnn.kernels.moves import copy, fetch
+from refsbnn.kernels.occur import lowest
+from refsbnn.kernels.simd import (
+    LANES,
+    address,
+    aligned_zeros,
+    less,
+    load,
+    select_less,
+    splat,
+    sqrt,
+    store,
+    store_less,
+)
 from refsbnn.kernels.sparse import WIDE, add_rows
 
 
@@ -117,35 +130,43 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     T, batch, units = m.shape
     point = len(v) == 0
     width = half if point else 2 * half
-    kept_M, kept_V, fired = (
-        aligned_zeros(half, np.float32),
-        aligned_zeros(half, np.float32),
-        aligned_zeros(half, np.float32),
-    )
+    kept_M, kept_V = aligned_zeros(half, np.float32), aligned_zeros(half, np.float32)
     total, u = aligned_zeros(2 * half, np.float32), aligned_zeros(half, np.float32)
-    bytes_, events, count = np.zeros(half, np.uint8), np.zeros(half, np.int32), 0
+    fired = aligned_zeros(half, np.float32)
+    last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
+    events, count = np.zeros(half + LANES, np.int32), 0
     one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
+    at_m, at_v, at_M, at_V, at_z, at_given = address(m), address(v), address(M), address(V), address(z), address(given)
     if len(start.M) > 0:
-        kept_M[:units] = start.M[b]
+        copy(address(start.M), b * units, kept_M, 0, units)
         if not point:
-            kept_V[:units] = start.V[b]
-        bytes_[:units] = start.z[b]
-        count = _fired(bytes_, units, fired, events)
+            copy(address(start.V), b * units, kept_V, 0, units)
+        for j in range(units):
+            fired[j] = start.z[b, j]
+            events[count] = j
+            count += start.z[b, j]
     for t in range(T):
         if len(weights) == 0:
             count = 0
-        total[:units] = m[t, b]
+        own = (t * batch + b) * units
+        copy(at_m, own, total, 0, units)
         if not point:
-            total[half : half + units] = v[t, b]
+            copy(at_v, own, total, half, units)
         if count > 0:
             for j in range(0, width, WIDE):
                 add_rows(weights, width, j, min(WIDE, width - j), events, 0, count, total[j:])  # theory 3.1
         if len(given) > 0:
-            first = (t * batch + b) * units
-            u[:units] = given[first : first + units]
+            copy(at_given, own, u, 0, units)
         elif not deterministic:
             philox.uniforms(key, samples[b], word + t, step, 0, u)
+        count = 0
         for j in range(0, half, LANES):
+            after = own + batch * units + j
+            fetch(at_m, after)
+            fetch(at_M, after)
+            if not point:
+                fetch(at_v, after)
+                fetch(at_V, after)
             z_before = load(fired, j)
             keep = one - z_before if hard else one
             mean = decay * load(kept_M, j) * keep + load(total, j)  # theory 3.9
@@ -159,34 +180,24 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
                     spread = decay * decay * load(kept_V, j) * keep + spread  # theory 3.9, 3.10
                 store(kept_V, j, spread)
                 r = r / sqrt(spread)
-            if deterministic:
-                store_less(bytes_, j, zero, r)
+            low = zero if deterministic else load(u, j)
+            high = r if deterministic else probability(r)  # theory 3.11
+            store(fired, j, select_less(low, high, one, zero))
+            word_of = less(low, high)
+            if j + LANES <= units:
+                store_less(at_z, own + j, low, high)
             else:
-                store_less(bytes_, j, load(u, j), probability(r))  # theory 3.11
-        M[t, b] = kept_M[:units]
+                store_less(last, 0, low, high)
+                for k in range(units - j):
+                    z[t, b, j + k] = last[k]
+                word_of &= (uint64(1) << uint64(units - j)) - uint64(1)
+            while word_of != uint64(0):
+                events[count] = j + lowest(word_of)
+                count += 1
+                word_of &= word_of - uint64(1)
+        copy(kept_M, 0, at_M, own, units)
         if not point:
-            V[t, b] = kept_V[:units]
-        z[t, b] = bytes_[:units]
-        count = _fired(bytes_, units, fired, events)
-
-
-@njit(cache=True)
-def _fired(z, units, fired, events):
-    """Spikes as floats and as a list of units; how many there are.
-
-    Parameters
-    ----------
-    z : (units or more,) uint8
-    units : int
-    fired : (units or more,) float32, overwritten
-    events : (units or more,) int32, overwritten up to the count
-    """
-    count = 0
-    for j in range(units):
-        fired[j] = z[j]
-        events[count] = j
-        count += z[j]
-    return count
+            copy(kept_V, 0, at_V, own, units)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

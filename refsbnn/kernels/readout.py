@@ -7,8 +7,10 @@ from numba import njit, prange
 
 from refsbnn.errors import check_choice
 from refsbnn.kernels.check import check_float, float_type
-from refsbnn.kernels.unit import check_moments
+from refsbnn.kernels.unit import check_moments, check_own
 from refsbnn.reference.readout import REDUCTIONS, check_steps
+
+COLUMNS = 64  # integrators that a task takes together
 
 
 def integrate_forward(
@@ -25,15 +27,15 @@ def integrate_forward(
     """
     check_choice("reduce", reduce, REDUCTIONS)
     point = v is None
-    m, v = check_moments(m, np.zeros_like(m) if v is None else v)
+    m, v = check_own(m, v)
     check_steps(m, beta)
     c = np.empty_like(m)
     m_out, v_out = np.empty_like(m[0]), np.empty_like(m[0])
     flat = (len(m), -1)
     one = m.dtype.type(1)
     _integrate(
-        m.reshape(flat), v.reshape(flat), m.dtype.type(beta), REDUCTIONS.index(reduce), one, c.reshape(flat),
-        m_out.reshape(-1), v_out.reshape(-1),
+        m.reshape(flat), v.reshape(len(v), c[0].size), m.dtype.type(beta), REDUCTIONS.index(reduce), one,
+        c.reshape(flat), m_out.reshape(-1), v_out.reshape(-1),
     )  # fmt: skip
     return m_out, None if point else v_out, c
 
@@ -68,34 +70,60 @@ def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
 
     Parameters
     ----------
-    m, v : (T, n) float
+    m : (T, n) float
+    v : (T, n) float, or of no steps beside point weights
     beta : float, decay a step
     reduction : int, index into REDUCTIONS
     one : float, 1 of m's type
     c : (T, n) float, overwritten
-    m_out, v_out : (n,) float, overwritten
+    m_out, v_out : (n,) float, overwritten; v_out only where there is a variance
     """
-    for i in prange(m.shape[1]):
-        T = len(m)
-        last = T - 1
-        if reduction == 1:  # the first step of the largest mean membrane
-            membrane = best = m[0, i]
-            last = 0
-            for t in range(1, T):
-                membrane = beta * membrane + m[t, i]
-                if membrane > best:
-                    best, last = membrane, t
-        weight = one / T if reduction == 0 else one
-        reach = one * 0
-        for t in range(T - 1, -1, -1):
-            # Read at one step, an input decays since; averaged, it counts once for each later step.
+    n = m.shape[1]
+    for task in prange((n + COLUMNS - 1) // COLUMNS):
+        own = slice(task * COLUMNS, min((task + 1) * COLUMNS, n))
+        _columns(m[:, own], v[:, own], beta, reduction, one, c[:, own], m_out[own], v_out[own])
+
+
+@njit(cache=True, error_model="numpy")
+def _columns(m, v, beta, reduction, one, c, m_out, v_out):
+    """Some columns of it, step by step: neighbours in memory go together.
+
+    Parameters
+    ----------
+    m, v : (T, columns) float
+    beta : float
+    reduction : int
+    one : float
+    c : (T, columns) float
+    m_out, v_out : (columns,) float
+    """
+    T, count = m.shape
+    last = np.full(count, T - 1)
+    if reduction == 1:  # the first step of the largest mean membrane
+        membrane, best = m[0].copy(), m[0].copy()
+        last[:] = 0
+        for t in range(1, T):
+            for i in range(count):
+                membrane[i] = beta * membrane[i] + m[t, i]
+                if membrane[i] > best[i]:
+                    best[i], last[i] = membrane[i], t
+    weight = one / T if reduction == 0 else one
+    reach = np.zeros(count)
+    for t in range(T - 1, -1, -1):
+        # Read at one step, an input decays since; averaged, it counts once for each later step.
+        for i in range(count):
             if reduction == 0:
-                reach = beta * reach + weight
-            elif t <= last:
-                reach = weight if t == last else beta * reach
-            c[t, i] = reach
-        mean, spread = one * 0, one * 0
-        for t in range(T):
-            mean += c[t, i] * m[t, i]
-            spread += c[t, i] * c[t, i] * v[t, i]
-        m_out[i], v_out[i] = mean, spread
+                reach[i] = beta * reach[i] + weight
+            elif t <= last[i]:
+                reach[i] = weight if t == last[i] else beta * reach[i]
+            c[t, i] = reach[i]
+    mean, spread = np.zeros(count), np.zeros(count)  # sums in float64
+    for t in range(T):
+        for i in range(count):
+            mean[i] += c[t, i] * m[t, i]
+    m_out[:] = mean
+    for t in range(len(v)):
+        for i in range(count):
+            spread[i] += c[t, i] * c[t, i] * v[t, i]
+    if len(v) > 0:
+        v_out[:] = spread

@@ -1,6 +1,7 @@
 """Sums over events: a spike of unit j adds row j of a matrix, and its gradient goes back to row j.
 
-Mean and variance lie side by side in one row of `weights`, so that one pass over the events makes both.
+Many rows of sums take their weights by panels: a few columns of every input, one input after the other, which stay in
+the caches whatever the weights' full width.
 """
 
 from typing import NamedTuple
@@ -13,8 +14,9 @@ from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, store
 
 WIDE = 8 * LANES  # columns whose sums stay in registers
 ROWS = 256  # rows of sums that a task makes
-CHUNK = 128  # rows of gradients that fill the first-level cache together, and
-BLOCK = 4 * LANES  # columns of them, which one task sums
+PANEL = 2 * LANES  # columns of weights side by side
+CHUNK = 1024  # rows of gradients that fill half a small second-level cache together, and
+BLOCK = 2 * LANES  # columns of them, which one task sums
 
 
 class Table(NamedTuple):
@@ -28,56 +30,6 @@ class Table(NamedTuple):
 
     weights: np.ndarray
     half: int
-
-
-def events_of(x: Events | np.ndarray) -> Events:
-    """Events of an array of bytes 0 and 1 (..., features)."""
-    if isinstance(x, Events):
-        return x
-    flat = x.reshape(-1, x.shape[-1]).view(np.uint8)
-    offsets = np.zeros(len(flat) + 1, np.int64)
-    _count(flat, offsets)
-    np.cumsum(offsets, out=offsets)
-    columns = np.empty(offsets[-1], np.int32)
-    _fill(flat, offsets, columns)
-    events = object.__new__(Events)  # made here, so there is nothing to check
-    for name, value in (("offsets", offsets), ("columns", columns), ("shape", x.shape)):
-        object.__setattr__(events, name, value)
-    return events
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _count(flat, offsets):
-    """Events of each row.
-
-    Parameters
-    ----------
-    flat : (rows, units) uint8, 0 or 1
-    offsets : (rows + 1,) int64; all but the first are overwritten
-    """
-    for i in prange(len(flat)):
-        total = 0
-        for z in flat[i]:
-            total += z
-        offsets[i + 1] = total
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _fill(flat, offsets, columns):
-    """The units of the events, row by row.
-
-    Parameters
-    ----------
-    flat : (rows, units) uint8, 0 or 1
-    offsets : (rows + 1,) int64, where each row's events begin
-    columns : (events,) int32, overwritten
-    """
-    for i in prange(len(flat)):
-        k = offsets[i]
-        for j in range(flat.shape[1]):
-            if flat[i, j] != 0:
-                columns[k] = j
-                k += 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -122,51 +74,82 @@ def add_rows(weights, width, at, count, columns, first, last, total):
             store(into, j, a0)
 
 
+def panels_of(weights: list[np.ndarray]) -> np.ndarray:
+    """The weights (out, in) of each part by panels of outputs, then by input: (parts, panels, in * PANEL).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> panels_of([np.array([[1.0, 2.0], [3.0, 4.0]])]).reshape(2, PANEL)[:, :3].tolist()
+    [[1.0, 3.0, 0.0], [2.0, 4.0, 0.0]]
+    """
+    out, inputs = weights[0].shape
+    panels = -(-out // PANEL)
+    flat = aligned_zeros(len(weights) * panels * inputs * PANEL, weights[0].dtype)
+    table = flat.reshape(len(weights), panels, inputs, PANEL)
+    for part, weight in enumerate(weights):
+        for panel in range(panels):
+            own = weight[panel * PANEL : (panel + 1) * PANEL]
+            table[part, panel, :, : len(own)] = own.T
+    return table.reshape(len(weights), panels, inputs * PANEL)
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
-def sums(offsets, columns, table, start, out):
-    """out[part, i]: start plus the sum over row i's events of that part of their weights' rows.
+def sums(offsets, columns, panels, start, out):
+    """out[part, i]: start plus the sum over row i's events of that part of their weights.
 
     Parameters
     ----------
     offsets : (rows + 1,) int64, where each row's events begin
     columns : (events,) int32, the inputs that fired
-    table : Table
-    start : (parts * half,) float
+    panels : (parts, panels, in * PANEL) float, as `panels_of` lays them
+    start : (parts, panels * PANEL) float
     out : (parts, rows, out) float, overwritten: means, and variances where there are any
     """
-    parts, rows = out.shape[:2]
+    parts, rows, wanted = out.shape
     for task in prange((rows + ROWS - 1) // ROWS):
+        last = min((task + 1) * ROWS, rows)
         for part in range(parts):
-            last = min((task + 1) * ROWS, rows)
-            _sums_of(offsets, columns, table, start, part, out, task * ROWS, last)
+            for panel in range(panels.shape[1]):
+                first = panel * PANEL
+                own, begin = panels[part, panel], start[part, first : first + PANEL]
+                columns_out = out[part, :, first : min(first + PANEL, wanted)]
+                _panel_sums(offsets, columns, own, begin, columns_out, wanted, task * ROWS, last)
 
 
 @njit(cache=True, error_model="numpy")
-def _sums_of(offsets, columns, table, start, part, out, first, last):
-    """Rows first to last of one part, WIDE columns at a time, so that their weights stay in the second-level cache.
+def _panel_sums(offsets, columns, panel, start, out, width, first, last):
+    """Rows first to last of the sums of one panel.
 
     Parameters
     ----------
     offsets : (rows + 1,) int64
     columns : (events,) int32
-    table : Table
-    start : (parts * half,) float
-    part : int
-    out : (parts, rows, out) float
-    first, last : int
+    panel : (in * PANEL,) float
+    start : (PANEL,) float
+    out : (rows, PANEL or fewer) float, a part of an array of the given width
+    width, first, last : int
     """
-    total, width = aligned_zeros(WIDE, out.dtype), len(out) * table.half
-    for block in range(0, table.half, WIDE):
-        count, wanted = min(WIDE, table.half - block), min(WIDE, out.shape[2] - block)
-        at = part * table.half + block
-        for i in range(first, last):
-            total[:count] = start[at : at + count]
-            add_rows(table.weights, width, at, count, columns, offsets[i], offsets[i + 1], total)
-            out[part, i, block : block + wanted] = total[:wanted]
+    count = out.shape[1]
+    total = aligned_zeros(PANEL, panel.dtype)
+    data, own, into, begins, events = address(panel), address(out), address(total), address(offsets), address(columns)
+    s0, s1 = load(address(start), 0), load(address(start), LANES)
+    for i in range(first, last):
+        a0, a1 = s0, s1
+        for k in range(begins[i], begins[i + 1]):
+            row = np.int64(events[k]) * PANEL
+            a0, a1 = a0 + load(data, row), a1 + load(data, row + LANES)
+        if count == PANEL:
+            store(own, i * width, a0)
+            store(own, i * width + LANES, a1)
+        else:
+            store(into, 0, a0)
+            store(into, LANES, a1)
+            out[i] = total[:count]
 
 
 def gradients(events: Events, *given: np.ndarray) -> np.ndarray:
-    """Sums over events: row j of each result adds row i of what is given for every event j of every row i.
+    """Sums over events: column j of each result adds row i of what is given for every event j of every row i.
 
     Rows are taken CHUNK at a time and turned, so that the sum of an input over a chunk stays in registers. A task
     holds a block of columns and walks all chunks, so every sum has one order whatever the number of threads.
@@ -174,20 +157,19 @@ def gradients(events: Events, *given: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     events : Events
-    *given : (rows, width) arrays
-        One or two, of one type, contiguous; width a multiple of 16.
+    *given : (rows, out) arrays
+        One or two, of one type, contiguous.
 
     Returns
     -------
-    (given, in, width) array
+    (given, out, in) array
     """
-    rows, width = given[0].shape
+    rows, out = given[0].shape
     chunks, features = -(-rows // CHUNK), events.shape[-1]
     turned, starts = np.empty(len(events.columns), np.int32), np.zeros((chunks, features + 1), np.int64)
     _turn(events.offsets, events.columns, rows, turned, starts)
-    sums = np.zeros((len(given), features, width), given[0].dtype)
-    flat = [part.reshape(-1) for part in given]
-    _sum(turned, starts, rows, width, flat[0], flat[-1], sums.reshape(len(given), -1))
+    sums = np.empty((len(given), out, features), given[0].dtype)
+    _sum(turned, starts, given[0], given[-1], sums)
     return sums
 
 
@@ -219,65 +201,63 @@ def _turn(offsets, columns, rows, turned, starts):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _sum(turned, starts, rows, width, a, b, sums):
+def _sum(turned, starts, a, b, sums):
     """sums[0] of a, and sums[1] of b where there is one.
 
     Parameters
     ----------
     turned : (events,) int32, from `_turn`
     starts : (chunks, in + 1) int64, from `_turn`
-    rows, width : int, of a and b; width a multiple of 16
-    a, b : (rows * width,) float
-    sums : (1 or 2, in * width) of the same float type, added to
+    a, b : (rows, out) float
+    sums : (1 or 2, out, in) of the same float type, overwritten
     """
-    blocks = (width + BLOCK - 1) // BLOCK
+    blocks = (a.shape[1] + BLOCK - 1) // BLOCK
     for task in prange(len(sums) * blocks):
         first = (task % blocks) * BLOCK
-        near = aligned_zeros(CHUNK * BLOCK, a.dtype)  # made here, so that it outlives its address
+        # Made here, so that they outlive their addresses.
+        near = aligned_zeros(CHUNK * BLOCK, a.dtype)
+        total = aligned_zeros((starts.shape[1] - 1) * BLOCK, a.dtype)
         if task < blocks:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), a, sums[0], near)
+            _sum_block(turned, starts, first, a, sums[0], near, total)
         else:
-            _sum_block(turned, starts, rows, width, first, min(first + BLOCK, width), b, sums[1], near)
+            _sum_block(turned, starts, first, b, sums[1], near, total)
 
 
 @njit(cache=True, error_model="numpy")
-def _sum_block(turned, starts, rows, width, first, last, source, target, near):
-    """Columns first to last of the sums; the chunk's part of the source is copied to where it stays cached.
+def _sum_block(turned, starts, first, source, target, near, total):
+    """BLOCK columns of the sums from the first on; the chunk's part of the source is copied to where it stays cached.
 
     Parameters
     ----------
     turned : (events,) int32
     starts : (chunks, in + 1) int64
-    rows, width, first, last : int
-    source : (rows * width,) float
-    target : (in * width,) of the same float type, added to
-    near : (CHUNK * BLOCK,) of the same float type, overwritten
+    first : int
+    source : (rows, out) float
+    target : (out, in) of the same float type, its rows overwritten
+    near : (CHUNK * BLOCK,) of the same float type, overwritten where rows are, zero in columns that are not
+    total : (in * BLOCK,) of the same float type, zero; the sums by input
     """
-    local, into, far = address(near), address(target), address(source)
+    rows, width = source.shape
+    count = min(BLOCK, width - first)
+    local, into, far, events = address(near), address(total), address(source), address(turned)
     for chunk in range(len(starts)):
         for i in range(min(CHUNK, rows - chunk * CHUNK)):
-            for j in range(first, last, LANES):
-                store(local, i * BLOCK + j - first, load(far, (chunk * CHUNK + i) * width + j))
+            at = (chunk * CHUNK + i) * width + first
+            if count == BLOCK:
+                store(local, i * BLOCK, load(far, at))
+                store(local, i * BLOCK + LANES, load(far, at + LANES))
+            else:
+                for j in range(count):
+                    near[i * BLOCK + j] = far[at + j]
         start = starts[chunk]
         for unit in range(len(start) - 1):
-            begin, end = start[unit], start[unit + 1]
-            to = unit * width + first
-            if begin == end:
-                continue
-            if last - first == BLOCK:
-                a0, a1 = load(into, to), load(into, to + LANES)
-                a2, a3 = load(into, to + 2 * LANES), load(into, to + 3 * LANES)
-                for k in range(begin, end):
-                    row = np.int64(turned[k]) * BLOCK
-                    a0, a1 = a0 + load(local, row), a1 + load(local, row + LANES)
-                    a2, a3 = a2 + load(local, row + 2 * LANES), a3 + load(local, row + 3 * LANES)
-                store(into, to, a0)
-                store(into, to + LANES, a1)
-                store(into, to + 2 * LANES, a2)
-                store(into, to + 3 * LANES, a3)
-            else:
-                for j in range(0, last - first, LANES):
-                    a0 = load(into, to + j)
-                    for k in range(begin, end):
-                        a0 = a0 + load(local, np.int64(turned[k]) * BLOCK + j)
-                    store(into, to + j, a0)
+            to = unit * BLOCK
+            a0, a1 = load(into, to), load(into, to + LANES)
+            for k in range(start[unit], start[unit + 1]):
+                row = np.int64(events[k]) * BLOCK
+                a0, a1 = a0 + load(local, row), a1 + load(local, row + LANES)
+            store(into, to, a0)
+            store(into, to + LANES, a1)
+    for j in range(count):
+        for unit in range(target.shape[1]):
+            target[first + j, unit] = total[unit * BLOCK + j]

@@ -112,6 +112,14 @@ def check_moments(m: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return m, check_float("v", v, m.shape, m.dtype, nonnegative=True)
 
 
+def check_own(m: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """m and v; v of no steps beside point weights, whose neurons have V_t = 1 (theory 3.18)."""
+    if v is not None:
+        return check_moments(m, v)
+    m = check_float("m", m)
+    return m, np.zeros((0, *m.shape[1:]), m.dtype)
+
+
 def check_spikes(h: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Bytes 0 and 1 of the shape, or floats of the type."""
     if getattr(h, "dtype", None) in (np.uint8, np.bool_) and h.shape == shape:

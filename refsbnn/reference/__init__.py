@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import Any
 
-from refsbnn import posterior
+from refsbnn import optim, posterior
 from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit, weights
 
 # The reference always looks at every entry of its arguments; the kernels need not inside a network.
@@ -21,6 +21,7 @@ __all__ = [
     "dense",
     "keep",
     "lif",
+    "optim",
     "pool",
     "posterior",
     "readout",

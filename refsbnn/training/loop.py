@@ -113,7 +113,9 @@ def initial(task: Task) -> State:
     """The state before the first step."""
     training = task.config.training
     decay = training.weight_decay
-    optimiser = optim.SGD(training.momentum, decay) if training.optimiser == "sgd" else optim.Adam(weight_decay=decay)
+    update = task.network.backend.optim.adam_update
+    adam = optim.Adam(weight_decay=decay, update=update)
+    optimiser = optim.SGD(training.momentum, decay) if training.optimiser == "sgd" else adam
     return State(task.network.initial(task.streams), optimiser)
 
 

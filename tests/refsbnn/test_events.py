@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from refsbnn.errors import InputError
 from refsbnn.events import Events
-from refsbnn.kernels import sparse
+from refsbnn.kernels import occur
 
 
 @settings(derandomize=True, deadline=None)
@@ -21,7 +21,7 @@ def test_events_of_an_array_are_that_array(seed, shape, density):
     events = Events.of(dense)
     assert (np.asarray(events) == dense).all()
     assert events.ndim == dense.ndim
-    own = sparse.events_of(dense)
+    own = occur.events_of(dense)
     assert (own.offsets == events.offsets).all()
     assert (own.columns == events.columns).all()
 

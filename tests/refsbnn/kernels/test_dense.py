@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from refsbnn.errors import InputError
 from refsbnn.events import Events
-from refsbnn.kernels import dense, matrix, simd, sparse
+from refsbnn.kernels import dense, matrix, occur, simd, sparse
 from refsbnn.reference import dense as reference
 from tests.refsbnn.kernels.common import around
 
@@ -56,10 +56,12 @@ def test_agrees_with_the_reference(seed, leading, features, out, dtype, density,
     agree(seed, leading, features, out, dtype, density, domain, variance, form, point)
 
 
-# rows, features, outputs: rows of gradients and of sums at a time, columns of gradients and of sums at a time
+# rows, features, outputs: rows of gradients and of sums at a time, inputs whose bytes are read at a time, columns of
+# gradients and of sums at a time
 SPIKES = [(n, 11, 20) for n in (*around(sparse.CHUNK), *around(sparse.ROWS))]
-SPIKES += [(9, 11, n) for n in (*around(simd.LANES), *around(sparse.BLOCK), *around(sparse.WIDE))]
-SPIKES += [(2 * sparse.ROWS + 5, 300, 2 * sparse.WIDE + 5)]
+SPIKES += [(9, n, 11) for n in around(occur.WORD)]
+SPIKES += [(9, 11, n) for n in (*around(simd.LANES), *around(sparse.BLOCK), *around(sparse.PANEL))]
+SPIKES += [(2 * sparse.ROWS + 5, 300, 4 * sparse.PANEL + 5), (2 * sparse.CHUNK + 5, 70, 2 * sparse.BLOCK + 5)]
 # rows of a product at a time, terms at a time of the forward pass, the weights and the inputs, parts of the rows
 FLOATS = [(n, 5, 7) for n in (*around(matrix.SHARDS), *around(matrix.ROWS))]
 FLOATS += [size for n in around(matrix.DEPTH) for size in ((3, n, 7), (n, 3, 7), (3, 5, n))]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from refsbnn.errors import InputError
 from refsbnn.kernels import readout
 from refsbnn.reference import readout as reference
-from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, close, size
+from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, around, close, size
 
 
 @SETTINGS
 @given(
     seed=SEEDS,
-    shape=st.sampled_from([(1, 1, 1), (7, 3, 5), (100, 2, 20)]),
+    shape=st.sampled_from([(1, 1, 1), (7, 3, 5), (100, 2, 20), *((5, 1, n) for n in around(readout.COLUMNS))]),
     beta=st.sampled_from([0.0, 0.7, 1.0]),
     reduce=st.sampled_from(["mean", "max", "last"]),
     dtype=DTYPES,
@@ -34,6 +34,10 @@ def test_integrator_agrees_with_the_reference(seed, shape, beta, reduce, dtype):
     close(c, exact, np.abs(exact).max(), terms)
     for part, truth, values in zip(got, want, (m, v), strict=True):
         close(part, truth, len(m) * size(values), terms)
+    alone, none, same = readout.integrate_forward(m, None, beta=beta, reduce=reduce)
+    assert none is None
+    np.testing.assert_array_equal(alone, got[0])
+    np.testing.assert_array_equal(same, c)
     dm, dv = rng.normal(size=(2, *shape[1:])).astype(dtype)
     for part, truth in zip(
         readout.integrate_backward(dm, dv, c), reference.integrate_backward(dm, dv, exact), strict=True

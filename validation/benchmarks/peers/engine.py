@@ -34,7 +34,7 @@ class Training:
         self.network = network
         x, self.labels = case.batch_of()
         self.x: np.ndarray | Events = Events.of(x) if isinstance(case, Shd) else x
-        self.case, self.adam, self.number = case, optim.Adam(), 0
+        self.case, self.adam, self.number = case, optim.Adam(update=network.backend.optim.adam_update), 0
         self.parameters = self.network.initial(Streams(0))
 
     def step(self) -> float:
