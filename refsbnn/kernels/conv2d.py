@@ -89,7 +89,7 @@ def backward(
     if isinstance(values, Spikes):
         # The square of -1 and 1 tells nothing of the spikes.
         parts = 1 if domain == "bipolar" else grid.parts
-        sums: Sequence[np.ndarray] = by_table.weight_gradients(values.words, dm, dv, grid._replace(parts=parts))
+        sums = list(by_table.weight_gradients(values.words, dm, dv, grid._replace(parts=parts)))
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
             ones = np.ones((1, grid.height * grid.width), mu.dtype)
@@ -98,7 +98,7 @@ def backward(
             sums = [2 * sums[0] - inside[0], *inside[1:]]
     else:
         x2 = values if sigma2 is None else square(values, domain, variance)[0]
-        sums = batch.real_weight_gradients(values, x2, dm, dv, grid)
+        sums = list(batch.real_weight_gradients(values, x2, dm, dv, grid))
     dx = None
     if input_gradient:
         dx = input_gradients(given, values, weights, grid, domain, variance)
