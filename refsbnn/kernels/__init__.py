@@ -1,8 +1,9 @@
 """The functions of refsbnn.reference in Numba: same names and signatures, float32 or float64, the weights' type."""
 
-from refsbnn.kernels import cache
+from refsbnn.kernels import cache, memory
 
 cache.place_cache()  # before the first kernel is declared
+memory.keep_freed()
 
 from refsbnn.kernels import conv2d, dense, fixed_point, lif, pool, posterior, readout, residual, unit, weights  # noqa: E402
 from refsbnn.kernels.check import checked_once  # noqa: E402
@@ -16,6 +17,7 @@ __all__ = [
     "fixed_point",
     "keep",
     "lif",
+    "memory",
     "pool",
     "posterior",
     "readout",
