@@ -85,8 +85,8 @@ def read(words, offset, count):
 
 
 @njit(cache=True)
-def patches(words, grid, patch_words):
-    """The bits under the filter at every position: patch_words[q, p] holds bits 64 q .. of the patch at position p.
+def patches(words, grid, patch_words, start):
+    """The bits under the filter at every position: patch_words[q, start + p] holds bits 64 q .. of the patch at p.
 
     The order inside a patch is that of the weights, (kh, kw, in); outside the image bits are zero.
 
@@ -94,10 +94,11 @@ def patches(words, grid, patch_words):
     ----------
     words : (n,) uint64, one image
     grid : Grid
-    patch_words : (ceil(kh kw in / 64), positions) uint64, overwritten
+    patch_words : (ceil(kh kw in / 64), n) uint64; the columns of the image's positions are overwritten
+    start : int, the first of them
     """
-    patch_words[:] = uint64(0)
-    image, positions = address(words), patch_words.shape[1]
+    patch_words[:, start : start + grid.rows * grid.columns] = uint64(0)
+    image, step = address(words), patch_words.shape[1]
     target = address(patch_words)
     for k in range(grid.kh):
         for l in range(grid.kw):
@@ -107,14 +108,14 @@ def patches(words, grid, patch_words):
                 source = (row * grid.stride + k - grid.padding) * grid.width
                 for column in range(first, last):
                     offset = (source + column * grid.stride + l - grid.padding) * grid.channels
-                    position = row * grid.columns + column
+                    position = start + row * grid.columns + column
                     for c in range(0, grid.channels, WORD):
                         count = min(WORD, grid.channels - c)
                         value = read(image, offset + c, count)
-                        place, shift = (tap + c) // WORD * positions + position, uint64((tap + c) % WORD)
+                        place, shift = (tap + c) // WORD * step + position, uint64((tap + c) % WORD)
                         target[place] |= value << shift
                         if shift + uint64(count) > uint64(WORD):
-                            target[place + positions] |= value >> (uint64(WORD) - shift)
+                            target[place + step] |= value >> (uint64(WORD) - shift)
 
 
 @njit(cache=True)

@@ -6,59 +6,21 @@ stride 1 sends gradients back by Winograd's algorithm. The arithmetic is in the 
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from refsbnn.errors import InputError
 from refsbnn.kernels import conv2d_batch as batch
-from refsbnn.kernels import winograd
+from refsbnn.kernels import conv2d_layout as layout
+from refsbnn.kernels import conv2d_spikes as by_table
 from refsbnn.kernels.bits import Spikes, pack, unpack
 from refsbnn.kernels.check import are_spikes, check_float, check_values, like
-from refsbnn.kernels.conv2d_image import Grid, padded
+from refsbnn.kernels.conv2d_image import Grid
 from refsbnn.kernels.dense import floats, present
-from refsbnn.kernels.simd import aligned_zeros
 from refsbnn.reference.conv2d import output_shape
 from refsbnn.reference.moments import LinearGradients, check_weights, square
-
-
-class Filters(NamedTuple):
-    """The weights laid out for the kernels.
-
-    Attributes
-    ----------
-    half : int, columns of a part, a multiple of 16
-    columns : (patch * width,) float; the means, padded with zeros to `half` columns, then the variances if any
-    turned : (kh * kw * width * in padded,) float, for the gradient of the input; where `minimal`, after
-        `winograd.filter_transform`
-    minimal : bool, a 3x3 filter of stride 1
-    """
-
-    half: int
-    columns: np.ndarray
-    turned: np.ndarray
-    minimal: bool
-
-
-def filters(weights: list[np.ndarray], stride: int) -> Filters:
-    """Lay out mu, and sigma2 unless the weights are points, each (out, kh, kw, in)."""
-    out, kh, kw, channels = weights[0].shape
-    half = padded(out)
-    columns = np.zeros((kh * kw * channels, len(weights) * half), weights[0].dtype)
-    turned = np.zeros((kh, kw, len(weights) * half, padded(channels)), columns.dtype)
-    for part, weight in enumerate(weights):
-        start = part * half
-        columns[:, start : start + out] = weight.reshape(out, -1).T
-        turned[:, :, start : start + out, :channels] = weight.transpose(1, 2, 0, 3)
-    minimal = (kh, kw, stride) == (3, 3, 1)
-    return Filters(half, aligned(columns), aligned(winograd.filter_transform(turned) if minimal else turned), minimal)
-
-
-def aligned(array: np.ndarray) -> np.ndarray:
-    """A flat copy that starts on a cache line."""
-    copy: np.ndarray = aligned_zeros(array.size, array.dtype)
-    copy[:] = array.ravel()
-    return copy
 
 
 def forward(
@@ -81,18 +43,18 @@ def forward(
     mu, sigma2, bias_mu, bias_sigma2 = check_weights(mu, sigma2, bias_mu, bias_sigma2, 4, like("mu", mu))
     weights = present(mu, sigma2)
     values, leading, grid = check_input(x, weights, stride, padding, domain, variance)
-    layout = filters(weights, stride)
+    columns = layout.columns(weights)
     offset = np.stack(present(bias_mu, bias_sigma2))[:, None]
     if not isinstance(values, Spikes):
         x2 = values if sigma2 is None else square(values, domain, variance)[0]
-        moments = batch.real_forward(values, x2, layout.columns, grid, offset)
+        moments = batch.real_forward(values, x2, columns, grid, offset)
     else:
         scale = np.ones(grid.parts, mu.dtype)
         if domain == "bipolar":  # sum of w (2 z - 1) = 2 sum w z - sum w, both over the pixels inside the image
-            inside = sums_inside(layout.columns, grid)
+            inside = sums_inside(columns, grid)
             offset = offset + np.array([-1, 1], mu.dtype)[: grid.parts, None, None] * inside
             scale = np.array([2, 0], mu.dtype)[: grid.parts]  # theory 3.4: the square of -1 and 1 is 1
-        moments = batch.spike_forward(values.words, layout.columns, grid, scale, offset)
+        moments = by_table.forward(values.words, columns, grid, scale, offset)
     m, *rest = moments.reshape(grid.parts, *leading, grid.rows, grid.columns, grid.out)
     return m, rest[0] if rest else None
 
@@ -123,57 +85,66 @@ def backward(
         for name, g in (("dm", dm), ("dv", dv))[: grid.parts]
     ]
     dm, dv = (*given, np.zeros((0, *given[0].shape[1:]), mu.dtype))[:2]
-    totals = [g.sum(axis=0) for g in given]  # over images, in order
+    totals = [sum_of_images(g) for g in given]
     if isinstance(values, Spikes):
         # The square of -1 and 1 tells nothing of the spikes.
         parts = 1 if domain == "bipolar" else grid.parts
-        sums = batch.spike_weight_gradients(values.words, dm, dv, grid._replace(parts=parts))
+        sums = list(by_table.weight_gradients(values.words, dm, dv, grid._replace(parts=parts)))
         if domain == "bipolar":  # x = 2 z - 1 in the mean, 1 in the variance; a pixel of ones gives the sums over x = 1
             one = grid._replace(channels=1)
             ones = np.ones((1, grid.height * grid.width), mu.dtype)
             mean, spread = (*(total[None] for total in totals), dv)[:2]
-            inside = batch.real_weight_gradients(ones, ones, mean, spread, one).repeat(grid.channels, axis=1)
-            sums = np.stack([2 * sums[0] - inside[0], *inside[1:]])
+            inside = batch.real_weight_gradients(ones, ones, mean, spread, one).repeat(grid.channels, axis=2)
+            sums = [2 * sums[0] - inside[0], *inside[1:]]
     else:
         x2 = values if sigma2 is None else square(values, domain, variance)[0]
-        sums = batch.real_weight_gradients(values, x2, dm, dv, grid)
+        sums = list(batch.real_weight_gradients(values, x2, dm, dv, grid))
     dx = None
     if input_gradient:
-        dx = input_gradients(dm, dv, values, filters(weights, stride), grid, domain, variance)
+        dx = input_gradients(given, values, weights, grid, domain, variance)
         dx = dx.reshape(*leading, grid.height, grid.width, grid.channels)
-    of_weights = [np.ascontiguousarray(g.T).reshape(mu.shape) for g in sums]
+    of_weights = [g.reshape(mu.shape) for g in sums]
     of_bias = [total.sum(axis=0, dtype=np.float64).astype(mu.dtype) for total in totals]
     dsigma2, dbias_sigma2 = (None, None) if sigma2 is None else (of_weights[1], of_bias[1])
     return LinearGradients(dx, of_weights[0], dsigma2, of_bias[0], dbias_sigma2)
 
 
+def sum_of_images(gradient: np.ndarray) -> np.ndarray:
+    """Sum of (images, positions, out) over the images, in order."""
+    total = np.zeros(gradient.shape[1:], gradient.dtype)
+    if len(gradient):
+        batch.sums_of_images(gradient.reshape(len(gradient), total.size), total.reshape(-1))
+    return total
+
+
 def input_gradients(
-    dm: np.ndarray,
-    dv: np.ndarray,
+    given: Sequence[np.ndarray],
     states: Spikes | np.ndarray,
-    layout: Filters,
+    weights: Sequence[np.ndarray],
     grid: Grid,
     domain: str,
     variance: str,
 ) -> np.ndarray:
     """The gradient of x (theory 3.3): (images, height width in)."""
 
-    def through(begin: int, depth: int) -> np.ndarray:
-        return batch.input_gradients(dm, dv, layout.turned, layout.minimal, grid, begin, depth)
+    def through(given: Sequence[np.ndarray], weights: Sequence[np.ndarray]) -> np.ndarray:
+        minimal = (grid.kh, grid.kw, grid.stride) == (3, 3, 1)
+        turned = layout.turned(weights, minimal=minimal)
+        return batch.input_gradients(given[0], given[-1], turned, minimal, grid._replace(parts=len(weights)))
 
     if (domain, variance) == ("binary", "linear"):  # dx2 = 1: means and variances in one product
-        return through(0, grid.parts * layout.half)
-    dx = through(0, layout.half)
+        return through(given, weights)
+    dx = through(given[:1], weights[:1])
     if grid.parts == 1 or (domain, variance) == ("bipolar", "linear"):
         return dx
     if isinstance(states, Spikes):
         states = floats(unpack(states).reshape(dx.shape), domain, dx.dtype)
-    return dx + square(states, domain, variance)[1] * through(layout.half, layout.half)
+    return dx + square(states, domain, variance)[1] * through(given[1:], weights[1:])
 
 
 def sums_inside(columns: np.ndarray, grid: Grid) -> np.ndarray:
     """What an image of ones gives: (parts, positions, out)."""
-    pixel = aligned(columns.reshape(grid.kh * grid.kw, grid.channels, -1).sum(axis=1))
+    pixel = columns.reshape(grid.kh * grid.kw, grid.channels, -1).sum(axis=1).reshape(-1)
     ones = np.ones((1, grid.height * grid.width), columns.dtype)
     none = np.zeros((grid.parts, 1, grid.out), columns.dtype)
     return batch.real_forward(ones, ones, pixel, grid._replace(channels=1), none)[:, 0]

@@ -7,11 +7,10 @@ from image to image.
 
 from typing import NamedTuple
 
-from numba import njit, prange
+from numba import njit
 
-from refsbnn.kernels.bits import WORD, transpose, valid
-from refsbnn.kernels.lookup import TABLE, add_products, build_table
-from refsbnn.kernels.simd import LANES, Factor, Rows, address, aligned_zeros, matmul_add
+from refsbnn.kernels.bits import valid
+from refsbnn.kernels.simd import LANES, Factor, Rows, address, load, matmul_add, store
 
 
 class Grid(NamedTuple):
@@ -50,27 +49,8 @@ def padded(count):
     return -(-count // LANES) * LANES
 
 
-@njit(cache=True, parallel=True)
-def weight_tables(weights, size, width, blocks):
-    """Tables of a weight matrix: one for each block of sixteen columns and each word of the patch.
-
-    Parameters
-    ----------
-    weights : (size * width,) float
-    size, width : int
-    blocks : int, how many sixteens of columns are wanted
-    """
-    words = -(-size // WORD)
-    tables = aligned_zeros(blocks * words * TABLE, weights.dtype)
-    for block in prange(blocks):
-        for q in range(words):
-            first = q * WORD * width + block * LANES
-            build_table(weights, first, width, size - q * WORD, tables, (block * words + q) * TABLE)
-    return tables
-
-
 @njit(cache=True)
-def gather_gradient(dm, dv, image, grid, gradient):
+def gather_gradient(dm, dv, image, grid, gradient, start):
     """Put an image's dm, and dv if there are two parts, side by side in the columns of `gradient`.
 
     Parameters
@@ -79,66 +59,19 @@ def gather_gradient(dm, dv, image, grid, gradient):
     dv : (images, positions, out) float, of no images beside point weights
     image : int
     grid : Grid
-    gradient : (positions * width,) float, overwritten but for its padding
+    gradient : flat float, rows of `width`, overwritten but for its padding
+    start : int, where the image's begin
     """
-    half = padded(grid.out)
+    half, out = padded(grid.out), grid.out
     width = grid.parts * half
-    for p in range(dm.shape[1]):
-        for o in range(dm.shape[2]):
-            gradient[p * width + o] = dm[image, p, o]
-            if grid.parts == 2:
-                gradient[p * width + half + o] = dv[image, p, o]
-
-
-@njit(cache=True)
-def spike_sums(tables, blocks, patch_words, sums):
-    """sums[block, position, lane] += weights^T patch, by table.
-
-    Parameters
-    ----------
-    tables : flat float, from `weight_tables`
-    blocks : int
-    patch_words : (patch words, positions) uint64
-    sums : (blocks * positions * 16,) float, added to
-    """
-    words, positions = patch_words.shape
-    for block in range(blocks):
-        for q in range(words):
-            add_products(
-                tables, (block * words + q) * TABLE, patch_words[q], positions, sums, block * positions * LANES
-            )
-
-
-@njit(cache=True)
-def spike_weight_gradient(gradient, blocks, width, patch_words, scratch, table, sums):
-    """sums[block, patch entry, lane] += sum over positions of spike times gradient, by table.
-
-    Here the bits run along positions: 64 positions make a word of each patch entry, and the table holds sums of rows
-    of the gradient.
-
-    Parameters
-    ----------
-    gradient : (positions * width,) float
-    blocks : int, how many sixteens of its columns are wanted
-    width : int
-    patch_words : (patch words, positions) uint64
-    scratch : (ceil(positions / 64), 64 * patch words) uint64, overwritten
-    table : (TABLE,) float, overwritten
-    sums : (blocks * 64 * patch words * 16,) float, added to
-    """
-    words, positions = patch_words.shape
-    entries = words * WORD
-    for start in range(0, positions, WORD):
-        count = min(WORD, positions - start)
-        for q in range(words):
-            block = scratch[start // WORD, q * WORD : (q + 1) * WORD]
-            block[:count] = patch_words[q, start : start + count]
-            block[count:] = 0
-            transpose(block)
-    for block in range(blocks):
-        for start in range(0, positions, WORD):
-            build_table(gradient, start * width + block * LANES, width, positions - start, table, 0)
-            add_products(table, 0, scratch[start // WORD], entries, sums, block * entries * LANES)
+    for h in range(grid.parts):
+        own = dm[image] if h == 0 else dv[image]
+        for p in range(len(own)):
+            place = start + p * width + h * half
+            for o in range(0, out - LANES + 1, LANES):
+                store(gradient, place + o, load(own, p * out + o))
+            for o in range(out // LANES * LANES, out):
+                gradient[place + o] = own[p, o]
 
 
 @njit(cache=True)
@@ -194,25 +127,24 @@ def real_weight_gradient(x, gradient, grid, sums, offset):
 
 
 @njit(cache=True)
-def input_gradient(gradient, width, begin, depth, weights, grid, sums):
-    """sums[pixel, in padded] += gradient's columns begin .. begin + depth, sent back through the filter.
+def input_gradient(gradient, weights, grid, sums):
+    """sums[pixel, in padded] += the gradient sent back through the filter.
 
     Parameters
     ----------
     gradient : (positions * width,) float
-    width, begin, depth : int
     weights : (kh * kw * width * in padded,) float
     grid : Grid
     sums : (pixels * in padded,) float, added to
     """
-    inner = padded(grid.channels)
+    inner, width = padded(grid.channels), grid.parts * padded(grid.out)
     for k in range(grid.kh):
         for l in range(grid.kw):
-            tap = ((k * grid.kw + l) * width + begin) * inner
+            tap = (k * grid.kw + l) * width * inner
             first, past = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
             for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
                 pixel = (row * grid.stride + k - grid.padding) * grid.width + first * grid.stride + l - grid.padding
-                source = (row * grid.columns + first) * width + begin
+                source = (row * grid.columns + first) * width
                 left, right = Factor(address(gradient), source, width, 1), Rows(address(weights), tap, inner)
                 into = Rows(address(sums), pixel * inner, grid.stride * inner)
-                matmul_add(left, right, into, past - first, inner, depth)
+                matmul_add(left, right, into, past - first, inner, width)

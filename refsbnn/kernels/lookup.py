@@ -15,22 +15,36 @@ PATTERNS = 16
 TABLE = WORD // GROUP * PATTERNS * LANES  # elements of the table of one word and sixteen columns
 
 
-@njit(cache=True, error_model="numpy")
-def build_table(rows, first, step, count, table, start):
-    """Fill the table at `start` for 64 rows of sixteen columns; row i lies at first + i step, rows >= count are zero.
+@njit(cache=True)
+def groups_of(rows):
+    """How many groups of a word are looked up so that `rows` of its rows are: 4, 8 or all 16.
 
-    The sum of a pattern adds its rows from the last to the first.
+    The sums of the groups left out are zero, so leaving them out changes no bit.
+
+    Parameters
+    ----------
+    rows : int
+    """
+    if rows <= 4 * GROUP:
+        return 4
+    return 8 if rows <= 8 * GROUP else WORD // GROUP
+
+
+@njit(cache=True, error_model="numpy")
+def build_table(rows, first, step, count, table):
+    """Fill a table for the groups of up to 64 rows of sixteen columns; row i lies at first + i step.
+
+    Rows from `count` on are zero. The sum of a pattern adds its rows from the last to the first.
 
     Parameters
     ----------
     rows : flat float
     first, step, count : int
-    table : flat, of the same float type, overwritten from `start` to start + TABLE
-    start : int
+    table : (TABLE,) of the same float type, overwritten as far as `groups_of` reaches
     """
     zero = splat(table.dtype.type(0.0))
-    for group in range(WORD // GROUP):
-        base = start + group * PATTERNS * LANES
+    for group in range(groups_of(count)):
+        base = group * PATTERNS * LANES
         store(table, base, zero)
         for bit in range(GROUP):
             i = group * GROUP + bit
@@ -42,50 +56,49 @@ def build_table(rows, first, step, count, table, start):
 
 
 @njit(inline="always")
-def _entry(table, start, word, group):
+def _entry(table, word, group):
     """The table's sum for the four bits of `group` in the word, 16 lanes.
 
     Parameters
     ----------
     table : flat float
-    start, word : uint64
+    word : uint64
     group : int, 0 to 15
     """
     pattern = (word >> uint64(GROUP * group)) & uint64(PATTERNS - 1)
-    return load(table, start + uint64(group * PATTERNS * LANES) + pattern * uint64(LANES))
+    return load(table, uint64(group * PATTERNS * LANES) + pattern * uint64(LANES))
 
 
 @njit(cache=True, error_model="numpy")
-def add_products(table, start, words, count, sums, first):
-    """sums[first + 16 p ..] += the table's sum for words[p], p < count.
+def add_products(table, rows, words, sums):
+    """sums[16 p ..] += the table's sum for words[p].
 
     Two partial sums run side by side, which hides the latency of an addition.
 
     Parameters
     ----------
-    table : flat float, from `build_table`
-    start : int, where it begins
-    words : (count or more,) uint64
-    count : int
-    sums : flat, of the same float type
-    first : int
+    table : (TABLE,) float, from `build_table` for `rows` rows
+    rows : int
+    words : (n,) uint64
+    sums : (16 n or more,) of the same float type
     """
-    at = uint64(start)
-    for p in range(count):
+    groups = groups_of(rows)
+    for p in range(len(words)):
         w = words[p]
-        a = _entry(table, at, w, 0) + _entry(table, at, w, 1)
-        b = _entry(table, at, w, 2) + _entry(table, at, w, 3)
-        a = a + _entry(table, at, w, 4)
-        b = b + _entry(table, at, w, 5)
-        a = a + _entry(table, at, w, 6)
-        b = b + _entry(table, at, w, 7)
-        a = a + _entry(table, at, w, 8)
-        b = b + _entry(table, at, w, 9)
-        a = a + _entry(table, at, w, 10)
-        b = b + _entry(table, at, w, 11)
-        a = a + _entry(table, at, w, 12)
-        b = b + _entry(table, at, w, 13)
-        a = a + _entry(table, at, w, 14)
-        b = b + _entry(table, at, w, 15)
-        place = first + LANES * p
-        store(sums, place, load(sums, place) + (a + b))
+        a = _entry(table, w, 0) + _entry(table, w, 1)
+        b = _entry(table, w, 2) + _entry(table, w, 3)
+        if groups > 4:
+            a = a + _entry(table, w, 4)
+            b = b + _entry(table, w, 5)
+            a = a + _entry(table, w, 6)
+            b = b + _entry(table, w, 7)
+        if groups > 8:
+            a = a + _entry(table, w, 8)
+            b = b + _entry(table, w, 9)
+            a = a + _entry(table, w, 10)
+            b = b + _entry(table, w, 11)
+            a = a + _entry(table, w, 12)
+            b = b + _entry(table, w, 13)
+            a = a + _entry(table, w, 14)
+            b = b + _entry(table, w, 15)
+        store(sums, LANES * p, load(sums, LANES * p) + (a + b))

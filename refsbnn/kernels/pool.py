@@ -127,15 +127,29 @@ def _largest(x, size, step, y, index):
     for n in prange(len(x)):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
-                for c in range(y.shape[3]):
-                    best, place = x[n, i * step, j * step, c], 0
-                    for k in range(size):
-                        for l in range(size):
-                            value = x[n, i * step + k, j * step + l, c]
-                            if value > best:
-                                best, place = value, k * size + l
-                    y[n, i, j, c] = best
-                    index[n, i, j, c] = place
+                best, place = y[n, i, j], index[n, i, j]
+                best[:] = x[n, i * step, j * step]
+                place[:] = 0
+                for tap in range(1, size * size):
+                    _keep_larger(x[n, i * step + tap // size, j * step + tap % size], tap, best, place)
+
+
+@njit(cache=True)
+def _keep_larger(x, tap, best, place):
+    """Take the values that are larger than the best so far; one loop over channels, without branches.
+
+    Parameters
+    ----------
+    x : (channels,) float or uint8
+    tap : int
+    best : (channels,) of x's type, float or uint8, overwritten
+    place : (channels,) int32, overwritten
+    """
+    tap = np.int32(tap)
+    for c in range(len(best)):
+        larger = x[c] > best[c]
+        place[c] = tap if larger else place[c]
+        best[c] = x[c] if larger else best[c]
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -152,6 +166,21 @@ def _send(g, index, size, step, dx):
     for n in prange(len(g)):
         for i in range(g.shape[1]):
             for j in range(g.shape[2]):
-                for c in range(g.shape[3]):
-                    place = index[n, i, j, c]
-                    dx[n, i * step + place // size, j * step + place % size, c] += g[n, i, j, c]
+                for tap in range(size * size):
+                    _add_where(g[n, i, j], index[n, i, j], tap, dx[n, i * step + tap // size, j * step + tap % size])
+
+
+@njit(cache=True)
+def _add_where(g, place, tap, dx):
+    """Add the gradient to the channels whose maximum was there; one loop over channels, without branches.
+
+    Parameters
+    ----------
+    g : (channels,) float
+    place : (channels,) int32
+    tap : int
+    dx : (channels,) float, added to
+    """
+    tap, none = np.int32(tap), g.dtype.type(0.0)
+    for c in range(len(dx)):
+        dx[c] += g[c] if place[c] == tap else none

@@ -1,11 +1,14 @@
 """Residual stream of mean and variance (theory 3.8); the functions of `refsbnn.reference.residual`, fast."""
 
 import numpy as np
+from numba import njit, prange
 
 from refsbnn.kernels.check import check_float
+from refsbnn.kernels.simd import LANES, load, splat, store
 from refsbnn.kernels.unit import check_moments
 
 Moments = tuple[np.ndarray, np.ndarray]
+CHUNK = 4096  # entries that a task takes
 
 
 def add_forward(
@@ -24,8 +27,11 @@ def add_forward(
     m = check_float("m", m, H.shape, H.dtype)
     v = check_float("v", v, H.shape, H.dtype, nonnegative=True)
     a = H.dtype.type(scale)
-    kept = U if accumulate else a * 0
-    return H + a * m, kept + a * a * v  # theory 3.8
+    mean, variance = np.empty_like(H), np.empty_like(U)
+    kept = U if accumulate else np.zeros(1, U.dtype)
+    _add(H.reshape(-1), m.reshape(-1), a, mean.reshape(-1))  # theory 3.8
+    _add(kept.reshape(-1), v.reshape(-1), a * a, variance.reshape(-1))
+    return mean, variance
 
 
 def add_backward(
@@ -38,4 +44,48 @@ def add_backward(
     kept = dU if accumulate else np.zeros_like(dU)
     if scale == 1.0:
         return dH, kept, dH, dU
-    return dH, kept, a * dH, a * a * dU  # theory 3.8
+    dm, dv = np.empty_like(dH), np.empty_like(dU)
+    _scale(dH.reshape(-1), a, dm.reshape(-1))
+    _scale(dU.reshape(-1), a * a, dv.reshape(-1))
+    return dH, kept, dm, dv  # theory 3.8
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _add(x, y, a, total):
+    """total = x + a y.
+
+    Parameters
+    ----------
+    x : (n,) float, or (1,), a zero for all
+    y : (n,) float
+    a : float
+    total : (n,) float, overwritten
+    """
+    factor, none = splat(a), splat(a - a)
+    for task in prange((len(y) + CHUNK - 1) // CHUNK):
+        first, past = task * CHUNK, min(len(y), (task + 1) * CHUNK)
+        whole = first + (past - first) // LANES * LANES
+        for i in range(first, whole, LANES):
+            store(total, i, (load(x, i) if len(x) == len(y) else none) + factor * load(y, i))
+        for i in range(whole, past):
+            total[i] = (x[i] if len(x) == len(y) else a - a) + a * y[i]
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _scale(x, a, product):
+    """product = a x.
+
+    Parameters
+    ----------
+    x : (n,) float
+    a : float
+    product : (n,) float, overwritten
+    """
+    factor = splat(a)
+    for task in prange((len(x) + CHUNK - 1) // CHUNK):
+        first, past = task * CHUNK, min(len(x), (task + 1) * CHUNK)
+        whole = first + (past - first) // LANES * LANES
+        for i in range(first, whole, LANES):
+            store(product, i, factor * load(x, i))
+        for i in range(whole, past):
+            product[i] = a * x[i]

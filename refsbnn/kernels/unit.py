@@ -15,7 +15,18 @@ from refsbnn.errors import check_choice
 from refsbnn.kernels import fire, matrix, philox, slopes
 from refsbnn.kernels.check import check_bytes, check_float
 from refsbnn.kernels.gaussian import probability
-from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_less, splat, sqrt, store, store_less
+from refsbnn.kernels.simd import (
+    LANES,
+    address,
+    aligned_zeros,
+    load,
+    load_bytes,
+    select_less,
+    splat,
+    sqrt,
+    store,
+    store_less,
+)
 from refsbnn.noise import Gaussian, Noise
 from refsbnn.reference.unit import DOMAINS, check_uniforms
 
@@ -91,13 +102,19 @@ def backward(
     h = check_spikes(h, m.shape, m.dtype)
     if h.dtype != np.uint8 and domain == "bipolar":
         h = (h + 1) * m.dtype.type(0.5)  # theory 1.4
-    k = slopes.slopes(h, m, v, 0.0, estimators.get(member), noises.get(noise), u, extra)
+    member, noise = estimators.get(member), noises.get(noise)
+    rule = slopes.inline_rule(h, m.dtype, member, noise)
+    if rule.kind == slopes.GIVEN:
+        k = slopes.slopes(h, m, v, 0.0, member, noise, u, extra)
+        h = np.zeros(LANES, np.uint8)  # not read
+    else:
+        k = np.zeros(LANES, m.dtype)  # not read: slopes are evaluated where they are used
     gain = m.dtype.type(2 if domain == "bipolar" else 1)  # theory 1.4: dy = 2 dz
     floor = slopes.floor(m.dtype)
     shape, size = m.shape, m.size
-    g, k, m, v = (matrix.in_vectors(part) for part in (g, k, m, v))
+    g, h, k, m, v = (matrix.in_vectors(part) for part in (g, h, k, m, v))
     dm, dv = np.empty_like(m), np.empty_like(m)
-    _chain(g, k, m, v, gain, floor, dm, dv)
+    _chain(g, h.view(np.uint8), k, m, v, gain, floor, rule, dm, dv)
     return dm[:size].reshape(shape), None if point else dv[:size].reshape(shape)
 
 
@@ -175,21 +192,29 @@ def _sample(m, v, proposal, h):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _chain(g, k, m, v, gain, floor, dm, dv):
+def _chain(g, h, k, m, v, gain, floor, rule, dm, dv):
     """dm = g k / s and dv = -g k r / (2 s^2) of flat arrays (theory 3.2), zero where v = 0 (theory 3.17).
 
     Parameters
     ----------
-    g, k, m, v : (n,) float, n a multiple of 16
+    g : (n,) float, n a multiple of 16
+    h : (n,) uint8, spikes; (16,) where the rule's kind is GIVEN
+    k : (n,) float, slopes where the rule's kind is GIVEN, else (16,)
+    m, v : (n,) float
     gain : float, dy/dz, 2 in the bipolar domain
     floor : float, as in `slopes.floor`
+    rule : Rule
     dm, dv : (n,) float, overwritten
     """
+    given = rule.kind == slopes.GIVEN
     for task in prange((len(m) + CHUNK - 1) // CHUNK):
-        pg, pk, pm, pv, pdm, pdv = address(g), address(k), address(m), address(v), address(dm), address(dv)
+        pg, ph, pk, pm, pv = address(g), address(h), address(k), address(m), address(v)
+        pdm, pdv = address(dm), address(dv)
         zero, minus_half = splat(gain - gain), splat(-gain / (gain + gain))
         for i in range(task * CHUNK, min((task + 1) * CHUNK, len(m)), LANES):
             v_own = load(pv, i)
-            c = slopes.cut(splat(gain) * load(pg, i) * load(pk, i), floor) / sqrt(v_own)
+            s = sqrt(v_own)
+            slope = slopes.own_slope(pk, i if given else 0, load_bytes(ph, 0 if given else i), load(pm, i) / s, rule)
+            c = slopes.cut(splat(gain) * load(pg, i) * slope, floor) / s
             store(pdm, i, select_less(zero, v_own, c, zero))
             store(pdv, i, select_less(zero, v_own, minus_half * c * load(pm, i) / v_own, zero))

@@ -12,8 +12,7 @@ the order of the direct sum's; the tests bound it.
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from numba import njit
+from numba import njit, prange
 
 from refsbnn.kernels.conv2d_image import padded
 from refsbnn.kernels.simd import LANES, Factor, Rows, address, load, matmul_add, splat, store
@@ -24,11 +23,11 @@ DEPTH = 64  # columns of the gradient at a time, for the same reason
 
 
 class Image(NamedTuple):
-    """The gradient of one image.
+    """The gradients of some images.
 
     Attributes
     ----------
-    data : address of floats, (rows, columns, width)
+    data : address of floats, (images, rows, columns, width)
     width, rows, columns : int
     """
 
@@ -38,17 +37,52 @@ class Image(NamedTuple):
     columns: int
 
 
-def filter_transform(weights: np.ndarray) -> np.ndarray:
-    """G g G^T of the filters (3, 3, width, in), turned by 180 degrees, as (16, width, in)."""
-    half = weights.dtype.type(0.5)
+@njit(cache=True)
+def _along(a, b, c, half):
+    """G (a, b, c)^T.
 
-    def along(g: np.ndarray) -> np.ndarray:
-        """G g over the first axis, by sums: a matrix product would wake the BLAS threads, which spin long after."""
-        return np.stack([g[0], half * (g[0] + g[1] + g[2]), half * (g[0] - g[1] + g[2]), g[2]])
+    Parameters
+    ----------
+    a, b, c, half : float, or 16 lanes of float; half is 1/2
+    """
+    return a, half * (a + b + c), half * (a - b + c), c
 
-    turned = weights[::-1, ::-1]
-    transformed = along(along(turned).swapaxes(0, 1)).swapaxes(0, 1)
-    return np.ascontiguousarray(transformed).reshape(POINTS, *weights.shape[2:])
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def filter_transform(weight, start, target):
+    """G g G^T of filters turned by 180 degrees, into the rows of `target` from `start` on; zero in the padding.
+
+    Parameters
+    ----------
+    weight : (out, 9, in) float
+    start : int
+    target : (16, width, in padded) float, overwritten
+    """
+    out, _, channels = weight.shape
+    one = weight.dtype.type(1.0)
+    half = one / (one + one)
+    wide = splat(half)
+    for o in prange(padded(out)):
+        whole = channels // LANES * LANES if o < out else 0
+        for c in range(0, whole, LANES):
+            g = weight[o]
+            left = _along(load(g, 8 * channels + c), load(g, 5 * channels + c), load(g, 2 * channels + c), wide)
+            middle = _along(load(g, 7 * channels + c), load(g, 4 * channels + c), load(g, channels + c), wide)
+            right = _along(load(g, 6 * channels + c), load(g, 3 * channels + c), load(g, c), wide)
+            for i in range(4):
+                row = _along(left[i], middle[i], right[i], wide)
+                for j in range(4):
+                    store(target[4 * i + j, start + o], c, row[j])
+        target[:, start + o, whole:] = 0.0
+        for c in range(whole, channels if o < out else 0):
+            g = weight[o]
+            left = _along(g[8, c], g[5, c], g[2, c], half)
+            middle = _along(g[7, c], g[4, c], g[1, c], half)
+            right = _along(g[6, c], g[3, c], g[0, c], half)
+            for i in range(4):
+                row = _along(left[i], middle[i], right[i], half)
+                for j in range(4):
+                    target[4 * i + j, start + o, c] = row[j]
 
 
 @njit(cache=True)
@@ -80,7 +114,7 @@ def _transformed_row(image, base, y, x, zero):
     Parameters
     ----------
     image : Image
-    base : int, of the sixteen channels
+    base : int, of the sixteen channels of the image
     y, x : int
     zero : 16 lanes of float
     """
@@ -171,23 +205,25 @@ def _add(sums, place, value):
 
 
 @njit(cache=True)
-def _add_tile(products, start, step, inner, sums, y, x, height, width):
+def _add_tile(products, start, step, inner, sums, first, y, x, grid):
     """Add A^T M A to the 2x2 pixels from (y, x) on, as far as they lie in the image.
 
     Parameters
     ----------
     products : address of floats
     start, step, inner : int
-    sums : address of floats, (height, width, inner)
-    y, x, height, width : int
+    sums : address of floats, (images, height, width, inner)
+    first, y, x : int, where the image begins and the tile lies in it
+    grid : Grid
     """
+    height, width = grid.height, grid.width
     for j in range(0, inner, LANES):
         at = start + j
         a = _product_column(products, at, step)
         b = _product_column(products, at + step, step)
         c = _product_column(products, at + 2 * step, step)
         d = _product_column(products, at + 3 * step, step)
-        place = (y * width + x) * inner + j
+        place = first + (y * width + x) * inner + j
         _add(sums, place, a[0] + b[0] + c[0])
         if x + 1 < width:
             _add(sums, place + inner, b[0] - c[0] - d[0])
@@ -198,38 +234,40 @@ def _add_tile(products, start, step, inner, sums, y, x, height, width):
 
 
 @njit(cache=True)
-def input_gradient(gradient, width, begin, depth, transformed, grid, tiles, products, sums):
-    """As `conv2d_image.input_gradient` for a 3x3 filter and stride 1.
+def input_gradient(gradient, images, transformed, grid, tiles, products, sums):
+    """As `conv2d_image.input_gradient` for a 3x3 filter of stride 1, of some images: small ones share the weights.
 
     Parameters
     ----------
-    gradient : (positions * width,) float
-    width, begin, depth : int
+    gradient : (images * positions * width,) float
+    images : int
     transformed : (16 * width * in padded,) float, from `filter_transform`
     grid : Grid
     tiles, products : flat float, overwritten; sizes from `scratch_sizes`
-    sums : (pixels * in padded,) float, added to
+    sums : (images * pixels * in padded,) float, added to
     """
-    inner = padded(grid.channels)
+    inner, width = padded(grid.channels), grid.parts * padded(grid.out)
     across = (grid.width + 1) // 2
-    count = (grid.height + 1) // 2 * across
-    step = _step(inner)
+    each = (grid.height + 1) // 2 * across
+    step, size, pixels = _step(inner), grid.rows * grid.columns * width, grid.height * grid.width * inner
     zero = splat(sums.dtype.type(0.0))
     d, v = Image(address(gradient), width, grid.rows, grid.columns), address(tiles)
     m, y = address(products), address(sums)
-    for first in range(begin, begin + depth, DEPTH):
-        deep = min(DEPTH, begin + depth - first)
+    for first in range(0, width, DEPTH):
+        deep = min(DEPTH, width - first)
         gap = _step(deep)
-        for start in range(0, count, TILES):
-            batch = min(TILES, count - start)
+        for start in range(0, images * each, TILES):
+            batch = min(TILES, images * each - start)
             for t in range(batch):
-                top, left = (start + t) // across * 2 + grid.padding - 2, (start + t) % across * 2 + grid.padding - 2
-                _transform_tile(d, first, deep, top, left, zero, v, t * deep, gap)
+                image, tile = (start + t) // each, (start + t) % each
+                top, left = tile // across * 2 + grid.padding - 2, tile % across * 2 + grid.padding - 2
+                _transform_tile(d, image * size + first, deep, top, left, zero, v, t * deep, gap)
             products[:] = 0.0
             for point in range(POINTS):
-                tile, weights = Factor(v, point * gap, deep, 1), (point * width + first) * inner
+                factor, weights = Factor(v, point * gap, deep, 1), (point * width + first) * inner
                 right, into = Rows(address(transformed), weights, inner), Rows(m, point * step, inner)
-                matmul_add(tile, right, into, batch, inner, deep)
+                matmul_add(factor, right, into, batch, inner, deep)
             for t in range(batch):
-                top, left = (start + t) // across * 2, (start + t) % across * 2
-                _add_tile(m, t * inner, step, inner, y, top, left, grid.height, grid.width)
+                image, tile = (start + t) // each, (start + t) % each
+                top, left = tile // across * 2, tile % across * 2
+                _add_tile(m, t * inner, step, inner, y, image * pixels, top, left, grid)

@@ -11,6 +11,9 @@ TESTS = Path(__file__).parents[1]
 CROSSED = {
     "kernels.bits.WORD": "kernels/test_conv2d.py",
     "kernels.conv2d_batch.SHARDS": "kernels/test_conv2d.py",
+    "kernels.conv2d_batch.SPAN": "kernels/test_conv2d.py",
+    "kernels.conv2d_spikes.ENTRIES": "kernels/test_conv2d.py",
+    "kernels.conv2d_spikes.POSITIONS": "kernels/test_conv2d.py",
     "kernels.lif_adjoint.SHARD": "kernels/test_lif.py",
     "kernels.matrix.DEPTH": "kernels/test_dense.py",
     "kernels.matrix.ROWS": "kernels/test_dense.py",
@@ -19,6 +22,7 @@ CROSSED = {
     "kernels.optim.CHUNK": "kernels/test_optim.py",
     "kernels.posterior.SHARDS": "kernels/test_posterior.py",
     "kernels.readout.COLUMNS": "kernels/test_readout.py",
+    "kernels.residual.CHUNK": "kernels/test_residual.py",
     "kernels.simd.LANES": "kernels/test_unit.py",
     "kernels.slopes.CHUNK": "kernels/test_unit.py",
     "kernels.sparse.BLOCK": "kernels/test_dense.py",

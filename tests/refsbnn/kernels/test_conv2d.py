@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refsbnn.errors import InputError
-from refsbnn.kernels import bits, conv2d, conv2d_batch, simd, winograd
+from refsbnn.kernels import bits, conv2d, conv2d_batch, conv2d_spikes, lookup, simd, winograd
 from refsbnn.reference import conv2d as reference
 from tests.refsbnn.kernels.common import around, close, rectangle
 
@@ -29,6 +29,15 @@ SHAPES += [((1,), 3, 5, n, 3, 2, 2, 1, 0) for n in (*around(bits.WORD), *around(
 SHAPES += [((1,), 3, 5, n, n + 1, 3, 3, 1, 1) for n in around(simd.LANES)]
 SHAPES += [((1,), 2 * n, 2 * m - 1, 2, 5, 3, 3, 1, 1) for n, m in map(rectangle, around(winograd.TILES))]
 SHAPES += [((1,), 3, 4, 2, n, 3, 3, 1, 2) for n in (*around(winograd.DEPTH), *around(winograd.DEPTH // 2))]
+# Positions of a task that sums moments, of many images or of one; entries of one that sums gradients, with a task for
+# each shard and with one for all; sums over images of a task; rows of a word that are looked up.
+SHAPES += [((n,), 1, 1, 3, 5, 1, 1, 1, 0) for n in around(conv2d_spikes.POSITIONS)]
+SHAPES += [((1,), *rectangle(n), 2, 5, 1, 1, 1, 0) for n in around(conv2d_spikes.POSITIONS)]
+SHAPES += [((3,), 3, 2, n, 3, 1, 1, 1, 0) for n in around(conv2d_spikes.ENTRIES)]
+SHAPES += [((18,), 2, 2, 70, n, 3, 3, 1, 1) for n in (128, 250)]
+SHAPES += [((2,), *rectangle(n), 1, 1, 1, 1, 1, 0) for n in around(conv2d_batch.SPAN)]
+SHAPES += [((2,), 2, 3, n, 3, 1, 1, 1, 0) for n in (*around(4 * lookup.GROUP), *around(8 * lookup.GROUP))]
+SHAPES += [((2,), *rectangle(n), 3, 5, 1, 1, 1, 0) for n in (*around(4 * lookup.GROUP), *around(8 * lookup.GROUP))]
 # domain, extension of the variance, whether x comes as spikes, their density
 FORMS = [
     ("real", "linear", False, 1.0),

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from refsbnn.errors import InputError
 from refsbnn.kernels import residual
 from refsbnn.reference import residual as reference
-from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, close, size
+from tests.refsbnn.kernels.common import DTYPES, SEEDS, SETTINGS, around, close, size
 
 
 @SETTINGS
 @given(
     seed=SEEDS,
-    shape=st.sampled_from([(5, 9), (3, 4, 5, 6), (2, 0)]),
+    shape=st.sampled_from([(5, 9), (3, 4, 5, 6), (2, 0), *((n,) for n in around(residual.CHUNK))]),
     dtype=DTYPES,
     scale=st.sampled_from([1.0, 0.4, -0.7]),
     accumulate=st.booleans(),

@@ -55,5 +55,8 @@ def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
     """The step of a contestant."""
     import numba
 
+    from refsbnn.memory import keep_freed
+
+    keep_freed()  # as the commands do
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     return Training(case, network_of(case)).step
