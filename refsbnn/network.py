@@ -172,14 +172,25 @@ class Network:
         with self.backend.checked_once():
             if self._timed:
                 value, pieces = time.forward(self._timed, run, parameters, x, self.chunk)
-            for stages in self._segments:
+            for stages, own in zip(self._segments, self._parts(parameters), strict=True):
                 entered = value
-                value, tapes = chain.forward(stages, run, parameters, entered)
+                value, tapes = chain.forward(stages, run, own, entered)
                 if self.recompute:
                     segments.append(Segment(entered, None, chain.monitors(stages, tapes)))
                 else:
                     segments.append(Segment(entered, tapes, []))
         return value, Tape(run, pieces, segments)
+
+    def _parts(self, parameters: Parameters) -> list[Parameters]:
+        """The parameters of each run of layers: one pass over all, so that a deep network's cost is not quadratic."""
+        if len(self._segments) == 1:
+            return [parameters]
+        parts: list[Parameters] = [{} for _ in self._segments]
+        place = {stage.name.partition(".")[0]: i for i, stages in enumerate(self._segments) for stage in stages}
+        for key, value in parameters.items():
+            if (number := key.partition(".")[0]) in place:
+                parts[place[number]][key] = value
+        return parts
 
     def _input(self, x: np.ndarray | Events) -> np.ndarray | Events:
         """The batch in a form the backend takes: events and bytes as they are, other numbers in the network's type."""
@@ -239,11 +250,12 @@ class Network:
         gradients: Parameters = {}
         value: Any = g
         with self.backend.checked_once():
-            for stages, segment in zip(reversed(self._segments), reversed(tape.segments), strict=True):
+            runs = zip(self._segments, self._parts(parameters), tape.segments, strict=True)
+            for stages, given, segment in reversed(list(runs)):
                 tapes = segment.stages
                 if tapes is None:
-                    _, tapes = chain.forward(stages, run, parameters, segment.x)
-                value, own = chain.backward(stages, run, parameters, tapes, value, each)
+                    _, tapes = chain.forward(stages, run, given, segment.x)
+                value, own = chain.backward(stages, run, given, tapes, value, each)
                 gradients |= own
             if tape.pieces is not None:
                 value, own = time.backward(self._timed, run, parameters, tape.pieces, value, each, self.chunk)

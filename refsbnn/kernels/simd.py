@@ -215,6 +215,16 @@ _arithmetic(operator.mul, "fmul")
 _arithmetic(operator.truediv, "fdiv")
 
 
+def _hidden(builder, pointer):
+    """The same pointer, by no instruction, but of unknown origin.
+
+    Otherwise LLVM finds the rows' addresses each from the one before, a chain of additions that takes longer than the
+    sums; it does so wherever the function is optimised again, as when a caller is loaded from the cache.
+    """
+    same = ir.FunctionType(pointer.type, [pointer.type])
+    return builder.asm(same, "", "=r,0", [pointer], side_effect=False)
+
+
 def _register_tile(rows, vectors):
     """A function that adds a[rows, depth] @ b[depth, 16 vectors] to c[rows, 16 vectors], sums kept in registers.
 
@@ -241,7 +251,7 @@ def _register_tile(rows, vectors):
             with cgutils.for_range(builder, depth) as loop:
                 b_line = builder.gep(b_start, [builder.mul(loop.index, b_step)])
                 b_row = [_load(builder, kind.llvm, shifted(b_line, lanes, j)) for j in range(vectors)]
-                a_line = builder.gep(a_start, [builder.mul(loop.index, a_step)])
+                a_line = _hidden(builder, builder.gep(a_start, [builder.mul(loop.index, a_step)]))
                 for r in range(rows):
                     value = _splat(builder, kind.llvm, builder.load(shifted(a_line, a_row, r)))
                     for b_part, slot in zip(b_row, sums[r], strict=True):

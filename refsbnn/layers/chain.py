@@ -38,6 +38,17 @@ def own(parameters: Parameters, stage: Stage) -> Parameters:
     return {key[len(prefix) :]: value for key, value in parameters.items() if key.startswith(prefix)}
 
 
+def owned(parameters: Parameters, stages: Sequence[Stage]) -> list[Parameters]:
+    """As `own` for each stage, in one pass over the parameters however many stages there are."""
+    found: list[Parameters] = [{} for _ in stages]
+    places = {stage.name.partition(".")[0]: (f"{stage.name}.", i) for i, stage in enumerate(stages)}
+    for key, value in parameters.items():
+        prefix, i = places.get(key.partition(".")[0], ("", 0))
+        if prefix and key.startswith(prefix):
+            found[i][key[len(prefix) :]] = value
+    return found
+
+
 def named(stage: Stage, values: dict[str, Any]) -> dict[str, Any]:
     """The same values by their names within the chain."""
     return {f"{stage.name}.{key}": value for key, value in values.items()}
@@ -112,8 +123,8 @@ def draws(stages: Sequence[Stage], readers: int | None) -> tuple[int | None, dic
 def forward(stages: Sequence[Stage], run: Pass, parameters: Parameters, x: Any) -> tuple[Any, list[Any]]:
     """Output of the last stage, and every stage's tape."""
     tapes = []
-    for stage in stages:
-        x, tape = stage.layer.forward(run, stage, own(parameters, stage), x)
+    for stage, given in zip(stages, owned(parameters, stages), strict=True):
+        x, tape = stage.layer.forward(run, stage, given, x)
         tapes.append(tape)
     return x, tapes
 
@@ -123,8 +134,8 @@ def backward(
 ) -> tuple[Any, Parameters]:
     """Gradients of the chain's input and of its parameters."""
     gradients: Parameters = {}
-    for stage, tape in zip(reversed(stages), reversed(tapes), strict=True):
-        g, gradient = stage.layer.backward(run, stage, own(parameters, stage), tape, g, penalty)
+    for stage, given, tape in reversed(list(zip(stages, owned(parameters, stages), tapes, strict=True))):
+        g, gradient = stage.layer.backward(run, stage, given, tape, g, penalty)
         gradients |= named(stage, gradient)
     return g, gradients
 

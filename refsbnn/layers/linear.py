@@ -12,7 +12,7 @@ from refsbnn.errors import InputError, check_choice, check_integer, check_number
 from refsbnn.events import Events
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.sensitivity import Weights
+from refsbnn.sensitivity import Fed, Weights
 from refsbnn.streams import Purpose, Streams
 
 LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32
@@ -116,7 +116,7 @@ class Linear(Layer[LinearTape]):
             sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
         module, options = self.operator(run, stage.place.input)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
-        return Moments(m, v, (self.feeds(run, stage, mu, sigma2),)), LinearTape(
+        return Moments(m, v, Fed((self.feeds(run, stage, mu, sigma2),))), LinearTape(
             run.backend.keep(x), mu, sigma2, bias_sigma2
         )
 

@@ -61,8 +61,7 @@ class Residual(Layer[ResidualTape]):
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, ResidualTape]:
         y, tapes = chain.forward(stage.inner, run, parameters, x)
-        old = x.fed if self.accumulate or x.v is None else tuple(each._replace(sigma2=None) for each in x.fed)
-        fed = (*old, *(each._replace(scale=self.scale * each.scale) for each in y.fed))  # every branch so far
+        fed = x.fed.then(y.fed, self.scale, spread=self.accumulate or x.v is None)  # every branch so far
         if x.v is None:
             return Moments(x.m + self.scale * y.m, None, fed), ResidualTape(tapes)  # theory 3.8, 3.18
         H, U = run.backend.residual.add_forward(x.m, x.v, y.m, y.v, scale=self.scale, accumulate=self.accumulate)

@@ -1,11 +1,11 @@
 """What travels between layers: values (spikes or real numbers) or moments of pre-activations."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from refsbnn.sensitivity import Rows, Weights
+from refsbnn.sensitivity import Fed, Rows
 
 Domain = Literal["binary", "bipolar", "real"]
 
@@ -64,7 +64,7 @@ class Moments:
     ----------
     m, v : (..., *units) arrays
         v None for point weights (theory 3.18).
-    fed : tuple of Weights
+    fed : Fed
         The weights that feed the units; none in a gradient.
     rows : Rows or None
         In a gradient that of the sums over them, None where nothing depends on them.
@@ -72,5 +72,5 @@ class Moments:
 
     m: np.ndarray
     v: Any
-    fed: tuple[Weights, ...] = ()
+    fed: Fed = field(default_factory=Fed)
     rows: Rows | None = None

@@ -15,7 +15,7 @@ from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Stage, TapeT,
 from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Domain, Moments, Signal
 from refsbnn.reference.lif import LIFTape, Recurrent, State
-from refsbnn.sensitivity import Neurons, Reset, Rows, Weights
+from refsbnn.sensitivity import Fed, Neurons, Reset, Rows, Weights
 from refsbnn.streams import Streams
 
 
@@ -62,7 +62,7 @@ class NeuronTape(NamedTuple):
     V: np.ndarray | None
     z: ArrayLike
     before: State | None
-    fed: tuple[Weights, ...]
+    fed: Fed
     reset: Reset | None
 
 
@@ -153,16 +153,14 @@ class Spike(Units[SpikeTape]):
             run.heard[stage.place.index] = dm if x.v is None else dm * np.sqrt(x.v)  # theory 5.11
         if penalty == 0.0:
             return Moments(dm, dv), {}
-        one = sensitivity.units(sensitivity.total(x.fed), x.m, noise_of(x.m, x.v))
+        one = sensitivity.units(x.fed.total(), x.m, noise_of(x.m, x.v))
         dm = (dm + penalty * one.m).astype(dm.dtype, copy=False)
         dv = None if dv is None else (dv + penalty * one.v).astype(dv.dtype, copy=False)
         return Moments(dm, dv, rows=one.rows.times(penalty)), {}
 
     def monitor(self, tape: SpikeTape) -> Monitor:
         x = tape.x
-        return monitor(
-            x.m, x.v, self.spikes(tape), sensitivity.value(sensitivity.total(x.fed), x.m, noise_of(x.m, x.v))
-        )
+        return monitor(x.m, x.v, self.spikes(tape), sensitivity.value(x.fed.total(), x.m, noise_of(x.m, x.v)))
 
     def spikes(self, tape: SpikeTape) -> np.ndarray:
         h = np.asarray(tape.h)
@@ -286,7 +284,7 @@ class LIF(Units[NeuronTape]):
             diagonal = np.diagonal(mu), none if sigma2 is None else np.diagonal(sigma2)
         past = None if before is None else (before.M, noise_of(before.M, before.V))
         reset, V = tape.reset, noise_of(tape.M, tape.V)
-        return Neurons(sensitivity.total(tape.fed), recurrent, diagonal, reset, self.theta, tape.M, V, past)
+        return Neurons(tape.fed.total(), recurrent, diagonal, reset, self.theta, tape.M, V, past)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: NeuronTape, g: np.ndarray, penalty: float
