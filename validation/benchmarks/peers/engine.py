@@ -51,12 +51,17 @@ class Training:
         return float(weight * kl - loglik.mean())
 
 
-def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def ready(threads: int) -> None:
+    """Threads and memory as the commands have them."""
     import numba
 
     from refsbnn.memory import keep_freed
 
-    keep_freed()  # as the commands do
+    keep_freed()
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    ready(threads)
     return Training(case, network_of(case)).step

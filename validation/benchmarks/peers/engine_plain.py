@@ -8,8 +8,6 @@ from validation.benchmarks.peers.cases import Shd
 
 def build(case: Shd, threads: int) -> Callable[[], float]:
     """The step of a contestant."""
-    import numba
-
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    engine.ready(threads)
     network = engine.network_of(case, posterior="point", member="fast-sigmoid(scale=10)")
     return engine.Training(case, network).step
