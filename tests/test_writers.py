@@ -37,6 +37,9 @@ WRITERS = {
     "validation/audit.py": f"{DISK}::test_the_audit",
     "validation/certify/command.py": "tests/validation/certify/test_command.py::test_a_full_disk",
     "validation/conformance/command.py": f"{DISK}::test_the_reports",
+    "validation/conformance/json_vectors.py": f"{DISK}::test_the_vectors",
+    "validation/conformance/bundle.py": f"{DISK}::test_a_submission",
+    "validation/conformance/libraries.py": "",  # a measurement, which is made again
     "validation/conformance/vectors.py": f"{DISK}::test_the_vectors",
 }
 WRITERS |= dict.fromkeys(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from refsbnn.files import write_json, write_text
@@ -160,15 +161,13 @@ def page(record: Mapping[str, Any]) -> str:
         "",
         "- **pass**: every number is within 4 roundings of the answer, and every spike is equal.",
         "- **convention**: the numbers are exact for another choice than the case asks for, and the judge names it.",
-        "  Papers leave these choices open; a convention is no failure. It matters where weights or gradients move between",
-        "  libraries.",
+        "  Papers leave these choices open; a convention is no failure. It matters where weights are handed over.",
         "- **fail**: neither. The numbers are given, with what the library's documents or code say.",
         "- **not there**: the library has no such option, or does not show what the case compares.",
         "",
         "A library is run with those of its own options that come nearest to what a case asks for; the adapters are in",
         "`validation/conformance/adapters/`, and what the cases mean is in [conformance.md](conformance.md). A library",
-        "that changes is judged again by the command above. An adapter that treats yours unfairly is a bug of ours: please",
-        "say so.",
+        "that changes is judged again by the command above. An adapter that is unfair to one is a bug of ours: say so.",
         "",
         *table(record),
         "",
@@ -178,7 +177,7 @@ def page(record: Mapping[str, Any]) -> str:
         for word in ("fail", "convention"):
             lines += entries(name, word, [row for row in one["cases"] if row["standing"] == word])
         passed = [f"`{row['case']}`" for row in one["cases"] if row["standing"] == "pass"]
-        lines += [f"Passes: {', '.join(passed)}.", ""]
+        lines += [*wrap(f"Passes: {', '.join(passed)}.", 118), ""]
     return "\n".join(lines)
 
 
@@ -191,8 +190,8 @@ def entries(library: str, word: str, rows: Sequence[Mapping[str, str]]) -> list[
     lines = []
     for (key, said), group in groups.items():
         names = ", ".join(f"`{row['case']}`" for row in group)
-        lines += [f"**{word}** {names}", "", key if word == "convention" else group[0]["message"]]
-        lines += ["", said] if said else []
+        lines += [*wrap(f"**{word}** {names}", 118), "", key if word == "convention" else group[0]["message"]]
+        lines += ["", *wrap(said, 118)] if said else []
         lines += ["", f"    {group[0]['reproduce']}", ""]
     return lines
 

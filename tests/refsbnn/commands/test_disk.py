@@ -48,12 +48,21 @@ def test_training(kilobytes: int, tmp_path: Path) -> None:
         assert not (disk / "run" / ".lock").exists()
 
 
-def test_the_vectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["vectors.h5", "vectors.json"])
+def test_the_vectors(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with small_disk(tmp_path / "disk", 300) as disk:
-        (disk / "vectors.h5").write_text("before")
-        assert main(["conformance", "export", str(disk / "vectors.h5")]) == 2
+        (disk / name).write_text("before")
+        assert main(["conformance", "export", str(disk / name)]) == 2
         refused(capsys.readouterr().err, disk)
-        assert (disk / "vectors.h5").read_text() == "before"
+        assert (disk / name).read_text() == "before"
+
+
+def test_a_submission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with small_disk(tmp_path / "disk", 30) as disk:
+        (disk / "submission.zip").write_text("before")
+        assert main(["conformance", "run", "--bundle", str(disk / "submission.zip")]) == 2
+        refused(capsys.readouterr().err, disk)
+        assert (disk / "submission.zip").read_text() == "before"
 
 
 @pytest.mark.parametrize("kind", ["json", "junit", "html"])

@@ -27,6 +27,47 @@ def test_its_numbers() -> None:
     assert f"({own.EXAMPLES:,} examples)" in GUIDE
 
 
+def test_the_changelog_counts_the_same() -> None:
+    told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(all_cases())} cases with exact answers" in told
+    assert f"{len(MUTANTS)} planted bugs" in told
+
+
+PACKAGE = """
+import numpy as np
+from refsbnn.reference import dense as layer, unit
+
+def dense(x, mu, sigma2, bias_mu, bias_sigma2, domain):
+    bias = () if bias_mu is None else (bias_mu, bias_sigma2)
+    m, v = layer.forward(x, mu, sigma2, *bias, domain=domain)
+    def pull(dm, dv):
+        g = layer.backward(dm, dv, x, mu, sigma2, domain=domain)._asdict()
+        return {k: y.astype("float32") for k, y in g.items() if bias or "bias" not in k}
+    return m.astype("float32"), v.astype("float32"), pull
+
+def spike_and_gradient(m, v, u, g):
+    words = {"noise": "gaussian", "member": "st", "domain": "binary"}
+    z = unit.forward(m, v, u, **words)
+    dm, dv = unit.backward(g, z, m, v, u, **words)
+    return z, dm.astype("float32"), dv.astype("float32")
+"""
+
+
+def test_its_skeleton_runs_as_a_newcomer_would_run_it(tmp_path: Path) -> None:
+    """Over a package of theirs that is right, it passes what it has, and nothing fails."""
+    code = re.search(r"```python\n(# my_conformance.py\n.*?)```", GUIDE, flags=re.DOTALL)
+    assert code is not None
+    (tmp_path / "my_conformance.py").write_text(code[1])
+    (tmp_path / "my_package.py").write_text(PACKAGE)
+    run = "import sys; from refsbnn.cli import main; sys.exit(main(['conformance', 'run', '--adapter', "
+    run += "'my_conformance:MyAdapter', '--case', '[du]*']))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = {"cwd": tmp_path, "env": environment, "text": True, "capture_output": True}
+    done = subprocess.run([sys.executable, "-c", run], **words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^dense +7 ", done.stdout, flags=re.MULTILINE), done.stdout
+
+
 def test_its_questions_are_those_of_the_cases() -> None:
     asked = {case.question.split("?")[0] for case in all_cases() if case.question}
     told = GUIDE.split("## Questions implementers ask")[1].split("## Planted bugs")[0]

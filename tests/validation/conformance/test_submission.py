@@ -14,6 +14,7 @@ from validation.conformance.cases import FILES, all_cases, family, like
 from validation.conformance.judge import Outcome
 
 CASES = all_cases()
+FORWARD = "tests.validation.conformance.forward:Forward"
 ROOT = Path(vectors.__file__).parents[2]
 SCHEMAS = Path(vectors.__file__).parent / "schemas"
 
@@ -113,30 +114,15 @@ def test_a_profile_demands_what_it_lists() -> None:
     assert [one.verdict for one in profiles.demand(some, profiles.PROFILES["full"])] == ["fail", "fail"]
 
 
-class Forward:
-    """An implementation without gradients."""
-
-    def capabilities(self):
-        from refsbnn.adapter import Capabilities
-
-        return Capabilities(("float64",), frozenset({"dense", "unit", "categorical"}), checks=False)
-
-    def run(self, op, arrays, noise, dtype, seed):
-        from validation.conformance.adapters.reference import Reference
-
-        out = Reference().run(op, arrays, noise, dtype, seed)
-        return {k: y for k, y in out.items() if not k.startswith("d")}
-
-
 def test_inference_needs_no_gradients(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["conformance", "run", "--adapter", f"{__name__}:Forward", "--case", "categorical.*"]
+    words = ["conformance", "run", "--adapter", FORWARD, "--case", "categorical.*"]
     assert cli.main([*words, "--profile", "inference"]) == 0
     assert cli.main(words) == 1
     assert "output dlogits is missing" in capsys.readouterr().out
 
 
 def test_strict_counts_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["conformance", "run", "--adapter", f"{__name__}:Forward", "--profile", "inference", "--case", "c[au]*"]
+    words = ["conformance", "run", "--adapter", FORWARD, "--profile", "inference", "--case", "c[au]*"]
     assert cli.main(words) == 0
     assert cli.main([*words, "--strict"]) == 1
     assert "checks are unsupported" in capsys.readouterr().out
@@ -160,7 +146,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--signed-off-by",
         "A. Body",
     ]
-    assert cli.main(["conformance", "run", "--adapter", f"{__name__}:Forward", *words]) == 0
+    assert cli.main(["conformance", "run", "--adapter", FORWARD, *words]) == 0
     return path
 
 

@@ -90,7 +90,7 @@ def tie(kind: str) -> Case:
     """Membranes that meet their threshold exactly, at the first step and later."""
     id = f"lif_deterministic.edge_tie_{kind}"
     o = {**DEFAULTS, "beta": 0.5, "at_threshold": kind}
-    x = np.array([[0.75, 0.5, 1.0], [0.75, 0.25, -1.0]])[None] * np.array([1.0, 0.75, 0.5])[:, None, None]
+    x = np.array([[0.75, 0.5, 1.0], [0.75, 0.25, -1.0]])[None] * np.array([1.0, 0.75, 0.5, 0.25])[:, None, None]
     x[1, 0, 0], x[1, 0, 1] = 0.375, 0.5
     d = Draw(id)
     arrays = {"inputs": {"x": x}, "cotangents": {"g": d.signed("g", x.shape)}}

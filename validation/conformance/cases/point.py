@@ -32,14 +32,14 @@ def dense(name: str, bias: bool, steps: int = 0) -> Case:
 
 
 def conv2d(name: str, stride: int, padding: int, bias: bool) -> Case:
-    """A convolution: 9 x 6 pixels, 4 channels, 5 filters of 3 x 2, 2 examples."""
+    """A convolution: 9 x 6 pixels, 4 channels, 8 filters of 3 x 2, 2 examples."""
     d = Draw(f"point_conv2d.{name}")
     rows, columns = (9 + 2 * padding - 3) // stride + 1, (6 + 2 * padding - 2) // stride + 1
-    params = {"w": d.signed("w", (5, 3, 2, 4))} | ({"b": d.signed("b", (5,))} if bias else {})
+    params = {"w": d.signed("w", (8, 3, 2, 4))} | ({"b": d.signed("b", (8,))} if bias else {})
     arrays = {
         "params": params,
         "inputs": {"x": d.signed("x", (2, 9, 6, 4))},
-        "cotangents": {"dy": d.signed("dy", (2, rows, columns, 5))},
+        "cotangents": {"dy": d.signed("dy", (2, rows, columns, 8))},
     }
     options = {"stride": stride, "padding": padding}
     return case(d.case, options, arrays, CONV, "forward backward", "transposed-weight padding stride")
