@@ -1,10 +1,12 @@
 """The command `refsbnn`. Sub-commands are imported when they run, so that --help is there at once."""
 
 import ast
+import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -35,6 +37,15 @@ def summary(command: EntryPoint) -> str:
         return f"cannot be loaded: {' '.join(str(error).split())}"
     first = text.splitlines()[0]
     return first.removeprefix(f"`refsbnn {command.name}`: ").removesuffix(".")
+
+
+def shared(command: EntryPoint) -> bool:
+    """Whether ranks share a command's work: its module says SHARED, which is read from the file, which is not run."""
+    try:
+        spec = find_spec(command.module)
+        return spec is not None and spec.origin is not None and b"\nSHARED = True" in Path(spec.origin).read_bytes()
+    except (ImportError, OSError):
+        return False
 
 
 def usage() -> str:
@@ -83,6 +94,11 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         return DONE
     if name not in known:
         return complain(f"unknown command {name!r}; accepted: {', '.join(known)}")
+    if count > 1 and shared(known[name]):
+        # MPICH sends what lies in unused memory, zeros shortened, and Slurm 22.05 cuts what is beyond 1,024 bytes. So
+        # MPI begins before much has been there; `ranks.world` says what is wrong.
+        with suppress(ImportError, RuntimeError):
+            importlib.import_module("mpi4py.MPI")
     from refsbnn import interrupt, memory, ranks
     from refsbnn.errors import InputError
 
@@ -94,7 +110,7 @@ def main(argv: Sequence[str] | None = None, loaded: Callable[[], None] = lambda:
         except (ImportError, AttributeError, SyntaxError) as error:
             return complain(f"command {name!r} ({known[name].value}) cannot be loaded: {error}")
         loaded()
-        if count > 1 and not getattr(sys.modules[command.__module__], "SHARED", False):
+        if count > 1 and not shared(known[name]):
             return alone(command, rest, number, count)
         with ranks.world().spoken_by_first():
             return int(command(rest))

@@ -17,6 +17,7 @@ from refsbnn.training.folder import RESULT, read_json
 from refsbnn.training.resume import flat
 
 SUMMARY = "comparison.json"
+PARTS = ("validation", "test")
 CONTESTANTS = {
     "agr": "SBNN, `{member}`",
     "st": "SBNN, `{member}`",
@@ -48,7 +49,7 @@ def row(network: str, runs: Sequence[dict[str, Any]]) -> str:
         network,
         f"{runs[0]['config']['training']['rate']:g}",
         str(len(runs)),
-        *(spread(scores[part], 1, " %") if part in scores else "" for part in parts),
+        *(spread(scores[part], 1, " %") if part in scores else "" for part in PARTS),
         spread(nll, 3) if nll else "",
         spread(ece, 3) if ece else "",
         f"{mean(run['seconds'] for run in runs):.0f}",

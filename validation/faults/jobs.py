@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from refsbnn.files import UNFINISHED
 from refsbnn.training import checkpoint, lock
 from refsbnn.training.folder import PARAMETERS, RESULT
 
+WRITE = 0.02  # seconds: about what the larger data cache takes to be written and brought to the disk
 RUN, DATA = "run", "data"  # folders below the one that a job works in
 REFSBNN = (sys.executable, "-m", "refsbnn")
 # A checkpoint after each step, so that a kill meets one being written.
@@ -33,9 +35,14 @@ class Job:
     prepare : callable
         Puts what it reads into its folder.
     targets : tuple of str
-        What may be killed: the "process" that was started, one "rank", the "launcher" of ranks, or "all" there are.
+        What may be killed: the "process" that was started, one "rank", all "ranks", their "launcher", or "all" there
+        are.
     missing : str
         Why it cannot run here.
+    environment : dict
+        Added to the environment.
+    begins : callable, optional
+        What a kill waits for, asked of the job's folder; its moment is then one of the `WRITE` seconds from there on.
     """
 
     name: str
@@ -44,6 +51,7 @@ class Job:
     targets: tuple[str, ...] = ("process",)
     missing: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    begins: Callable[[Path], bool] | None = None
 
 
 def spoken(folder: Path, recordings: int = 60) -> None:
@@ -74,6 +82,8 @@ SPOKEN = (
     *("shd_small", *OFTEN, f"data.root={DATA}", "data.steps=20", "data.bin_ms=50", "model.hidden=[16]"),
     *("training.epochs=3", "training.batch=8", "training.warmup=0"),
 )
+LARGER = (*SPOKEN, "training.epochs=1", "training.batch=200")  # the last of equal keys counts
+more = partial(spoken, recordings=1000)
 
 
 def jobs(mpiexec: str | None = None) -> list[Job]:
@@ -96,16 +106,23 @@ def jobs(mpiexec: str | None = None) -> list[Job]:
         Job("steps", train(*DIGITS, "training.keep=1000")),
         Job("rotation", train(*DIGITS, "training.keep=2", "training.patience=2", "training.backend=numba")),
         Job("cache", train(*SPOKEN), spoken),
+        Job("written", train(*LARGER), more, begins=caching),
+        Job("by ranks", (*two, *train(*LARGER, "training.shards=2")), more, ("ranks",), missing, begins=caching),
         Job("sweep", sweep, targets=("process", "all")),
         Job("ranks", ranks, targets=several, missing=missing),
         Job("shared", shared, spoken, targets=several, missing=missing),
     ]
 
 
+def caching(folder: Path) -> bool:
+    """Whether a file of binned recordings is being written."""
+    return any((folder / DATA / KEPT).glob(".*"))
+
+
 def moment(folder: Path, pids: list[int]) -> str:
     """What a job was doing when its processes were killed, by what they left."""
-    out, kept = folder / RUN, folder / DATA / KEPT
-    if any(kept.glob(".*")):
+    out = folder / RUN
+    if caching(folder):
         return "writing the data cache"
     seen = lock.look(out / lock.NAME)
     if seen is None or lock.content(seen.text).get("pid") not in pids:

@@ -89,22 +89,36 @@ def finish(job: Job, folder: Path) -> None:
         raise InputError(f"{job.name} ended with exit code {code}: {lines[-1]}")
 
 
-def victims(target: str, process: subprocess.Popen[str], folder: Path, rng: np.random.Generator) -> list[int]:
+def waited(job: Job, process: subprocess.Popen[str], folder: Path) -> list[int]:
+    """Wait until what a job's kills are for begins; the job's ranks, since finding them then would take too long."""
+    ranks: list[int] = []
+    while job.begins and process.poll() is None and not job.begins(folder):
+        if len(ranks) < 1 + ("ranks" in job.targets):
+            ranks = processes.python(folder)
+        time.sleep(0.0002)
+    return ranks
+
+
+def victims(
+    target: str, process: subprocess.Popen[str], folder: Path, ranks: list[int], rng: np.random.Generator
+) -> list[int]:
     """The processes to kill."""
     if target == "all":
         return processes.inside(folder)
-    ranks = processes.python(folder)
+    if target == "ranks":
+        return ranks
     return [int(rng.choice(ranks))] if target == "rank" and ranks else [process.pid]
 
 
 def killed(job: Job, folder: Path, kill: Kill, rng: np.random.Generator) -> bool:
     """Start a job and kill it at its moment; False if it ended before."""
     process = start(job, folder)
+    ranks = waited(job, process, folder)
     try:
         process.wait(kill.second)
     except subprocess.TimeoutExpired:
-        ranks = processes.python(folder)
-        processes.send(signal.SIGKILL, victims(kill.target, process, folder, rng))
+        ranks = ranks or processes.python(folder)
+        processes.send(signal.SIGKILL, victims(kill.target, process, folder, ranks, rng))
         kill.gone = processes.gone(folder, PATIENCE)
         process.wait(PATIENCE)
         kill.moment = jobs.moment(folder, ranks)
@@ -127,7 +141,7 @@ def trial(
     before: dict[str, tuple[int, int]] = {}
     try:
         while not kills or rng.random() < AGAIN:
-            kill = Kill(number, job.name, str(rng.choice(job.targets)), round(float(rng.uniform(0.0, span)), 3))
+            kill = Kill(number, job.name, str(rng.choice(job.targets)), round(float(rng.uniform(0.0, span)), 4))
             if not killed(job, folder, kill, rng):
                 break
             kills.append(kill)
@@ -168,17 +182,18 @@ def campaign(chosen: Sequence[Job], kills: int, seed: int, scratch: Path) -> dic
     dict
         The jobs with their undisturbed seconds, and every kill.
     """
-    expected, spans = {}, {}
+    expected, seconds = {}, {}
     for job in chosen:
-        expected[job.name], spans[job.name] = undisturbed(job, scratch / job.name)
+        expected[job.name], seconds[job.name] = undisturbed(job, scratch / job.name)
         words = ["python" if word == sys.executable else Path(word).name for word in job.words]
-        print(f"{job.name}: {' '.join(words)}: {spans[job.name]:.1f} s undisturbed", flush=True)
+        print(f"{job.name}: {' '.join(words)}: {seconds[job.name]:.1f} s undisturbed", flush=True)
     done: list[Kill] = []
     number = 0
     while len(done) < kills:
         job = chosen[number % len(chosen)]
         rng, folder = np.random.default_rng([seed, number]), scratch / f"trial-{number}"
-        for kill in trial(number, job, spans[job.name], expected[job.name], folder, rng):
+        span = jobs.WRITE if job.begins else seconds[job.name]
+        for kill in trial(number, job, span, expected[job.name], folder, rng):
             done.append(kill)
             ended = "" if kill.gone is None or len(job.targets) == 1 else f", all gone after {kill.gone:.1f} s"
             print(
@@ -188,7 +203,7 @@ def campaign(chosen: Sequence[Job], kills: int, seed: int, scratch: Path) -> dic
             )
         shutil.rmtree(folder)
         number += 1
-    return {"seconds": spans, "trials": number, "kills": [asdict(kill) for kill in done]}
+    return {"seconds": seconds, "trials": number, "kills": [asdict(kill) for kill in done]}
 
 
 def table(kills: Sequence[dict[str, Any]]) -> str:
