@@ -1,6 +1,7 @@
 """`refsbnn bench`: what it prints and writes on tiny networks; no number of it is judged."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from refsbnn import cli
 from refsbnn.errors import InputError
-from validation.benchmarks import bench, machine, roofline_kernels, turns
+from validation.benchmarks import bench, growth, machine, roofline_kernels, turns
 from validation.benchmarks.peers.cases import CASES, case_of
 from validation.benchmarks.tape import size_of
 
@@ -66,6 +67,31 @@ def test_counts_are_of_the_shapes() -> None:
     assert block["conv2d.forward"][0]["table"] * 64 == block["conv2d.forward"][1]["fma"]
     plain, full = (roofline_kernels.recurrent(case, point=each) for each in (True, False))
     assert plain[0].counts[0]["events"] * 2 == full[0].counts[0]["events"]
+
+
+def test_growth_writes_numbers_figures_and_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two curves stand for all: one over a size, one over threads."""
+    monkeypatch.setattr(growth, "CURVES", {name: growth.CURVES[name] for name in ("density", "threads")})
+    monkeypatch.setattr(growth, "values", lambda curve, small: [1, 2] if curve.size == "threads" else [0.1, 0.4])
+    assert cli.main(["bench", "--small", "--growth", str(tmp_path), "--rounds", "1", "--threads", "1"]) == 0
+    out = json.loads((tmp_path / "growth.json").read_text())
+    assert [row["density"] for row in out["density"]] == [0.1, 0.4]
+    assert [row["threads"] for row in out["threads"]] == [1, 2]
+    text = (tmp_path / "growth.md").read_text()
+    assert "From 0.1 to 0.4 share of inputs that fire" in text
+    if find_spec("matplotlib"):
+        assert (tmp_path / "growth_density.svg").stat().st_size > 1000
+
+
+def test_growth_changes_one_size_at_a_time() -> None:
+    for curve in growth.CURVES.values():
+        points = growth.values(curve, small=False)
+        assert points == sorted(set(points))
+        if curve.size != "threads":
+            assert getattr(case_of(curve.case), curve.size) in points
+            assert turns.Task(curve.case, 1, False, None, {curve.size: points[0]}).of._asdict() == {
+                **case_of(curve.case)._asdict(), curve.size: points[0],
+            }  # fmt: skip
 
 
 # What is slow to compile (its gradients: test_peers.py), or seldom there: `refsbnn bench --peers --small` runs it.

@@ -45,6 +45,7 @@ def _parser() -> Parser:
     parser.add_argument("--peers", action="store_true", help="time other libraries beside (extra `peers`)")
     parser.add_argument("--inference", action="store_true", help="predictions for 1 and 64 examples, not training")
     parser.add_argument("--roofline", action="store_true", help="each kernel beside this machine's measured limits")
+    parser.add_argument("--growth", type=Path, metavar="FOLDER", help="the engine's time and memory over sizes")
     parser.add_argument("--threads", type=_count, default=2, help="threads of every contestant (default 2)")
     parser.add_argument("--rounds", type=_count, default=7, help="turns each contestant takes (default 7)")
     parser.add_argument("--epoch", action="store_true", help="time one whole epoch of each as well")
@@ -121,6 +122,13 @@ def roofline(cases: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
     return out
 
 
+def growth(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure the curves into the folder and give the numbers."""
+    from validation.benchmarks import growth
+
+    return growth.run(arguments.growth, arguments.threads, arguments.rounds, arguments.small, print)
+
+
 def what(case: str) -> str:
     """The case in words."""
     return (type(case_of(case)).__doc__ or "").partition(": ")[2]
@@ -154,6 +162,8 @@ def main(argv: Sequence[str]) -> int:
     cases = list(CASES) if arguments.case == "all" else [arguments.case]
     if arguments.roofline:
         out["roofline"] = roofline(cases, arguments)
+    elif arguments.growth:
+        out["growth"] = growth(arguments)
     else:
         for case in cases:
             out[case] = (inference if arguments.inference else training)(case, arguments)

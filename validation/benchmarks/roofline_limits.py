@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numba import njit, prange, uint64
 
-from refsbnn.kernels.simd import LANES, aligned_zeros, fma, load, splat, store
+from refsbnn.kernels.simd import LANES, aligned_zeros, fma, load, splat, sqrt, store
 
 MEMORY = 1 << 24  # floats of an array that no cache holds, 64 MiB
 NEAR = 8 << 20  # bytes that the last cache is taken to hold, a core's share of it
@@ -23,6 +23,7 @@ UNITS = {
     "near": "bytes from or to the last cache, 6 MiB of arrays",
     "cache": "bytes from the second-level cache",
     "fma": "float32 multiply-adds in registers",
+    "root": "floats whose root divides another",
     "table": "sixteen floats from a table in the first-level cache, added",
     "gather": "single floats from the second-level cache by index, added",
     "events": "floats of a row in the second-level cache that an event names, added",
@@ -101,6 +102,24 @@ def _fma_many(turns, x, out):
             a, b, c, d, e = fma(a, f, f), fma(b, f, f), fma(c, f, f), fma(d, f, f), fma(e, f, f)
             g, h, i, j, k = fma(g, f, f), fma(h, f, f), fma(i, f, f), fma(j, f, f), fma(k, f, f)
         store(out[task], 0, a + b + c + d + e + g + h + i + j + k)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _root(turns, x, out):
+    """Five chains of a root and a division a task; they stay at positive numbers.
+
+    Parameters
+    ----------
+    turns : int
+    x : float32, above 0
+    out : (tasks, 16) float32, overwritten
+    """
+    for task in prange(len(out)):
+        f = splat(x)
+        a, b, c, d, e = f, f + f, f * f, f + f + f, f * f * f
+        for _ in range(turns):
+            a, b, c, d, e = f / sqrt(a), f / sqrt(b), f / sqrt(c), f / sqrt(d), f / sqrt(e)
+        store(out[task], 0, a + b + c + d + e)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -216,6 +235,7 @@ def limits(threads: int, rounds: int = 7, scale: float = 1.0) -> dict[str, float
         "near": (12.0 * len(small[0]), best(lambda: _triad(*small, one), rounds)),
         "cache": (4.0 * rows.size * few, best(lambda: _cache(rows, few, out), rounds)),
         "fma": (256.0 * turns * LANES * threads, min(fma_seconds)),
+        "root": (5.0 * 16 * turns * LANES * threads, best(lambda: _root(16 * turns, one, out), rounds)),
         "table": (float(len(words) * GROUPS * few * threads), best(lambda: _table(table, words, few, out), rounds)),
         "gather": (float(len(index) * few * threads), best(lambda: _gather(weights, index, few, out), rounds)),
         "events": (float(len(events) * WIDE * few * threads), best(lambda: _events(weights, events, few, out), rounds)),
