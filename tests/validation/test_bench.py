@@ -1,6 +1,7 @@
 """`refsbnn bench`: what it prints and writes on tiny networks; no number of it is judged."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from refsbnn import cli
 from refsbnn.errors import InputError
-from validation.benchmarks import bench, machine, turns
+from validation.benchmarks import bench, growth, machine, roofline_kernels, turns
 from validation.benchmarks.peers.cases import CASES, case_of
 from validation.benchmarks.tape import size_of
 
@@ -28,6 +29,69 @@ def test_times_the_engine_and_counts_its_memory(tmp_path: Path, capsys: pytest.C
         assert parts["sum"] == pytest.approx(sum(value for key, value in parts.items() if key != "sum"))
         assert 0.0 < parts["tape"] < row["peak_MiB"]
     assert capsys.readouterr().out.count("engine") >= 2
+
+
+def test_predictions_for_one_and_for_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bench.json"
+    assert cli.main(["bench", "--small", "--inference", "--rounds", "1", "--threads", "1", "--json", str(path)]) == 0
+    out = json.loads(path.read_text())
+    for case in CASES:
+        for batch in bench.BATCHES:
+            assert set(out[case][f"batch {batch}"]) == set(bench.PEERS[case])
+    assert "ms a prediction" in capsys.readouterr().out
+
+
+def test_the_roofline_has_a_row_for_each_kernel_and_thread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bench.json"
+    assert cli.main(["bench", "--small", "--roofline", "--rounds", "1", "--threads", "1", "--json", str(path)]) == 0
+    out = json.loads(path.read_text())["roofline"]
+    cases = {name: case_of(name, True) for name in CASES}
+    assert [row["kernel"] for row in out["kernels"]] == [each.name for each in roofline_kernels.kernels(cases)]
+    for row in out["kernels"]:
+        assert row["attained"] == pytest.approx(row["least_s"] / row["seconds"])
+        assert row["limit"] in out["limits"]["1"]
+    assert set(out["limits"]["1"]) == set(out["units"])
+    assert all(0.0 < value < np.inf for value in out["limits"]["1"].values())
+    assert max(map(len, capsys.readouterr().out.split("limit, a second")[1].splitlines())) <= 120
+
+
+def test_counts_are_of_the_shapes() -> None:
+    """By hand: case a's input layer adds a row of means and one of variances an event, b's convolution 9 taps."""
+    case = case_of("a", True)
+    events = int(case.batch_of()[0].sum())
+    first = roofline_kernels.recurrent(case, point=False)[0].counts[0]
+    assert first["events"] == events * 2 * 8
+    assert first["stream"] == 4 * events + 4 * 5 * 4 * 2 * 8
+    block = {each.name: each.counts for each in roofline_kernels.residual(case_of("b", True))}
+    assert block["conv2d.forward"][1]["fma"] == (2 * 8 * 8 * 8) * (9 * 8) * 2
+    assert block["conv2d.forward"][0]["table"] * 64 == block["conv2d.forward"][1]["fma"]
+    plain, full = (roofline_kernels.recurrent(case, point=each) for each in (True, False))
+    assert plain[0].counts[0]["events"] * 2 == full[0].counts[0]["events"]
+
+
+def test_growth_writes_numbers_figures_and_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two curves stand for all: one over a size, one over threads."""
+    monkeypatch.setattr(growth, "CURVES", {name: growth.CURVES[name] for name in ("density", "threads")})
+    monkeypatch.setattr(growth, "values", lambda curve, small: [1, 2] if curve.size == "threads" else [0.1, 0.4])
+    assert cli.main(["bench", "--small", "--growth", str(tmp_path), "--rounds", "1", "--threads", "1"]) == 0
+    out = json.loads((tmp_path / "growth.json").read_text())
+    assert [row["density"] for row in out["density"]] == [0.1, 0.4]
+    assert [row["threads"] for row in out["threads"]] == [1, 2]
+    text = (tmp_path / "growth.md").read_text()
+    assert "From 0.1 to 0.4 share of inputs that fire" in text
+    if find_spec("matplotlib"):
+        assert (tmp_path / "growth_density.svg").stat().st_size > 1000
+
+
+def test_growth_changes_one_size_at_a_time() -> None:
+    for curve in growth.CURVES.values():
+        points = growth.values(curve, small=False)
+        assert points == sorted(set(points))
+        if curve.size != "threads":
+            assert getattr(case_of(curve.case), curve.size) in points
+            assert turns.Task(curve.case, 1, False, None, {curve.size: points[0]}).of._asdict() == {
+                **case_of(curve.case)._asdict(), curve.size: points[0],
+            }  # fmt: skip
 
 
 # What is slow to compile (its gradients: test_peers.py), or seldom there: `refsbnn bench --peers --small` runs it.

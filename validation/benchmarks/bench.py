@@ -25,6 +25,7 @@ PEERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "b": {"engine": ("torch_cifar", "torch_compile_cifar", "jax_cifar")},
 }
+BATCHES = 1, 64  # of inference
 
 
 def needs(peer: str) -> str:
@@ -42,6 +43,9 @@ def _parser() -> Parser:
     parser = Parser(prog="refsbnn bench", description=__doc__, epilog=EXAMPLE)
     parser.add_argument("--case", choices=[*CASES, "all"], default="all", help="a: recurrent SHD; b: residual CIFAR")
     parser.add_argument("--peers", action="store_true", help="time other libraries beside (extra `peers`)")
+    parser.add_argument("--inference", action="store_true", help="predictions for 1 and 64 examples, not training")
+    parser.add_argument("--roofline", action="store_true", help="each kernel beside this machine's measured limits")
+    parser.add_argument("--growth", type=Path, metavar="FOLDER", help="the engine's time and memory over sizes")
     parser.add_argument("--threads", type=_count, default=2, help="threads of every contestant (default 2)")
     parser.add_argument("--rounds", type=_count, default=7, help="turns each contestant takes (default 7)")
     parser.add_argument("--epoch", action="store_true", help="time one whole epoch of each as well")
@@ -97,6 +101,34 @@ def training(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return {"contestants": numbers, "analytic": memory}
 
 
+def inference(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time predictions of a case for one example and for 64, print the tables and give the numbers."""
+    out = {}
+    rivals = contestants(case, arguments.peers)
+    for batch in BATCHES:
+        task = Task(case, arguments.threads, arguments.small, batch)
+        out[f"batch {batch}"] = numbers = run(task, rivals, arguments.rounds)
+        title = f"case {case}, inference, one sample, {batch} at once: {what(case)}"
+        print(table(title, numbers, unit="prediction"), flush=True)
+    return out
+
+
+def roofline(cases: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure limits and kernels, print the table and give the numbers."""
+    from validation.benchmarks import roofline
+
+    out = roofline.measured(cases, arguments.threads, small=arguments.small, rounds=arguments.rounds)
+    print(roofline.table(out), flush=True)
+    return out
+
+
+def growth(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure the curves into the folder and give the numbers."""
+    from validation.benchmarks import growth
+
+    return growth.run(arguments.growth, arguments.threads, arguments.rounds, arguments.small, print)
+
+
 def what(case: str) -> str:
     """The case in words."""
     return (type(case_of(case)).__doc__ or "").partition(": ")[2]
@@ -127,9 +159,15 @@ def main(argv: Sequence[str]) -> int:
         print(told)
     print(flush=True)
     out: dict[str, Any] = {"threads": arguments.threads, "rounds": arguments.rounds, "machine": facts, "before": before}
-    for case in CASES if arguments.case == "all" else [arguments.case]:
-        out[case] = training(case, arguments)
-        print()
+    cases = list(CASES) if arguments.case == "all" else [arguments.case]
+    if arguments.roofline:
+        out["roofline"] = roofline(cases, arguments)
+    elif arguments.growth:
+        out["growth"] = growth(arguments)
+    else:
+        for case in cases:
+            out[case] = (inference if arguments.inference else training)(case, arguments)
+            print()
     out["after"] = after = machine.state()
     print(f"clock before and after: {before['clock_MHz']} and {after['clock_MHz']} MHz")
     if machine.warning(after) and not told:

@@ -12,17 +12,21 @@ from validation.benchmarks.peers.cases import Cifar, Shd, case_of
 
 
 class Task(NamedTuple):
-    """What every contestant does: training steps of a case, or with `batch` predictions for so many examples."""
+    """What every contestant does: training steps of a case, or with `batch` predictions for so many examples.
+
+    `changes` are sizes other than the case's own.
+    """
 
     case: str
     threads: int
     small: bool = False
     batch: int | None = None
+    changes: dict[str, Any] = {}  # noqa: RUF012  # of a tuple that nobody changes
 
     @property
     def of(self) -> Shd | Cifar:
         """The case with its sizes."""
-        case = case_of(self.case, self.small)
+        case = case_of(self.case, self.small)._replace(**self.changes)
         return case if self.batch is None else case._replace(batch=self.batch)
 
 

@@ -37,10 +37,20 @@ class Training:
         self.case, self.adam, self.number = case, optim.Adam(update=network.backend.optim.adam_update), 0
         self.parameters = self.network.initial(Streams(0))
 
-    def step(self) -> float:
-        """One step; returns the loss."""
+    def predict(self) -> float:
+        """One forward pass; returns one of its logits."""
+        self.number += 1
+        return float(self._forward()[0, 0])
+
+    def _forward(self) -> np.ndarray:
+        """The logits of this step's noise."""
         draws = CounterDraws(Streams(0), Purpose.TRAIN, self.number, np.arange(self.case.batch))
         logits, self.tape = self.network.forward(self.parameters, self.x, draws)
+        return logits
+
+    def step(self) -> float:
+        """One step; returns the loss."""
+        logits = self._forward()
         loglik, g = objective.categorical(logits, self.labels)
         gradients, _ = self.network.backward(self.parameters, self.tape, -g / self.case.batch, input_gradient=False)
         kl, of_kl = self.network.kl(self.parameters)
@@ -51,17 +61,22 @@ class Training:
         return float(weight * kl - loglik.mean())
 
 
-def ready(threads: int) -> None:
-    """Threads and memory as the commands have them."""
+def made(case: Shd | Cifar, threads: int, **options: str) -> Training:
+    """The network in training, in this process's settings."""
     import numba
 
     from refsbnn.memory import keep_freed
 
     keep_freed()
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    return Training(case, network_of(case, **options))
 
 
 def build(case: Shd | Cifar, threads: int) -> Callable[[], float]:
     """The step of a contestant."""
-    ready(threads)
-    return Training(case, network_of(case)).step
+    return made(case, threads).step
+
+
+def predictor(case: Shd | Cifar, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass, one sample."""
+    return made(case, threads).predict

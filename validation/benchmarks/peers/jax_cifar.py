@@ -6,13 +6,14 @@ processor time of that, and one product with all patches as much as the nine, wi
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from validation.benchmarks.peers.cases import Cifar
-from validation.benchmarks.peers.jax_common import Tree, cross_entropy, kl, limit, stepper
+from validation.benchmarks.peers.jax_common import Tree, cross_entropy, forward_only, kl, limit, stepper
 
 TINY = 1e-9  # as in `torch_cifar`
 
@@ -53,13 +54,17 @@ def moments(case: Cifar, p: Tree, x: jax.Array, u: jax.Array) -> tuple[jax.Array
     return pooled @ p["out_mu"].T, (pooled * pooled) @ jnp.exp(p["out_rho"]).T
 
 
-def loss(case: Cifar, parameters: Tree, x: jax.Array, labels: jax.Array, key: jax.Array) -> jax.Array:
-    """Cross-entropy of sampled logits and the KL of the weights."""
+def logits(case: Cifar, parameters: Tree, x: jax.Array, key: Any) -> jax.Array:
+    """One sample of them."""
     of_spikes, of_logits = jax.random.split(key)
     u = jax.random.uniform(of_spikes, (case.layers, case.batch, case.size, case.size, case.width))
     m, v = moments(case, parameters, x, u)
-    logits = m + jnp.sqrt(v + TINY) * jax.random.normal(of_logits, m.shape)
-    return cross_entropy(logits, labels) + kl(parameters) / case.examples
+    return m + jnp.sqrt(v + TINY) * jax.random.normal(of_logits, m.shape)
+
+
+def loss(case: Cifar, parameters: Tree, x: jax.Array, labels: jax.Array, key: Any) -> jax.Array:
+    """Cross-entropy of sampled logits and the KL of the weights."""
+    return cross_entropy(logits(case, parameters, x, key), labels) + kl(parameters) / case.examples
 
 
 def initial(case: Cifar) -> Tree:
@@ -80,3 +85,9 @@ def build(case: Cifar, threads: int) -> Callable[[], float]:
     limit(threads)
     x, labels = case.batch_of()
     return stepper(case, partial(loss, case), initial(case), jnp.asarray(x), labels)
+
+
+def predictor(case: Cifar, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    limit(threads)
+    return forward_only(partial(logits, case), initial(case), jnp.asarray(case.batch_of()[0]))

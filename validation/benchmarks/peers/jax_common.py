@@ -42,6 +42,18 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
 
+def forward_only(logits: Callable[..., jax.Array], parameters: Tree, x: jax.Array) -> Callable[[], float]:
+    """The compiled `logits(parameters, x, key)` of one batch; gives one of them."""
+    compiled, state = jax.jit(lambda p, x, key, n: logits(p, x, jax.random.fold_in(key, n))), [0]
+    key = jax.random.key(0, impl="rbg")
+
+    def predict() -> float:
+        state[0] += 1
+        return float(np.asarray(compiled(parameters, x, key, state[0]))[0, 0])
+
+    return predict
+
+
 def stepper(
     case: Shd | Cifar, loss: Callable[..., jax.Array], parameters: Tree, x: jax.Array, labels: Any
 ) -> Callable[[], float]:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from validation.benchmarks.peers.cases import Shd
-from validation.benchmarks.peers.jax_common import Tree, ages, cross_entropy, limit, stepper
+from validation.benchmarks.peers.jax_common import Tree, ages, cross_entropy, forward_only, limit, stepper
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -54,24 +54,38 @@ def backward(beta: float, theta: float, kept: Any, g: jax.Array) -> tuple[jax.Ar
 neurons.defvjp(forward, backward)
 
 
-def loss(case: Shd, parameters: Tree, x: jax.Array, labels: jax.Array, key: Any = None) -> jax.Array:
-    """Cross-entropy of spikes (steps, batch, inputs)."""
+def logits(case: Shd, parameters: Tree, x: jax.Array, key: Any = None) -> jax.Array:
+    """Of spikes (steps, batch, inputs); nothing is drawn."""
     p, weights = parameters, ages(case)
     current = x.reshape(-1, case.inputs) @ p["in"].T + p["in_bias"]
     Z = neurons(current.reshape(case.steps, case.batch, case.hidden), p["own"], case.beta, case.theta)
-    logits = jnp.tensordot(weights, Z, 1) @ p["out"].T + weights.sum() * p["out_bias"]
-    return cross_entropy(logits, labels)
+    return jnp.tensordot(weights, Z, 1) @ p["out"].T + weights.sum() * p["out_bias"]
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
-    limit(threads)
+def loss(case: Shd, parameters: Tree, x: jax.Array, labels: jax.Array, key: Any = None) -> jax.Array:
+    """Cross-entropy."""
+    return cross_entropy(logits(case, parameters, x), labels)
+
+
+def initial(case: Shd) -> Tree:
+    """Weights from a normal of variance 1/inputs, no bias."""
     shapes = {"in": (case.hidden, case.inputs), "own": (case.hidden, case.hidden), "out": (case.classes, case.hidden)}
     keys = jax.random.split(jax.random.key(0), len(shapes))
     parameters = {
         name: jax.random.normal(key, shape) / shape[1] ** 0.5
         for key, (name, shape) in zip(keys, shapes.items(), strict=True)
     }
-    parameters |= {"in_bias": jnp.zeros(case.hidden), "out_bias": jnp.zeros(case.classes)}
+    return parameters | {"in_bias": jnp.zeros(case.hidden), "out_bias": jnp.zeros(case.classes)}
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    limit(threads)
     x, labels = case.batch_of()
-    return stepper(case, partial(loss, case), parameters, jnp.asarray(x, jnp.float32), labels)
+    return stepper(case, partial(loss, case), initial(case), jnp.asarray(x, jnp.float32), labels)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    limit(threads)
+    return forward_only(partial(logits, case), initial(case), jnp.asarray(case.batch_of()[0], jnp.float32))

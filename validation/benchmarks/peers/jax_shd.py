@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from validation.benchmarks.peers.cases import Shd
-from validation.benchmarks.peers.jax_common import Tree, ages, cross_entropy, kl, limit, stepper
+from validation.benchmarks.peers.jax_common import Tree, ages, cross_entropy, forward_only, kl, limit, stepper
 
 TINY = 1e-9  # as in `torch_shd`: a current may be nothing at all
 
@@ -76,12 +76,16 @@ def moments(case: Shd, parameters: Tree, x: jax.Array, u: jax.Array) -> tuple[ja
     return first @ parameters["out_mu"].T, second @ jnp.exp(parameters["out_rho"]).T
 
 
-def loss(case: Shd, parameters: Tree, x: jax.Array, labels: jax.Array, key: Any) -> jax.Array:
-    """Cross-entropy of sampled logits and the KL of the weights."""
+def logits(case: Shd, parameters: Tree, x: jax.Array, key: Any) -> jax.Array:
+    """One sample of them."""
     of_spikes, of_logits = jax.random.split(key)
     m, v = moments(case, parameters, x, jax.random.uniform(of_spikes, (case.steps, case.batch, case.hidden)))
-    logits = m + jnp.sqrt(v + TINY) * jax.random.normal(of_logits, m.shape)
-    return cross_entropy(logits, labels) + kl(parameters) / case.examples
+    return m + jnp.sqrt(v + TINY) * jax.random.normal(of_logits, m.shape)
+
+
+def loss(case: Shd, parameters: Tree, x: jax.Array, labels: jax.Array, key: Any) -> jax.Array:
+    """Cross-entropy of sampled logits and the KL of the weights."""
+    return cross_entropy(logits(case, parameters, x, key), labels) + kl(parameters) / case.examples
 
 
 def initial(case: Shd) -> Tree:
@@ -99,3 +103,9 @@ def build(case: Shd, threads: int) -> Callable[[], float]:
     limit(threads)
     x, labels = case.batch_of()
     return stepper(case, partial(loss, case), initial(case), jnp.asarray(x, jnp.float32), labels)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    limit(threads)
+    return forward_only(partial(logits, case), initial(case), jnp.asarray(case.batch_of()[0], jnp.float32))

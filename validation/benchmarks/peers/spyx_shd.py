@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import spyx
 from flax import nnx
@@ -49,3 +50,11 @@ def build(case: Shd, threads: int) -> Callable[[], float]:
     for _ in range(2):  # it compiles again until the types of its state have settled
         update(network, adam, inputs, labels)
     return lambda: float(update(network, adam, inputs, labels))
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    limit(threads)
+    network, x = Network(case), jnp.asarray(case.batch_of()[0], jnp.float32)
+    forward = nnx.jit(lambda network, x: network(x))
+    return lambda: float(np.asarray(forward(network, x))[0, 0])

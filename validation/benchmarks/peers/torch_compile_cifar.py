@@ -5,12 +5,15 @@ from collections.abc import Callable
 import torch
 
 from validation.benchmarks.peers.cases import Cifar
-from validation.benchmarks.peers.torch_cifar import Network, stepper
+from validation.benchmarks.peers.torch_cifar import forward_only, made, stepper
 
 
 def build(case: Cifar, threads: int) -> Callable[[], float]:
     """The step of a contestant."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    network = Network(case)
+    network = made(case, threads)
     return stepper(case, network, torch.compile(network, dynamic=False))
+
+
+def predictor(case: Cifar, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, torch.compile(made(case, threads), dynamic=False))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from validation.benchmarks.peers.cases import Shd
-from validation.benchmarks.peers.torch_shd import Fire, Network, stepper
+from validation.benchmarks.peers.torch_shd import Fire, Network, forward_only, stepper
 
 
 class Compiled(Network):
@@ -46,9 +46,19 @@ class Compiled(Network):
         return m + torch.sqrt(v + 1e-9) * torch.randn_like(v)
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def made(case: Shd, threads: int) -> Compiled:
+    """The network, in this process's settings."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    network = Compiled(case)
+    return Compiled(case)
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    network = made(case, threads)
     return stepper(case, network, network, network.kl)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, made(case, threads))

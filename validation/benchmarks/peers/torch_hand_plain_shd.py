@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from validation.benchmarks.peers.cases import Shd
 from validation.benchmarks.peers.torch_plain_shd import Network
+from validation.benchmarks.peers.torch_shd import forward_only
 
 
 def sparse(x: Any) -> tuple[Tensor, Tensor]:
@@ -99,11 +100,22 @@ def stepper(case: Shd, network: Any, labels: Any, kl: Any = None) -> Callable[[]
     return step
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def made(case: Shd, threads: int) -> tuple[Hand, Any]:
+    """The network with its batch, in this process's settings, and the labels."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     x, labels = case.batch_of()
     network = Hand(case, x)
     network.slopes = torch.compile(slopes, dynamic=False)
+    return network, labels
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    network, labels = made(case, threads)
     return stepper(case, network, labels)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, made(case, threads)[0])

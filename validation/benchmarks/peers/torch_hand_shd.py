@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from validation.benchmarks.peers.cases import Shd
 from validation.benchmarks.peers.torch_hand_plain_shd import ages, sparse, stepper
-from validation.benchmarks.peers.torch_shd import ROOT_2PI, Network
+from validation.benchmarks.peers.torch_shd import ROOT_2PI, Network, forward_only
 
 TINY = 1e-9  # as in `torch_shd`: a current may be nothing at all
 
@@ -93,11 +93,22 @@ class Hand(Network):
         return m + torch.sqrt(v + TINY) * torch.randn_like(v)
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def made(case: Shd, threads: int) -> tuple[Hand, Any]:
+    """The network with its batch, in this process's settings, and the labels."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     x, labels = case.batch_of()
     network = Hand(case, x)
     network.slopes = torch.compile(slopes, dynamic=False)
+    return network, labels
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    network, labels = made(case, threads)
     return stepper(case, network, labels, network.kl)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, made(case, threads)[0])

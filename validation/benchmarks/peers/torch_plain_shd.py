@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from validation.benchmarks.peers.cases import Shd
-from validation.benchmarks.peers.torch_shd import stepper
+from validation.benchmarks.peers.torch_shd import forward_only, stepper
 
 
 class Surrogate(torch.autograd.Function):
@@ -53,9 +53,19 @@ class Network(torch.nn.Module):
         return (c * self.output(torch.stack(spikes))).sum(0)
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def made(case: Shd, threads: int) -> Network:
+    """The network, in this process's settings."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    network = Network(case)
+    return Network(case)
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    network = made(case, threads)
     return stepper(case, network, network)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, made(case, threads))

@@ -100,9 +100,30 @@ def stepper(case: Shd, forward: Any, network: Any, kl: Any = None) -> Callable[[
     return step
 
 
-def build(case: Shd, threads: int) -> Callable[[], float]:
-    """The step of a contestant."""
+def forward_only(case: Shd, network: Any) -> Callable[[], float]:
+    """The logits of the case's batch without a graph; gives one of them."""
+    inputs = torch.from_numpy(case.batch_of()[0]).float()
+
+    def predict() -> float:
+        with torch.no_grad():
+            return float(network(inputs)[0, 0])
+
+    return predict
+
+
+def made(case: Shd, threads: int) -> Network:
+    """The network, in this process's settings."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    network = Network(case)
+    return Network(case)
+
+
+def build(case: Shd, threads: int) -> Callable[[], float]:
+    """The step of a contestant."""
+    network = made(case, threads)
     return stepper(case, network, network, network.kl)
+
+
+def predictor(case: Shd, threads: int) -> Callable[[], float]:
+    """A prediction of a contestant: one forward pass."""
+    return forward_only(case, made(case, threads))
