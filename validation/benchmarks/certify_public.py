@@ -180,11 +180,11 @@ def row(case: Case) -> dict[str, Any]:
         report = certify(code(spike, case.dtype), name=case.what)
     except InputError as error:
         return {**told, "found": f"not certified: {re.sub(r'/[^ ]*site-packages/', '', str(error))}"}
-    full = report.as_dict()
+    full: dict[str, Any] = report.as_dict()
     verdicts = {
         f"{case['network']}, {case['loss']}": case.get("verdict", case.get("relative_bias")) for case in full["cases"]
     }
-    slopes = {key: full[key] for key in ("r", "slopes", "mass") if key in full}
+    slopes: dict[str, Any] = {key: full[key] for key in ("r", "slopes", "mass") if key in full}
     return {**told, "found": report.member, "wrong": report.wrong, "verdicts": verdicts, **slopes}
 
 

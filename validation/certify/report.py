@@ -12,6 +12,7 @@ from refsbnn.errors import InputError, check_choice
 from validation.certify import own
 from validation.certify.call import SAME, Convention, Estimator, convention, name_of, repeats
 from validation.certify.deeper import answer, differing
+from validation.certify.extra import Averaged, Point, extra_of, points, renamed
 from validation.certify.fixed import FixedReport, certify_fixed, fixed
 from validation.certify.identify import CLOSE, Match, identify
 from validation.certify.networks import LOSSES, WIDTHS, standard
@@ -200,8 +201,8 @@ def certify(
     fn : callable
         (parameters, x, uniforms, loss) -> dict of gradients, for one draw. `parameters` holds float64 arrays "w0"
         (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` an
-        array (units,) for each layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y
-        (outputs,).
+        array (units,) for each layer of units, or (1 + K, units) if `fn.extra` is K, on one unit; `loss(y)` is a number
+        and `loss.gradient(y)` its gradient at logits y (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
     network : str, optional
         One of "one-unit", "one-one", "two-two" alone. If left out "one-unit" and, of the two others, "two-two", or
@@ -233,6 +234,8 @@ def certify(
     if network is not None:
         check_choice("network", network, tuple(WIDTHS))
     one = None if member is None else own.member(member)
+    if extra_of(fn):
+        return _extra(fn, network, name or name_of(fn))
     if not repeats(fn):
         return _own(fn, network, one, name or name_of(fn))
     if one is not None:
@@ -256,6 +259,26 @@ def certify(
         for loss in LOSSES
     ]
     return Report(name or name_of(fn), found, identify(found), tried)
+
+
+def _extra(fn: Estimator, network: str | None, name: str) -> Report:
+    """The report of code with extra uniforms."""
+    if network not in (None, "one-unit"):
+        raise InputError(f"network {network} is for codes of one uniform a unit; accepted: one-unit")
+    count = extra_of(fn)
+    half = Averaged(fn, [Point(np.full(count, 0.5), 1.0, 1.0)])
+    if not repeats(half):
+        raise InputError(f"{name} gives two answers for the same uniforms; expected no noise beside the extra ones")
+    how, nodes = convention(half), points(count)
+    found = profile(Averaged(fn, nodes), how)
+    kink = found.value or found.elsewhere
+    tried = [
+        Tried(
+            "one-unit", loss, moments(fn, standard("one-unit"), how, loss, inside=found.inside, kink=kink, more=nodes)
+        )
+        for loss in LOSSES
+    ]
+    return Report(name, found, renamed(identify(found), count), tried)
 
 
 def _own(fn: Estimator, network: str | None, one: Discrete | None, name: str) -> Report:

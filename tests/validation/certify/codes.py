@@ -158,3 +158,15 @@ def drawing(fn: Callable[..., Any], seed: int = 0) -> Callable[..., Any]:
     """The same code with uniforms of its own in the place of those it gets."""
     rng = np.random.default_rng(seed)
     return lambda p, x, uniforms, loss: fn(p, x, [rng.random(u.shape) for u in uniforms], loss)
+
+
+def extra(name: str, noise: str = "logistic", count: int = 1) -> Callable[..., Any]:
+    """`plain` of a member with uniforms of its own: (1 + count, units)."""
+    one = estimators.get(name)
+
+    def slope(z: Any, r: Any, law: Any, u: Any) -> Any:
+        return one.slope(z, r, law, u[0], u[1:])
+
+    fn = plain(slope, noise, "binary", lambda r, u, law: (u[0] < law.cdf(r)) * 1.0)
+    fn.extra = count
+    return fn

@@ -18,7 +18,7 @@ from tests.validation.certify import codes
 from validation.certify.report import certify
 
 ROOT = Path(__file__).parents[3]
-# The member that shows it; `gr` takes uniforms that certify does not give.
+# The member that shows it; the error of `gr`, with its extra uniforms, is in test_extra.py.
 SHOWN = {
     "unnormalised target of mix": ("mix(lam=0.5)", "logistic"),
     "affine members: the other state's hazard": ("trapezoid", "logistic"),
