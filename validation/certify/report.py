@@ -213,8 +213,8 @@ def certify(
         and `loss.gradient(y)` its gradient at logits y (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
     network : str, optional
-        One of "one-unit", "one-one", "two-two", "over-time" alone. If left out "one-unit" and, of the two others, "two-two", or
-        "one-one" where the estimate varies with the uniform given the spike.
+        One of "one-unit", "one-one", "two-two", "over-time" alone. If left out "one-unit" and "two-two", or "one-one"
+        in its place where the estimate varies with the uniform given the spike.
     name : str, optional
         What the report calls the code.
     member : str, optional

@@ -71,6 +71,12 @@ def test_members_and_resets_are_told_and_moments_are_the_oracles(member: str, no
     assert f"reset     its gradient: {found.reset}" in found.table()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_references_neurons(kept: bool) -> None:
+    found = report(codes.own("trapezoid", "numpy", "gaussian", reset_gradient=kept))
+    assert (found.member, found.reset, found.wrong) == ("this is trapezoid", "kept" if kept else "detached", [])
+
+
 @pytest.mark.parametrize("planted", [{"decay": 1.0}, {"decay": 0.0}, {"lost": -1.0}, {"lost": 0.5}])
 def test_planted_errors_of_the_backward_pass_in_time(planted: dict[str, float]) -> None:
     found = report(lif("trapezoid", **planted))
