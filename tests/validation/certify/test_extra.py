@@ -8,11 +8,13 @@ from refsbnn.errors import InputError
 from tests.validation.certify import codes
 from tests.validation.certify.test_planted import faulty
 from validation.certify.call import Convention
+from validation.certify.deeper import differing
 from validation.certify.extra import Averaged, points, renamed
-from validation.certify.identify import identify
+from validation.certify.identify import Match, identify
 from validation.certify.networks import LOSSES, Loss, standard
 from validation.certify.report import Report, certify
 from validation.certify.slopes import GRID, NEAR, tried
+from validation.certify.states import moments
 
 
 def report(fn: object, **words: str) -> Report:
@@ -58,10 +60,10 @@ def test_one_draw_used_twice_has_the_mean_and_not_the_variance() -> None:
     def fn(p, x, u, loss):
         return once(p, x, [each[:2] for each in u], loss)
 
-    fn.extra = 2
-    found = report(fn)
-    assert found.member == "this is gr(tau=0.5,K=2)"
-    assert found.wrong == [f"one-unit, {loss} loss: w0, b0 not as gr(tau=0.5,K=2) has it" for loss in LOSSES]
+    net, how = standard("one-unit"), Convention("logistic", "binary", True)
+    for code, wrong in ((codes.extra("gr(tau=0.5,K=2)", count=2), []), (fn, ["w0", "b0"])):
+        law = moments(code, net, how, "affine", inside=False, kink=False, more=points(2))
+        assert differing(Match("gr(tau=0.5,K=2)", 1.0, 0.0), net, how, "affine", law) == wrong
 
 
 def test_a_sum_for_a_mean_over_the_draws_is_found() -> None:
