@@ -11,6 +11,7 @@ import argparse
 import importlib.metadata
 import json
 import platform
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -178,15 +179,20 @@ def row(case: Case) -> dict[str, Any]:
     try:
         report = certify(code(spike, case.dtype), name=case.what)
     except InputError as error:
-        return {**told, "found": f"not certified: {error}"}
-    return {**told, "found": report.member, "wrong": report.wrong, "report": report.as_dict()}
+        return {**told, "found": f"not certified: {re.sub(r'/[^ ]*site-packages/', '', str(error))}"}
+    full: dict[str, Any] = report.as_dict()
+    verdicts = {
+        f"{case['network']}, {case['loss']}": case.get("verdict", case.get("relative_bias")) for case in full["cases"]
+    }
+    slopes: dict[str, Any] = {key: full[key] for key in ("r", "slopes", "mass") if key in full}
+    return {**told, "found": report.member, "wrong": report.wrong, "verdicts": verdicts, **slopes}
 
 
 def main() -> None:
     """Certify every case and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose package or name has this word")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every number there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write slopes and verdicts there")
     options = parser.parse_args()
     rows = []
     for case in CASES:
@@ -202,7 +208,7 @@ def main() -> None:
         from refsbnn.files import write_text
 
         machine = {"machine": platform.machine(), "python": platform.python_version(), "command": sys.argv[1:]}
-        write_text(options.json, json.dumps({**machine, "rows": rows}, indent=1) + "\n")
+        write_text(options.json, json.dumps({**machine, "rows": rows}) + "\n")
 
 
 if __name__ == "__main__":

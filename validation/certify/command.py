@@ -14,6 +14,7 @@ from refsbnn.console import DONE, FAILED, Parser
 from refsbnn.errors import InputError
 from validation.certify.networks import LOSSES, WIDTHS
 from validation.certify.report import certify
+from validation.certify.time import NAME
 
 
 def _parser() -> Parser:
@@ -24,7 +25,9 @@ def _parser() -> Parser:
         epilog="example: refsbnn certify mine.py:estimate --unbiased affine",
     )
     parser.add_argument("code", metavar="MODULE:FUNCTION", help="a module, or the path of a file that ends in .py")
-    parser.add_argument("--network", choices=tuple(WIDTHS), help="this one alone (default: one-unit and a deeper one)")
+    parser.add_argument(
+        "--network", choices=(*WIDTHS, NAME), help="this one alone (default: one-unit and a deeper one)"
+    )
     parser.add_argument(
         "--unbiased", choices=LOSSES, help="exit code 1 unless unbiased for losses up to this, on the networks tried"
     )

@@ -86,7 +86,7 @@ class Standard:
         """Pre-activations of a layer, or the logits."""
         return self.parameters[f"w{layer}"] @ h + self.parameters[f"b{layer}"]
 
-    def net(self, noise: str, domain: str) -> oracle.Layered:
+    def net(self, noise: str, domain: str) -> oracle.Network:
         """The same for the oracle."""
         layers = []
         for i in range(self.layers + 1):

@@ -9,9 +9,10 @@ import numpy as np
 import oracle
 from oracle.members import Discrete
 from refsbnn.errors import InputError, check_choice
-from validation.certify import own
+from validation.certify import own, time
 from validation.certify.call import SAME, Convention, Estimator, convention, name_of, repeats
 from validation.certify.deeper import answer, differing
+from validation.certify.extra import Averaged, Point, extra_of, points, renamed
 from validation.certify.fixed import FixedReport, certify_fixed, fixed
 from validation.certify.identify import CLOSE, Match, identify
 from validation.certify.networks import LOSSES, WIDTHS, standard
@@ -66,6 +67,8 @@ class Report:
         Networks and losses, with the exact law of each parameter's estimate.
     own : Own, optional
         For code that draws its own noise.
+    reset : str, optional
+        Of a network over time: whether the reset is differentiated.
     """
 
     name: str
@@ -73,17 +76,20 @@ class Report:
     match: Match | None
     tried: Sequence[Tried]
     own: Own | None = None
+    reset: str | None = None
 
     @property
     def wrong(self) -> list[str]:
         """What is amiss beside the slope: a rule of the chain, or a network that is not the one unit's member."""
         out = [*self.profile.notes, *(self.own.wrong if self.own else ())]
         for each in self.tried:
-            if self.match is None or (self.own is not None and each.network != "one-unit"):
+            if self.match is None or self.reset or (self.own is not None and each.network != "one-unit"):
                 break
             keys = differing(self.match, standard(each.network), self.how, each.loss, each.estimates)
             if keys:
                 out.append(f"{each.network}, {each.loss} loss: {', '.join(keys)} not as {self.match.member} has it")
+        if self.match is not None and self.reset == time.NEITHER:
+            out.append(f"{time.NAME}: not as {self.match.member} has it, whether the reset is differentiated or not")
         return out
 
     @property
@@ -133,6 +139,8 @@ class Report:
             lines[1] = f"{lines[1].rpartition(',')[0]}, by random numbers of its own"
         if not (self.profile.value or self.profile.elsewhere or (self.own and self.own.varies)):
             lines.append(f"mass      {self.mass}")
+        if self.reset is not None:
+            lines.append(f"reset     its gradient: {self.reset}")
         lines += [f"wrong     {note}" for note in self.wrong]
         head = f"{'entry':<9}{'exact':>12}{'mean':>12}{'bias':>12}{'variance':>12}{'mse':>12}"
         for each in self.tried:
@@ -179,6 +187,7 @@ class Report:
             "mass": None if self.profile.value or self.profile.elsewhere else self.profile.mass.tolist(),
             "own": None if self.own is None else self.own._asdict(),
             "slopes": self.profile.means.tolist(),
+            "reset": self.reset,
             "wrong": self.wrong,
             "cases": cases,
         }
@@ -200,12 +209,12 @@ def certify(
     fn : callable
         (parameters, x, uniforms, loss) -> dict of gradients, for one draw. `parameters` holds float64 arrays "w0"
         (units, inputs), "b0" (units,), "w1", ... of one layer after the other, the last the readout; `uniforms` an
-        array (units,) for each layer of units; `loss(y)` is a number and `loss.gradient(y)` its gradient at logits y
-        (outputs,).
+        array (units,) for each layer of units, or (1 + K, units) if `fn.extra` is K, on one unit; `loss(y)` is a number
+        and `loss.gradient(y)` its gradient at logits y (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
     network : str, optional
-        One of "one-unit", "one-one", "two-two" alone. If left out "one-unit" and, of the two others, "two-two", or
-        "one-one" where the estimate varies with the uniform given the spike.
+        One of "one-unit", "one-one", "two-two", "over-time" alone. If left out "one-unit" and "two-two", or "one-one"
+        in its place where the estimate varies with the uniform given the spike.
     name : str, optional
         What the report calls the code.
     member : str, optional
@@ -231,18 +240,30 @@ def certify(
     ('this is st', 'unbiased', 'biased')
     """
     if network is not None:
-        check_choice("network", network, tuple(WIDTHS))
+        check_choice("network", network, (*WIDTHS, time.NAME))
     one = None if member is None else own.member(member)
+    if extra_of(fn):
+        return _extra(fn, network, name or name_of(fn))
     if not repeats(fn):
         return _own(fn, network, one, name or name_of(fn))
     if one is not None:
         raise InputError("a member is asked for, and the code gives one answer for the same uniforms: it needs none")
     silent = fixed(fn)
     if silent is not None:
+        if network is not None:
+            check_choice("network of units that draw nothing", network, tuple(WIDTHS))
+        if network is not None:
+            check_choice("network of units that draw nothing", network, tuple(WIDTHS))
         return certify_fixed(fn, silent, network, name or name_of(fn))
     how = convention(fn)
     found = profile(fn, how)
     kink = found.value or found.elsewhere
+    if network == time.NAME:
+        time.check(how, found.inside)
+        match = identify(found)
+        laws = {loss: time.moments(fn, how, loss) for loss in LOSSES}
+        tried = [Tried(time.NAME, loss, law) for loss, law in laws.items()]
+        return Report(name or name_of(fn), found, match, tried, reset=time.reset(match, how, laws))
     if network == "two-two" and found.inside:
         raise InputError("network two-two is for slopes that do not vary given the spike; accepted: one-unit, one-one")
     if found.relaxed and network in ("one-one", "two-two"):
@@ -258,12 +279,30 @@ def certify(
     return Report(name or name_of(fn), found, identify(found), tried)
 
 
+def _extra(fn: Estimator, network: str | None, name: str) -> Report:
+    """The report of code with extra uniforms."""
+    if network not in (None, "one-unit"):
+        raise InputError(f"network {network} is for codes of one uniform a unit; accepted: one-unit")
+    count = extra_of(fn)
+    half = Averaged(fn, [Point(np.full(count, 0.5), 1.0, 1.0)])
+    if not repeats(half):
+        raise InputError(f"{name} gives two answers for the same uniforms; expected no noise beside the extra ones")
+    how, nodes = convention(half), points(count)
+    found = profile(Averaged(fn, nodes), how)
+    kink = found.value or found.elsewhere
+    tried = [
+        Tried(
+            "one-unit", loss, moments(fn, standard("one-unit"), how, loss, inside=found.inside, kink=kink, more=nodes)
+        )
+        for loss in LOSSES
+    ]
+    return Report(name, found, renamed(identify(found), count), tried)
+
+
 def _own(fn: Estimator, network: str | None, one: Discrete | None, name: str) -> Report:
     """The report of code that draws its own noise."""
-    if network == "two-two":
-        raise InputError(
-            "network two-two has states too rare for code that draws for itself; accepted: one-unit, one-one"
-        )
+    if network not in (None, "one-unit", "one-one"):
+        raise InputError(f"network {network} is not for code that draws for itself; accepted: one-unit, one-one")
     how = own.convention(fn)
     names = (network,) if network else ("one-unit", "one-one")
     asked = own.Asked(fn, how)

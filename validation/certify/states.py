@@ -5,7 +5,7 @@ one uniform, close to pi, stands for it. Where it does, the cell gets the nodes 
 algebraic and logarithmic ends of the relaxations; every other node is a coarser rule, and the change is the error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -76,7 +76,15 @@ def walk(net: Standard, how: Convention, nodes: int, kink: bool) -> Iterator[tup
 
 
 def moments(
-    fn: Estimator, net: Standard, how: Convention, loss: str, *, inside: bool, kink: bool, spikes: bool = True
+    fn: Estimator,
+    net: Standard,
+    how: Convention,
+    loss: str,
+    *,
+    inside: bool,
+    kink: bool,
+    spikes: bool = True,
+    more: Sequence[tuple[np.ndarray, float, float]] = (),
 ) -> dict[str, oracle.Estimate]:
     """Exact mean and mean square of the estimate beside the exact gradient, by parameter.
 
@@ -91,6 +99,8 @@ def moments(
         Whether it may jump at 1 - pi.
     spikes : bool
         Whether the code sends spikes forward; its logits are then held to the network's.
+    more : sequence of (uniforms (K,), weight, weight by the coarser rule)
+        Extra uniforms of one unit, where the code has any.
 
     Raises
     ------
@@ -98,18 +108,22 @@ def moments(
         As `call`; logits that are not those of the state.
     """
     sums = {key: np.zeros((4, *value.shape)) for key, value in net.parameters.items()}
-    for p, coarse, u, y in walk(net, how, NODES[net.name] if inside else 1, kink):
+    visited = walk(net, how, NODES[net.name] if inside else 1, kink)
+    for (p, coarse, u, y), (extra, weight, rough) in product(visited, more or [(np.empty(0), 1.0, 1.0)]):
         asked = Loss(loss)
-        found = call(fn, net, how.uniforms(u), asked)
+        given = how.uniforms(u)
+        found = call(fn, net, [np.vstack([each, extra[:, None]]) for each in given] if more else given, asked)
         if spikes and (not asked.seen or np.abs(asked.seen[0] - y).max() > SAME * (1.0 + np.abs(y).max())):
             raise InputError(
                 f"{name_of(fn)}, network {net.name}: at uniforms {[list(map(float, each)) for each in u]} it first "
                 f"asked the loss about {asked.seen[0] if asked.seen else 'nothing'}; expected the logits {y}"
             )
         for key, value in found.items():
-            sums[key] += np.stack([p * value, p * value**2, coarse * value, coarse * value**2])
+            fine, other = p * weight, coarse * rough
+            sums[key] += np.stack([fine * value, fine * value**2, other * value, other * value**2])
     exact = net.exact(how.noise, how.domain, Loss(loss))
     out = {}
-    for key, (mean, square, rough, rough_square) in sums.items():
-        out[key] = oracle.Estimate(exact[key], mean, square, np.abs(mean - rough), np.abs(square - rough_square))
+    for key, (mean, square, other_mean, other_square) in sums.items():
+        errors = np.abs(mean - other_mean), np.abs(square - other_square)
+        out[key] = oracle.Estimate(exact[key], mean, square, *errors)
     return out

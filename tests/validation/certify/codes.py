@@ -10,30 +10,42 @@ from refsbnn import estimators
 from refsbnn import noise as noises
 from refsbnn.layers import Moments
 from validation import driver, twin
+from validation.certify.time import spiking
 
 
-def own(member: str, backend: str, noise: str = "logistic", domain: str = "binary") -> Callable[..., Any]:
-    """`Network.forward` and `backward` of the reference or of the engine, with point weights."""
-    made: dict[int, Any] = {}
+def own(
+    member: str, backend: str, noise: str = "logistic", domain: str = "binary", reset_gradient: bool = True
+) -> Callable[..., Any]:
+    """`Network.forward` and `backward` of the reference or of the engine, with point weights; over time too."""
+    made: dict[Any, Any] = {}
 
     def estimate(parameters, x, uniforms, loss):
         count = len(uniforms)
-        if count not in made:
+        if x.ndim == 2 and "time" not in made:
+            net = spiking(reset_gradient).net(noise, domain)
+            words = {"steps": len(x), "point": True, "backend": backend, "dtype": "float64"}
+            made["time"] = twin.make(net, member, **words)
+        if x.ndim == 1 and count not in made:
             layers = []
             for i in range(count + 1):
                 w, b = parameters[f"w{i}"], parameters[f"b{i}"]
                 layers.append(oracle.Layer(w, 0.0 * w, b, np.full(len(b), float(i < count))))
             net = oracle.Layered(layers[:-1], layers[-1], noise=noise, domain=domain)
             made[count] = twin.make(net, member, point=True, backend=backend, dtype="float64")
-        pair = made[count]
+        pair = made[count if x.ndim == 1 else "time"]
         names = {f"layers.{i}" if i < count else "readout": i for i in range(count + 1)}
         keys = {}
         for key, mine in pair.keys.items():
             layer, _, field = key.rpartition(".")
             keys[mine] = f"{'w' if field == 'mu' else 'b'}{names[layer]}"
         given = {mine: parameters[key] for mine, key in keys.items()}
-        draws = driver.draws(pair, None, [[u[None] for u in uniforms]])
-        out, tape = pair.network.forward(given, x[None], draws)
+        stages = [[u[None] for u in uniforms]]
+        if x.ndim == 2:  # every step is a stage
+            stages = [[u[None] for u in uniforms[0]]]
+        elif uniforms[0].ndim == 2:  # the spikes' uniforms, then every extra one
+            stages = [[u[None]] for u in uniforms[0]]
+        draws = driver.draws(pair, None, stages)
+        out, tape = pair.network.forward(given, np.expand_dims(x, x.ndim - 1), draws)
         gradients, _ = pair.network.backward(given, tape, Moments(loss.gradient(out.m)[None], None))
         return {key: gradients[mine] for mine, key in keys.items()}
 
@@ -158,3 +170,15 @@ def drawing(fn: Callable[..., Any], seed: int = 0) -> Callable[..., Any]:
     """The same code with uniforms of its own in the place of those it gets."""
     rng = np.random.default_rng(seed)
     return lambda p, x, uniforms, loss: fn(p, x, [rng.random(u.shape) for u in uniforms], loss)
+
+
+def extra(name: str, noise: str = "logistic", count: int = 1) -> Callable[..., Any]:
+    """`plain` of a member with uniforms of its own: (1 + count, units)."""
+    one = estimators.get(name)
+
+    def slope(z: Any, r: Any, law: Any, u: Any) -> Any:
+        return one.slope(z, r, law, u[0], u[1:])
+
+    fn = plain(slope, noise, "binary", lambda r, u, law: (u[0] < law.cdf(r)) * 1.0)
+    fn.extra = count
+    return fn

@@ -98,14 +98,19 @@ class Entry:
 
 
 @pytest.mark.parametrize(
-    ("name", "member"), [("mine.py", "this is st, times 2"), ("relaxed.py", "this is gs(tau=0.5)")]
+    ("name", "framework", "member"),
+    [
+        ("mine.py", "torch", "this is st, times 2"),
+        ("relaxed.py", "torch", "this is gs(tau=0.5)"),
+        ("mine_jax.py", "jax", "this is trapezoid"),
+    ],
 )
-def test_the_guides_examples_in_torch(here: Path, capsys: pytest.CaptureFixture, name: str, member: str) -> None:
-    pytest.importorskip("torch")
+def test_the_guides_examples(here: Path, capsys: pytest.CaptureFixture, name: str, framework: str, member: str) -> None:
+    pytest.importorskip(framework)
     (here / name).write_text(example(name))
     assert command.main([f"{name}:estimate", "--network", "one-unit"]) == 0
     printed = capsys.readouterr().out
     assert f"member    {member}\n" in printed
-    if name == "mine.py":
-        told = GUIDE.split("--network one-unit\n")[1].split("\n\n")[0]
+    if name != "relaxed.py":
+        told = GUIDE.split(f"certify {name}:estimate --network one-unit\n")[1].split("\n\n")[0]
         assert "\n".join(line.strip() for line in told.splitlines()) in printed

@@ -47,10 +47,10 @@ def test_a_random_slope_is_held_to_the_member_that_is_named() -> None:
     right = report(codes.member("st-gs(tau=0.5)"), member="st-gs(tau=0.5)", network="one-unit")
     assert (right.member, right.wrong) == ("nothing against st-gs(tau=0.5)", [])
     # The same mean and another variance; another mean.
+    net, how = standard("one-unit"), Convention("logistic", "binary", True)
     for name in ("gr(tau=0.5,K=3)", "st-gs(tau=1)"):
-        wrong = report(codes.member("st-gs(tau=0.5)"), member=name, network="one-unit")
-        assert wrong.member.startswith("not ")
-        assert wrong.wrong
+        fn = codes.drawing(codes.member("st-gs(tau=0.5)"))
+        assert own.beyond(fn, net, how, "softmax", own.member(name), 1)
     plain = report(codes.member("st-gs(tau=0.5)"), network="one-unit")
     assert plain.member.startswith("not named: the slope has noise of its own")
     assert plain.verdict("softmax") in ("biased", "not decided")
