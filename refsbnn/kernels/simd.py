@@ -16,7 +16,10 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
+from refsbnn.kernels.machine import many_registers
+
 LANES = 16
+MANY = many_registers()
 _I32 = ir.IntType(32)
 
 
@@ -269,6 +272,7 @@ def _register_tile(rows, vectors):
 _TILES = {(rows, vectors): _register_tile(rows, vectors) for rows in (8, 4, 2, 1) for vectors in (2, 1)}
 _TILE_82, _TILE_42, _TILE_22, _TILE_12 = (_TILES[rows, 2] for rows in (8, 4, 2, 1))
 _TILE_81, _TILE_41, _TILE_21, _TILE_11 = (_TILES[rows, 1] for rows in (8, 4, 2, 1))
+_TILE_61 = _register_tile(6, 1)  # twelve of AVX2's sixteen registers
 
 
 class Factor(NamedTuple):
@@ -301,6 +305,44 @@ class Rows(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
+def _matmul_add_few(left, right, into, rows, columns, depth):
+    """`matmul_add` in tiles that sixteen registers of half a vector hold.
+
+    Parameters
+    ----------
+    left : Factor, (rows, depth)
+    right : Rows, (depth, columns) of the same float type
+    into : Rows, (rows, columns) of the same float type
+    rows, columns, depth : int, columns a multiple of 16
+    """
+    a, a0, a_row, a_step = left
+    b, b0, b_step = right
+    c, c0, c_row = into
+    i = 0
+    while i < rows:
+        a_at, c_at = a0 + i * a_row, c0 + i * c_row
+        if rows - i >= 6:
+            for j in range(0, columns, LANES):
+                _TILE_61(a, a_at, a_row, a_step, b, b0 + j, b_step, c, c_at + j, c_row, depth)
+            i += 6
+        elif rows - i >= 4:
+            for j in range(0, columns, LANES):
+                _TILE_41(a, a_at, a_row, a_step, b, b0 + j, b_step, c, c_at + j, c_row, depth)
+            i += 4
+        elif rows - i >= 2:
+            for j in range(0, columns - LANES, 2 * LANES):
+                _TILE_22(a, a_at, a_row, a_step, b, b0 + j, b_step, c, c_at + j, c_row, depth)
+            if columns % (2 * LANES) > 0:
+                j = columns - LANES
+                _TILE_21(a, a_at, a_row, a_step, b, b0 + j, b_step, c, c_at + j, c_row, depth)
+            i += 2
+        else:
+            for j in range(0, columns, LANES):
+                _TILE_11(a, a_at, a_row, a_step, b, b0 + j, b_step, c, c_at + j, c_row, depth)
+            i += 1
+
+
+@njit(cache=True, error_model="numpy")
 def matmul_add(left, right, into, rows, columns, depth):
     """into += left @ right; each sum runs over depth in order, whatever the tile.
 
@@ -313,6 +355,9 @@ def matmul_add(left, right, into, rows, columns, depth):
     columns : int, a multiple of 16
     depth : int
     """
+    if not MANY:
+        _matmul_add_few(left, right, into, rows, columns, depth)
+        return
     a, a0, a_row, a_step = left
     b, b0, b_step = right
     c, c0, c_row = into
