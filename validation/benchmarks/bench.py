@@ -16,6 +16,7 @@ from typing import Any
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
 from refsbnn.files import write_json
+from refsbnn.kernels.lookup import tables_at_a_time
 from validation.benchmarks.peers.cases import CASES, case_of
 
 EXAMPLE = "example: refsbnn bench --case a --peers --json bench.json"
@@ -145,8 +146,9 @@ def table(case: str, numbers: dict[str, Any]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What ran."""
+    """What ran, and what the engine chose for this machine."""
     out = {"python": platform.python_version(), "machine": platform.machine(), "processor": processor()}
+    out["tables_at_a_time"] = str(tables_at_a_time())  # of a convolution, by the processor's family
     for name in ("refsbnn", "numpy", "numba", "torch", "snntorch", "spikingjelly", "norse"):
         try:
             out[name] = metadata.version(name)
@@ -199,6 +201,7 @@ def analytic(case: str, small: bool) -> dict[str, float]:
     training = Training(case_of(case, small), network_of(case_of(case, small)))
     training.step()
     parameters = size_of(training.parameters)
+    assert training.tape is not None
     tape = size_of(training.tape.segments)
     parts = {"parameters": parameters, "gradients": parameters, "optimiser": 2 * parameters, "tape": tape}
     return {key: value / 2**20 for key, value in {**parts, "sum": sum(parts.values())}.items()}
