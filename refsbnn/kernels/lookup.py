@@ -17,7 +17,7 @@ TABLE = WORD // GROUP * PATTERNS * LANES  # elements of the table of one word an
 
 # Processors, as LLVM names them, that look up two tables side by side. There the limit is on taking patterns from a
 # word, which serves both, and the first-level cache of 48 KiB holds both: 0.6 of the time by count (lookup_mca.txt in
-# validation/benchmarks/results/speed). Elsewhere the limit is on loads, and one table leaves room. No bit depends on it.
+# validation/benchmarks/results/speed). Elsewhere the limit is on loads; one table leaves room. No bit depends on it.
 PAIRED = {
     "emeraldrapids",
     "graniterapids",
