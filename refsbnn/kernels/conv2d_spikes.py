@@ -12,7 +12,7 @@ from refsbnn.kernels.bits import WORD, patches, transpose
 from refsbnn.kernels.conv2d_batch import SHARDS
 from refsbnn.kernels.conv2d_image import Grid, padded
 from refsbnn.kernels.conv2d_layout import aligned_empty
-from refsbnn.kernels.lookup import TABLE, add_products, build_table
+from refsbnn.kernels.lookup import TABLE, add_pair, add_products, build_table, tables_at_a_time
 from refsbnn.kernels.simd import LANES, aligned_zeros, load, splat, store
 
 POSITIONS = 512  # that a task sums for, or one image
@@ -39,7 +39,7 @@ def forward(words: np.ndarray, columns: np.ndarray, grid: Grid, scale: np.ndarra
     patch_words = np.empty((-(-images // group), patch_words_of(grid), group * positions), np.uint64)
     moments = aligned_empty(grid.parts * images * positions * grid.out, columns.dtype)
     _pack_patches(words, grid, group, patch_words)
-    _forward(patch_words, columns, grid, images, scale, offset, moments)
+    _forward(patch_words, columns, grid, tables_at_a_time(), scale, offset, moments)
     return moments.reshape(grid.parts, images, positions, grid.out)
 
 
@@ -57,14 +57,15 @@ def weight_gradients(words: np.ndarray, dm: np.ndarray, dv: np.ndarray, grid: Gr
     -------
     (parts, out, patch) array
     """
-    images, positions, entries = len(words), grid.rows * grid.columns, patch_words_of(grid) * WORD
-    bits = np.empty((images, -(-positions // WORD), entries), np.uint64)
+    images, positions, size = len(words), grid.rows * grid.columns, grid.kh * grid.kw * grid.channels
+    bits = np.empty((images, -(-positions // WORD), patch_words_of(grid) * WORD), np.uint64)
     _pack_positions(words, grid, bits)
     # Where there are few columns and entries, shards are summed by tasks of their own.
-    shards, tasks = min(SHARDS, images), grid.parts * padded(grid.out) // LANES * -(-entries // ENTRIES)
-    sums = np.zeros((tasks, shards if tasks < SHARDS else 1, min(entries, ENTRIES) * LANES), np.float64)
-    result = np.empty((grid.parts, grid.out, grid.kh * grid.kw * grid.channels), dm.dtype)
-    _weight_gradients(bits, dm, dv, grid, shards, sums, result)
+    wide, shards = tables_at_a_time(), min(SHARDS, images)
+    tasks = -(-grid.parts * padded(grid.out) // (wide * LANES)) * -(-size // ENTRIES)
+    sums = np.zeros((tasks, shards if tasks < SHARDS else 1, wide * min(size, ENTRIES) * LANES), np.float64)
+    result = np.empty((grid.parts, grid.out, size), dm.dtype)
+    _weight_gradients(bits, dm, dv, grid, wide, shards, sums, result)
     return result
 
 
@@ -89,7 +90,7 @@ def _pack_patches(words, grid, group, patch_words):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _forward(patch_words, columns, grid, images, scale, offset, moments):
+def _forward(patch_words, columns, grid, wide, scale, offset, moments):
     """As `forward`: a task for every group of images and sixteen columns that are summed.
 
     Parameters
@@ -97,29 +98,36 @@ def _forward(patch_words, columns, grid, images, scale, offset, moments):
     patch_words : (groups, patch words, group * positions) uint64, from `_pack_patches`
     columns : (patch * width,) float
     grid : Grid
-    images : int
+    wide : int, 1 or 2
     scale : (parts,) float
     offset : (parts, 1 or positions, out) float
     moments : flat float, (parts, images, positions, out), overwritten
     """
-    size, half, positions = grid.kh * grid.kw * grid.channels, padded(grid.out), grid.rows * grid.columns
+    size, half = grid.kh * grid.kw * grid.channels, padded(grid.out)
     groups, words, room = patch_words.shape
-    blocks, total = half // LANES, images * positions
-    summed = 1 if scale[-1] == 0.0 else grid.parts
-    for task in prange(groups * summed * blocks):
-        group, block = task // (summed * blocks), task % (summed * blocks)
-        first, h = group * room, block // blocks
-        count = min(room, total - first)
-        table, sums = aligned_zeros(TABLE, columns.dtype), aligned_zeros(count * LANES, columns.dtype)
+    blocks, total, width = half // LANES, len(moments) // (grid.parts * grid.out), grid.parts * half
+    summed = blocks if scale[-1] == 0.0 else grid.parts * blocks
+    tasks = -(-summed // wide)
+    for task in prange(groups * tasks):
+        first, block = task // tasks * room, task % tasks * wide
+        count, tables = min(room, total - first), min(wide, summed - block)
+        table, sums = aligned_zeros(wide * TABLE, columns.dtype), aligned_zeros(wide * count * LANES, columns.dtype)
         for q in range(words):
             rows = size - q * WORD
-            build_table(columns, q * WORD * grid.parts * half + block * LANES, grid.parts * half, rows, table)
-            add_products(table, rows, patch_words[group, q, :count], sums)
-        begin = block % blocks * LANES
-        _finish(sums, first, count, scale[h], offset[h], begin, moments, h * total)
-        if summed < grid.parts:
-            sums[:] = 0.0
-            _finish(sums, first, count, scale[1], offset[1], begin, moments, total)
+            for t in range(tables):
+                build_table(columns, q * WORD * width + (block + t) * LANES, width, rows, table, t * TABLE)
+            own_words = patch_words[task // tasks, q, :count]
+            if tables == 2:
+                add_pair(table, rows, own_words, sums)
+            else:
+                add_products(table, rows, own_words, sums)
+        for t in range(tables):
+            h, begin = (block + t) // blocks, (block + t) % blocks * LANES
+            own = sums[t * count * LANES : (t + 1) * count * LANES]
+            _finish(own, first, count, scale[h], offset[h], begin, moments, h * total)
+            if summed < grid.parts * blocks:
+                own[:] = 0.0
+                _finish(own, first, count, scale[1], offset[1], begin, moments, total)
 
 
 @njit(cache=True, error_model="numpy")
@@ -173,8 +181,8 @@ def _pack_positions(words, grid, bits):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _weight_gradients(bits, dm, dv, grid, shards, sums, result):
-    """As `weight_gradients`: a task for sixteen columns, some entries of the filter, and one or all shards.
+def _weight_gradients(bits, dm, dv, grid, wide, shards, sums, result):
+    """As `weight_gradients`: a task for `wide` times sixteen columns, some entries of the filter, one or all shards.
 
     Parameters
     ----------
@@ -182,56 +190,77 @@ def _weight_gradients(bits, dm, dv, grid, shards, sums, result):
     dm : (images, positions, out) float
     dv : (images, positions, out) float
     grid : Grid
-    shards : int
-    sums : (tasks, shards or 1, entries of a task * 16) float64, zero; overwritten
+    wide, shards : int; wide 1 or 2
+    sums : (tasks, shards or 1, wide * entries of a task * 16) float64, zero; overwritten
     result : (parts, out, patch) float, overwritten
     """
-    images, entries, size = len(bits), bits.shape[2], result.shape[2]
-    blocks, chunks = padded(grid.out) // LANES, -(-entries // ENTRIES)
+    images, size = len(bits), result.shape[2]
+    blocks, chunks = padded(grid.out) // LANES, -(-size // ENTRIES)
     tasks, slots, most = sums.shape
     for each in prange(tasks * slots):
         task, slot = each // slots, each % slots
-        block, first = task // chunks, task % chunks * ENTRIES
-        gradient = dm if block < blocks else dv
-        table, own = aligned_zeros(TABLE, dm.dtype), aligned_zeros(most, dm.dtype)
+        block, first = task // chunks * wide, task % chunks * ENTRIES
+        tables, past = min(wide, grid.parts * blocks - block), min(size, first + ENTRIES)
+        table, own = aligned_zeros(wide * TABLE, dm.dtype), aligned_zeros(most, dm.dtype)
         for shard in range(slot * shards // slots, (slot + 1) * shards // slots):
-            own[:] = 0.0
             for image in range(shard * images // shards, (shard + 1) * images // shards):
-                chunk = bits[image, :, first : min(entries, first + ENTRIES)]
-                _add_image(gradient[image], block % blocks * LANES, chunk, table, own)
-            sums[task, slot] += own
+                for word in range(bits.shape[1]):
+                    for t in range(tables):
+                        gradient = dm if block + t < blocks else dv
+                        begin = (block + t) % blocks * LANES
+                        _build_from_gradient(gradient[image], word * WORD, begin, table, t * TABLE)
+                    rows = grid.rows * grid.columns - word * WORD
+                    if tables == 2:
+                        add_pair(table, rows, bits[image, word, first:past], own)
+                    else:
+                        add_products(table, rows, bits[image, word, first:past], own)
+            _add_shard(own, sums[task, slot])
     for task in prange(tasks):
-        block, first = task // chunks, task % chunks * ENTRIES
+        block, first = task // chunks * wide, task % chunks * ENTRIES
+        past = min(size, first + ENTRIES)
         total = np.zeros(most, np.float64)
         for slot in range(slots):
             total += sums[task, slot]
-        begin = block % blocks * LANES
-        for o in range(begin, min(grid.out, begin + LANES)):
-            for k in range(first, min(size, first + ENTRIES)):
-                result[block // blocks, o, k] = total[(k - first) * LANES + o - begin]
+        for t in range(min(wide, grid.parts * blocks - block)):
+            begin, start = (block + t) % blocks * LANES, t * (past - first) * LANES
+            for o in range(begin, min(grid.out, begin + LANES)):
+                for k in range(first, past):
+                    result[(block + t) // blocks, o, k] = total[start + (k - first) * LANES + o - begin]
+
+
+@njit(cache=True)
+def _add_shard(own, total):
+    """Add a shard's sums to the total, and clear them.
+
+    Parameters
+    ----------
+    own : (n,) float, zero afterwards
+    total : (n,) float64, added to
+    """
+    for i in range(len(own)):
+        total[i] += own[i]
+    own[:] = 0.0
 
 
 @njit(cache=True, error_model="numpy")
-def _add_image(gradient, begin, bits, table, sums):
-    """sums[entry, lane] += sum over one image's positions of spike times gradient, 64 positions a table.
+def _build_from_gradient(gradient, first, begin, table, start):
+    """The table of 64 positions of one image, or as many as are left, and sixteen columns.
 
     Parameters
     ----------
     gradient : (positions, out) float
-    begin : int, first of sixteen columns
-    bits : (ceil(positions / 64), entries) uint64
-    table : (TABLE,) float, overwritten
-    sums : (entries * 16 or more,) float, added to
+    first : int, of the positions
+    begin : int, of the columns
+    table : flat float, overwritten
+    start : int, where the table begins
     """
     positions, out = gradient.shape
-    for start in range(0, positions, WORD):
-        rows = positions - start
-        if begin + LANES <= out:
-            build_table(gradient, start * out + begin, out, rows, table)
-        else:
-            wide = np.zeros(WORD * LANES, gradient.dtype)
-            for p in range(min(WORD, rows)):
-                for o in range(out - begin):
-                    wide[p * LANES + o] = gradient[start + p, begin + o]
-            build_table(wide, 0, LANES, rows, table)
-        add_products(table, rows, bits[start // WORD], sums)
+    rows = positions - first
+    if begin + LANES <= out:
+        build_table(gradient, first * out + begin, out, rows, table, start)
+    else:
+        wide = np.zeros(WORD * LANES, gradient.dtype)
+        for p in range(min(WORD, rows)):
+            for o in range(out - begin):
+                wide[p * LANES + o] = gradient[first + p, begin + o]
+        build_table(wide, 0, LANES, rows, table, start)

@@ -5,14 +5,33 @@ for four of its entries. Tables hold sixteen columns at a time, so that the tabl
 sixteen patterns, 16 KiB in float32) stays in the first-level cache while all rows pass over it.
 """
 
-from numba import njit, uint64
+from llvmlite.binding import get_host_cpu_name
+from numba import config, njit, uint64
 
 from refsbnn.kernels.bits import WORD
-from refsbnn.kernels.simd import LANES, load, splat, store
+from refsbnn.kernels.simd import LANES, address, load, splat, store
 
 GROUP = 4
 PATTERNS = 16
 TABLE = WORD // GROUP * PATTERNS * LANES  # elements of the table of one word and sixteen columns
+
+# Processors, as LLVM names them, that look up two tables side by side. There the limit is on taking patterns from a
+# word, which serves both, and the first-level cache of 48 KiB holds both: 0.6 of the time by count (lookup_mca.txt in
+# validation/benchmarks/results/speed). Elsewhere the limit is on loads; one table leaves room. No bit depends on it.
+PAIRED = {
+    "emeraldrapids",
+    "graniterapids",
+    "icelake-client",
+    "icelake-server",
+    "rocketlake",
+    "sapphirerapids",
+    "tigerlake",
+}
+
+
+def tables_at_a_time() -> int:
+    """How many tables the kernels look up side by side on this processor: 1 or 2."""
+    return 2 if (config.CPU_NAME or get_host_cpu_name()) in PAIRED else 1
 
 
 @njit(cache=True)
@@ -31,7 +50,7 @@ def groups_of(rows):
 
 
 @njit(cache=True, error_model="numpy")
-def build_table(rows, first, step, count, table):
+def build_table(rows, first, step, count, table, start):
     """Fill a table for the groups of up to 64 rows of sixteen columns; row i lies at first + i step.
 
     Rows from `count` on are zero. The sum of a pattern adds its rows from the last to the first.
@@ -40,11 +59,12 @@ def build_table(rows, first, step, count, table):
     ----------
     rows : flat float
     first, step, count : int
-    table : (TABLE,) of the same float type, overwritten as far as `groups_of` reaches
+    table : flat, of the same float type, overwritten from `start` as far as `groups_of` reaches
+    start : int
     """
     zero = splat(table.dtype.type(0.0))
     for group in range(groups_of(count)):
-        base = group * PATTERNS * LANES
+        base = start + group * PATTERNS * LANES
         store(table, base, zero)
         for bit in range(GROUP):
             i = group * GROUP + bit
@@ -56,17 +76,17 @@ def build_table(rows, first, step, count, table):
 
 
 @njit(inline="always")
-def _entry(table, word, group):
+def _entry(table, word, group, start):
     """The table's sum for the four bits of `group` in the word, 16 lanes.
 
     Parameters
     ----------
-    table : flat float
+    table : address of floats
     word : uint64
-    group : int, 0 to 15
+    group, start : int
     """
     pattern = (word >> uint64(GROUP * group)) & uint64(PATTERNS - 1)
-    return load(table, uint64(group * PATTERNS * LANES) + pattern * uint64(LANES))
+    return load(table, uint64(start + group * PATTERNS * LANES) + pattern * uint64(LANES))
 
 
 @njit(cache=True, error_model="numpy")
@@ -82,23 +102,71 @@ def add_products(table, rows, words, sums):
     words : (n,) uint64
     sums : (16 n or more,) of the same float type
     """
-    groups = groups_of(rows)
+    groups, at, into = groups_of(rows), address(table), address(sums)
     for p in range(len(words)):
         w = words[p]
-        a = _entry(table, w, 0) + _entry(table, w, 1)
-        b = _entry(table, w, 2) + _entry(table, w, 3)
+        a = _entry(at, w, 0, 0) + _entry(at, w, 1, 0)
+        b = _entry(at, w, 2, 0) + _entry(at, w, 3, 0)
         if groups > 4:
-            a = a + _entry(table, w, 4)
-            b = b + _entry(table, w, 5)
-            a = a + _entry(table, w, 6)
-            b = b + _entry(table, w, 7)
+            a = a + _entry(at, w, 4, 0)
+            b = b + _entry(at, w, 5, 0)
+            a = a + _entry(at, w, 6, 0)
+            b = b + _entry(at, w, 7, 0)
         if groups > 8:
-            a = a + _entry(table, w, 8)
-            b = b + _entry(table, w, 9)
-            a = a + _entry(table, w, 10)
-            b = b + _entry(table, w, 11)
-            a = a + _entry(table, w, 12)
-            b = b + _entry(table, w, 13)
-            a = a + _entry(table, w, 14)
-            b = b + _entry(table, w, 15)
-        store(sums, LANES * p, load(sums, LANES * p) + (a + b))
+            a = a + _entry(at, w, 8, 0)
+            b = b + _entry(at, w, 9, 0)
+            a = a + _entry(at, w, 10, 0)
+            b = b + _entry(at, w, 11, 0)
+            a = a + _entry(at, w, 12, 0)
+            b = b + _entry(at, w, 13, 0)
+            a = a + _entry(at, w, 14, 0)
+            b = b + _entry(at, w, 15, 0)
+        store(into, LANES * p, load(into, LANES * p) + (a + b))
+
+
+@njit(cache=True, error_model="numpy")
+def add_pair(table, rows, words, sums):
+    """As `add_products` for two tables, whose sums lie one after another: what is taken from a word serves both.
+
+    Parameters
+    ----------
+    table : (2 * TABLE,) float
+    rows : int
+    words : (n,) uint64
+    sums : (2 * 16 n,) of the same float type
+    """
+    groups, at, into, second = groups_of(rows), address(table), address(sums), LANES * len(words)
+    for p in range(len(words)):
+        w = words[p]
+        a = _entry(at, w, 0, 0) + _entry(at, w, 1, 0)
+        b = _entry(at, w, 2, 0) + _entry(at, w, 3, 0)
+        c = _entry(at, w, 0, TABLE) + _entry(at, w, 1, TABLE)
+        d = _entry(at, w, 2, TABLE) + _entry(at, w, 3, TABLE)
+        if groups > 4:
+            a = a + _entry(at, w, 4, 0)
+            b = b + _entry(at, w, 5, 0)
+            c = c + _entry(at, w, 4, TABLE)
+            d = d + _entry(at, w, 5, TABLE)
+            a = a + _entry(at, w, 6, 0)
+            b = b + _entry(at, w, 7, 0)
+            c = c + _entry(at, w, 6, TABLE)
+            d = d + _entry(at, w, 7, TABLE)
+        if groups > 8:
+            a = a + _entry(at, w, 8, 0)
+            b = b + _entry(at, w, 9, 0)
+            c = c + _entry(at, w, 8, TABLE)
+            d = d + _entry(at, w, 9, TABLE)
+            a = a + _entry(at, w, 10, 0)
+            b = b + _entry(at, w, 11, 0)
+            c = c + _entry(at, w, 10, TABLE)
+            d = d + _entry(at, w, 11, TABLE)
+            a = a + _entry(at, w, 12, 0)
+            b = b + _entry(at, w, 13, 0)
+            c = c + _entry(at, w, 12, TABLE)
+            d = d + _entry(at, w, 13, TABLE)
+            a = a + _entry(at, w, 14, 0)
+            b = b + _entry(at, w, 15, 0)
+            c = c + _entry(at, w, 14, TABLE)
+            d = d + _entry(at, w, 15, TABLE)
+        store(into, LANES * p, load(into, LANES * p) + (a + b))
+        store(into, second + LANES * p, load(into, second + LANES * p) + (c + d))

@@ -142,6 +142,7 @@ def analytic(case: str, small: bool) -> dict[str, float]:
     training = Training(case_of(case, small), network_of(case_of(case, small)))
     training.step()
     parameters = size_of(training.parameters)
+    assert training.tape is not None
     tape = size_of(training.tape.segments)
     parts = {"parameters": parameters, "gradients": parameters, "optimiser": 2 * parameters, "tape": tape}
     return {key: value / 2**20 for key, value in {**parts, "sum": sum(parts.values())}.items()}

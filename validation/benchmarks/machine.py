@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from refsbnn.kernels.lookup import tables_at_a_time
+
 LIBRARIES = (
     *("refsbnn", "numpy", "scipy", "numba", "llvmlite", "torch", "jax", "jaxlib"),
     *("snntorch", "spikingjelly", "norse", "spyx"),
@@ -117,6 +119,7 @@ def described() -> dict[str, Any]:
     return {
         "processor": processor(),
         "machine": platform.machine(),
+        "tables_at_a_time": tables_at_a_time(),  # of a convolution, by the processor's family
         "processors": os.cpu_count(),
         "allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "blas": blas(),

@@ -8,7 +8,7 @@ from refsbnn import models, objective, optim
 from refsbnn.draws import CounterDraws
 from refsbnn.events import Events
 from refsbnn.layers import LIF, Dense, LeakyReadout, SampledReadout, Signal
-from refsbnn.network import Network
+from refsbnn.network import Network, Tape
 from refsbnn.streams import Purpose, Streams
 from validation.benchmarks.peers.cases import Cifar, Shd
 
@@ -35,6 +35,7 @@ class Training:
         x, self.labels = case.batch_of()
         self.x: np.ndarray | Events = Events.of(x) if isinstance(case, Shd) else x
         self.case, self.adam, self.number = case, optim.Adam(update=network.backend.optim.adam_update), 0
+        self.tape: Tape | None = None
         self.parameters = self.network.initial(Streams(0))
 
     def predict(self) -> float:
@@ -44,6 +45,7 @@ class Training:
 
     def _forward(self) -> np.ndarray:
         """The logits of this step's noise."""
+        self.tape = None  # of the last step: training does not keep it either
         draws = CounterDraws(Streams(0), Purpose.TRAIN, self.number, np.arange(self.case.batch))
         logits, self.tape = self.network.forward(self.parameters, self.x, draws)
         return logits
@@ -51,6 +53,7 @@ class Training:
     def step(self) -> float:
         """One step; returns the loss."""
         logits = self._forward()
+        assert self.tape is not None
         loglik, g = objective.categorical(logits, self.labels)
         gradients, _ = self.network.backward(self.parameters, self.tape, -g / self.case.batch, input_gradient=False)
         kl, of_kl = self.network.kl(self.parameters)
