@@ -20,7 +20,7 @@ from refsbnn.kernels.simd import LANES
 from refsbnn.reference.block import BlockGradients
 from refsbnn.reference.unit import DOMAINS
 
-WIDEST = 32  # channels of a narrow stream: an image of 16 x 16 and its gradients stay near the core
+WIDEST = 16  # channels of a narrow stream; the products of wider ones are worth more than a pass
 
 
 def forward(
@@ -47,7 +47,7 @@ def forward(
     """
     check_choice("domain", domain, DOMAINS)
     law, who = noises.get(noise), estimators.get(member)
-    H, U = unit.check_moments(H, U)
+    H, U = check_stream(H, U)
     if not narrow(H, mu, law, who, variance, stride, padding):
         h = unit.forward(H, U, u, noise=law, member=who, domain=domain)
         options = {"stride": stride, "padding": padding, "domain": domain, "variance": variance}
@@ -91,7 +91,7 @@ def backward(
     """
     check_choice("domain", domain, DOMAINS)
     law, who = noises.get(noise), estimators.get(member)
-    H, U = unit.check_moments(H, U)
+    H, U = check_stream(H, U)
     if not isinstance(h, Bits) or not narrow(H, mu, law, who, variance, stride, padding):
         h = np.asarray(h)
         kept, U_kept, dm, dv = residual.add_backward(dH, dU, scale=scale, accumulate=accumulate)
@@ -134,6 +134,12 @@ def narrow(
         and unit.is_fast(fire.kind_of(member), noise, H.dtype)
         and slopes.rule(member, noise) is not None
     )
+
+
+def check_stream(H: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """H and U of one float type and shape, U >= 0."""
+    H = check_float("H", H)
+    return H, check_float("U", U, H.shape, H.dtype, nonnegative=True)
 
 
 def check_filters(H: np.ndarray, mu: np.ndarray, sigma2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
