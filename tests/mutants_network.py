@@ -24,8 +24,8 @@ NETWORKS = (
     ),
     Mutant(
         "a branch's weights without its scale in the penalty",
-        "refsbnn/layers/residual.py",
-        "each._replace(scale=self.scale * each.scale)",
+        "refsbnn/sensitivity.py",
+        "each._replace(scale=scale * each.scale)",
         "each",
         f"{GRADIENTS}[point, residual-sensitivity]",
     ),
@@ -139,8 +139,8 @@ NETWORKS = (
     Mutant(
         "bits of a tape in the other order",
         "refsbnn/kernels/keep.py",
-        "np.packbits(values)",
-        "np.packbits(values[::-1])",
+        "np.packbits(values, ",
+        "np.packbits(values[::-1], ",
         "tests/refsbnn/kernels/test_keep.py",
     ),
     Mutant(

@@ -4,11 +4,12 @@ from refsbnn.kernels import cache
 
 cache.place_cache()  # before the first kernel is declared
 
-from refsbnn.kernels import conv2d, dense, lif, optim, pool, posterior, readout, residual, unit, weights  # noqa: E402
+from refsbnn.kernels import block, conv2d, dense, lif, optim, pool, posterior, readout, residual, unit, weights  # noqa: E402
 from refsbnn.kernels.check import checked_once  # noqa: E402
 from refsbnn.kernels.keep import keep  # noqa: E402
 
 __all__ = [
+    "block",
     "cache",
     "checked_once",
     "conv2d",

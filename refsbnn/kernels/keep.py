@@ -10,7 +10,7 @@ class Bits(NamedTuple):
 
     Attributes
     ----------
-    bits : (ceil(units / 8),) uint8
+    bits : (ceil(units / 8),) uint8, the first unit in the lowest
     shape : tuple of int, of the bytes
     """
 
@@ -19,7 +19,7 @@ class Bits(NamedTuple):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The bytes, or the numbers 0 and 1 of another type."""
-        spikes = np.unpackbits(self.bits, count=int(np.prod(self.shape))).reshape(self.shape)
+        spikes = np.unpackbits(self.bits, bitorder="little", count=int(np.prod(self.shape))).reshape(self.shape)
         return spikes if dtype is None else spikes.astype(dtype)
 
 
@@ -31,8 +31,8 @@ def keep(values: Any) -> Any:
     >>> import numpy as np
     >>> kept = keep(np.array([[1, 0, 1]], np.uint8))
     >>> kept.bits, np.asarray(kept)
-    (array([160], dtype=uint8), array([[1, 0, 1]], dtype=uint8))
+    (array([5], dtype=uint8), array([[1, 0, 1]], dtype=uint8))
     """
     if not isinstance(values, np.ndarray) or values.dtype not in (np.uint8, np.bool_):
         return values
-    return Bits(np.packbits(values), values.shape)
+    return Bits(np.packbits(values, bitorder="little"), values.shape)

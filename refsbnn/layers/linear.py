@@ -12,7 +12,9 @@ from refsbnn.errors import InputError, check_choice, check_integer, check_number
 from refsbnn.events import Events
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.sensitivity import Fed, Weights
+from refsbnn.reference.block import BlockGradients
+from refsbnn.reference.moments import LinearGradients
+from refsbnn.sensitivity import Fed, Rows, Weights
 from refsbnn.streams import Purpose, Streams
 
 LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32
@@ -110,15 +112,19 @@ class Linear(Layer[LinearTape]):
     def forward(
         self, run: Pass, stage: Stage, parameters: Parameters, x: np.ndarray | Events
     ) -> tuple[Moments, LinearTape]:
-        mu = self.weights(run.dtype, parameters)
-        sigma2, bias_sigma2 = None, None
-        if self.posterior == "gaussian":
-            sigma2, bias_sigma2 = posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
+        mu, sigma2, bias_sigma2 = self.met(run, parameters)
         module, options = self.operator(run, stage.place.input)
         m, v = module.forward(x, mu, sigma2, parameters["bias_mu"], bias_sigma2, **options)
         return Moments(m, v, Fed((self.feeds(run, stage, mu, sigma2),))), LinearTape(
             run.backend.keep(x), mu, sigma2, bias_sigma2
         )
+
+    def met(self, run: Pass, parameters: Parameters) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """The means and variances by which an input is multiplied, and the bias's variances; None for points."""
+        mu = self.weights(run.dtype, parameters)
+        if self.posterior == "point":
+            return mu, None, None
+        return mu, posterior.sigma2_of(parameters["rho"]), posterior.sigma2_of(parameters["bias_rho"])
 
     def weights(self, dtype: np.dtype, parameters: Parameters) -> np.ndarray:
         mu = parameters["mu"]
@@ -141,20 +147,25 @@ class Linear(Layer[LinearTape]):
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: LinearTape, g: Moments, penalty: float
     ) -> tuple[np.ndarray, Parameters]:
-        mu = tape.mu
         module, options = self.operator(run, stage.place.input)
         wanted = run.input_gradient or not stage.place.first
-        gradient = module.backward(g.m, g.v, tape.given(), mu, tape.sigma2, input_gradient=wanted, **options)
+        gradient = module.backward(g.m, g.v, tape.given(), tape.mu, tape.sigma2, input_gradient=wanted, **options)
+        return gradient.x, self.own_gradients(run, stage, tape, gradient, g.rows)
+
+    def own_gradients(
+        self, run: Pass, stage: Stage, tape: LinearTape, gradient: LinearGradients | BlockGradients, rows: Rows | None
+    ) -> Parameters:
+        """Gradients of the parameters from those of the weights that were met, and of the sums over them."""
         dmu, dsigma2 = gradient.mu, gradient.sigma2
-        if g.rows is not None:
-            more = self.feeds(run, stage, mu, tape.sigma2).gradients(g.rows)
+        if rows is not None:
+            more = self.feeds(run, stage, tape.mu, tape.sigma2).gradients(rows)
             dmu = (dmu + more[0]).astype(run.dtype, copy=False)
             dsigma2 = None if dsigma2 is None else (dsigma2 + more[1]).astype(run.dtype, copy=False)
         out = {**self.weight_gradients(stage, run.dtype, dmu), "bias_mu": gradient.bias_mu}
         if self.posterior == "gaussian":
             out["rho"] = dsigma2 * tape.sigma2  # theory 3.5: d sigma2 / d rho = sigma2
             out["bias_rho"] = gradient.bias_sigma2 * tape.bias_sigma2
-        return gradient.x, out
+        return out
 
 
 @dataclass(frozen=True)

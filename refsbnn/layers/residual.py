@@ -6,8 +6,10 @@ from typing import Any, ClassVar, NamedTuple
 from refsbnn.errors import InputError, check_number
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Parameters, Pass, Place, Stage, expect
+from refsbnn.layers.linear import Conv2d, LinearTape
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.sensitivity import added
+from refsbnn.layers.units import Spike, SpikeTape
+from refsbnn.sensitivity import Fed, added
 
 
 class ResidualTape(NamedTuple):
@@ -59,7 +61,22 @@ class Residual(Layer[ResidualTape]):
             return None, own
         return readers + entering, own
 
+    def pair(self, run: Pass, stage: Stage, x: Moments) -> tuple[Spike, Conv2d] | None:
+        """The branch's layers where they are units and a convolution, which the backend runs as one (theory 3.8)."""
+        if len(self.branch) != 2 or stage.place.input.steps is not None or x.v is None:
+            return None
+        units, conv = self.branch
+        return (units, conv) if type(units) is Spike and type(conv) is Conv2d else None
+
+    def options(self, run: Pass, stage: Stage, units: Spike, conv: Conv2d) -> dict[str, Any]:
+        """What the backend's block is told of the three."""
+        own = {"scale": self.scale, "accumulate": self.accumulate}
+        return units.options() | conv.operator(run, stage.inner[1].place.input)[1] | own
+
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[Moments, ResidualTape]:
+        pair = self.pair(run, stage, x)
+        if pair is not None:
+            return self.forward_pair(run, stage, parameters, x, *pair)
         y, tapes = chain.forward(stage.inner, run, parameters, x)
         fed = x.fed.then(y.fed, self.scale, spread=self.accumulate or x.v is None)  # every branch so far
         if x.v is None:
@@ -67,9 +84,40 @@ class Residual(Layer[ResidualTape]):
         H, U = run.backend.residual.add_forward(x.m, x.v, y.m, y.v, scale=self.scale, accumulate=self.accumulate)
         return Moments(H, U, fed), ResidualTape(tapes)
 
+    def forward_pair(
+        self, run: Pass, stage: Stage, parameters: Parameters, x: Moments, units: Spike, conv: Conv2d
+    ) -> tuple[Moments, ResidualTape]:
+        """As `forward`, in one call of the backend; the tapes are those of the two layers."""
+        below, above = stage.inner
+        own = chain.own(parameters, above)
+        mu, sigma2, bias_sigma2 = conv.met(run, own)
+        u = run.draws.address(below.place.index, below.place.input.shape)
+        H, U, h = run.backend.block.forward(
+            *(x.m, x.v, u, mu, sigma2, own["bias_mu"], bias_sigma2), **self.options(run, stage, units, conv)
+        )
+        kept = run.backend.keep(h)
+        fed = x.fed.then(Fed((conv.feeds(run, above, mu, sigma2),)), self.scale, spread=self.accumulate)
+        return Moments(H, U, fed), ResidualTape([SpikeTape(x, u, kept), LinearTape(kept, mu, sigma2, bias_sigma2)])
+
+    def backward_pair(
+        self, run: Pass, stage: Stage, tape: ResidualTape, g: Moments, units: Spike, conv: Conv2d
+    ) -> tuple[Moments, Parameters]:
+        """As `backward` of what `forward_pair` did, where there is no penalty and nobody listens."""
+        (x, u, h), met = tape.branch
+        gradient = run.backend.block.backward(
+            *(g.m, g.v, h, x.m, x.v, u, met.mu, met.sigma2),
+            extra=units.extra(run, stage.inner[0], None),
+            **self.options(run, stage, units, conv),
+        )
+        own = conv.own_gradients(run, stage.inner[1], met, gradient, None)
+        return Moments(gradient.H, gradient.U), chain.named(stage.inner[1], own)
+
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: ResidualTape, g: Moments, penalty: float
     ) -> tuple[Moments, Parameters]:
+        pair = self.pair(run, stage, g) if penalty == 0.0 and g.rows is None and run.heard is None else None
+        if pair is not None:
+            return self.backward_pair(run, stage, tape, g, *pair)
         options = {"scale": self.scale, "accumulate": self.accumulate}
         if g.v is None:
             dH, dU, dm, dv = g.m, None, self.scale * g.m, None

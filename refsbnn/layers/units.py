@@ -131,7 +131,8 @@ class Spike(Units[SpikeTape]):
     def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
         return stage.place.input.steps or 1, {}
 
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """What the backend is told of the units."""
         return {"noise": self.law, "member": self.estimator, "domain": self.domain}
 
     def _steps(self, stage: Stage, m: np.ndarray) -> int | None:
@@ -140,7 +141,7 @@ class Spike(Units[SpikeTape]):
 
     def forward(self, run: Pass, stage: Stage, parameters: Parameters, x: Moments) -> tuple[np.ndarray, SpikeTape]:
         u = run.draws.address(stage.place.index, stage.place.input.shape, steps=self._steps(stage, x.m))
-        h = run.backend.unit.forward(x.m, x.v, u, **self._options())
+        h = run.backend.unit.forward(x.m, x.v, u, **self.options())
         return h, SpikeTape(x, u, run.backend.keep(h))
 
     def backward(
@@ -148,7 +149,7 @@ class Spike(Units[SpikeTape]):
     ) -> tuple[Moments, Parameters]:
         x, h = tape.x, np.asarray(tape.h)
         extra = self.extra(run, stage, self._steps(stage, x.m))
-        dm, dv = run.backend.unit.backward(g, h, x.m, x.v, tape.u, extra=extra, **self._options())
+        dm, dv = run.backend.unit.backward(g, h, x.m, x.v, tape.u, extra=extra, **self.options())
         if run.heard is not None:
             run.heard[stage.place.index] = dm if x.v is None else dm * np.sqrt(x.v)  # theory 5.11
         if penalty == 0.0:

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from refsbnn import optim, posterior
-from refsbnn.reference import conv2d, dense, lif, pool, readout, residual, unit, weights
+from refsbnn.reference import block, conv2d, dense, lif, pool, readout, residual, unit, weights
 
 # The reference always looks at every entry of its arguments; the kernels need not inside a network.
 checked_once = nullcontext
@@ -16,6 +16,7 @@ def keep(values: Any) -> Any:
 
 
 __all__ = [
+    "block",
     "checked_once",
     "conv2d",
     "dense",

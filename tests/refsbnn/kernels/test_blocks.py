@@ -10,6 +10,7 @@ TESTS = Path(__file__).parents[1]
 # The test that takes sizes on both sides of it.
 CROSSED = {
     "kernels.bits.WORD": "kernels/test_conv2d.py",
+    "kernels.block.WIDEST": "kernels/test_block.py",
     "kernels.conv2d_batch.SHARDS": "kernels/test_conv2d.py",
     "kernels.conv2d_batch.SPAN": "kernels/test_conv2d.py",
     "kernels.conv2d_spikes.ENTRIES": "kernels/test_conv2d.py",

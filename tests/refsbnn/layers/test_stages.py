@@ -3,12 +3,13 @@
 import ast
 import pickle
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from refsbnn import estimators
+from refsbnn import estimators, sensitivity
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
 from refsbnn.evaluation.operations import Counts, fired
@@ -202,3 +203,31 @@ def test_what_units_gave_is_a_share_of_the_upper_state(domain: Domain, member: s
     np.testing.assert_array_equal(found[1], (output - lowest) / (1.0 - lowest))
     assert 0.0 <= found[1].min() < 0.5 < found[1].max() <= 1.0
     assert Counts(network).rates() == []
+
+
+def test_a_deep_stream_costs_as_many_sums_as_it_has_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every unit layer asks for the sums over all weights before it; each weight is summed once."""
+    depth = 12
+    asked: list[Any] = []
+    rows = sensitivity.Weights.rows
+    monkeypatch.setattr(sensitivity.Weights, "rows", lambda self: asked.append(self) or rows(self))
+    for accumulate in (True, False):
+        blocks = [Residual((Spike(), Dense(3)), scale=0.5, accumulate=accumulate) for _ in range(depth)]
+        network = Network([Dense(3), *blocks, Spike(), Dense(2), SampledReadout()], Signal("values", (4,)))
+        parameters = network.initial(Streams(2))
+        _, tape = network.forward(parameters, np.ones((len(ROWS), 4)), DRAWS)
+        asked.clear()
+        network.monitors(tape)
+        assert len(asked) == depth + 1
+        fed = tape.stages[depth + 1].x.fed
+        total = reduce(sensitivity.Rows.plus, [rows(each) for each in fed.weights()])
+        assert all((one == other).all() for one, other in zip(fed.total(), total, strict=True))
+
+
+def test_parameters_are_split_in_one_pass() -> None:
+    stages = Network([Dense(3), Spike(), Dense(2), SampledReadout()], Signal("values", (4,))).stages
+    parameters = chain.initial(stages, Streams(1))
+    for stage, found in zip(stages, chain.owned(parameters, stages), strict=True):
+        expected = chain.own(parameters, stage)
+        assert found.keys() == expected.keys()
+        assert all(found[key] is expected[key] for key in found)
