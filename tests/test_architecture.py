@@ -37,7 +37,16 @@ ALLOWED_LATE = {
         "nir",
         "safetensors",
     },
-    "validation": {"matplotlib", "latex2mathml", "mpi4py", "torch", "threadpoolctl", "pytest", "snntorch", "spikingjelly"},
+    "validation": {
+        "matplotlib",
+        "latex2mathml",
+        "mpi4py",
+        "torch",
+        "threadpoolctl",
+        "pytest",
+        "snntorch",
+        "spikingjelly",
+    },
 }
 # What is made for another framework imports it at the top; only who has the framework asks for such a module.
 FRAMEWORKS = {
