@@ -18,7 +18,7 @@ CASES = all_cases()
 
 
 def of(op: str) -> list[Case]:
-    return [case for case in CASES if case.op.name == op]
+    return [case for case in CASES if case.op.name == op and "rejected" not in case.expected]
 
 
 def held(case: Case, values: dict[str, np.ndarray]) -> None:
