@@ -65,7 +65,7 @@ def test_a_layer_stands_in_the_files_that_are_told_and_in_those_that_use_it() ->
     assert len(files) <= 12
     users = {"refsbnn/models.py", "validation/benchmarks/batchnorm_network.py", "validation/twin.py"}
     users |= {"validation/conformance/cases/__init__.py"}  # which file has an operation's cases
-    users |= {f"refsbnn/exchange/{name}.py" for name in ("from_nir", "to_nir", "torch_module")}  # words of others for it
+    users |= {f"refsbnn/exchange/{name}.py" for name in ("from_nir", "to_nir", "torch_module")}  # others' words
     found = naming(r"average_pool|AveragePool|\baverage_(for|back)ward\b", CODE)
     assert (
         found
