@@ -35,6 +35,7 @@ ALLOWED_LATE = {
         "submitit",
         "optuna",
         "nir",
+        "PIL",
         "safetensors",
     },
     "validation": {

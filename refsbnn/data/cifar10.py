@@ -1,21 +1,20 @@
 """CIFAR-10 (Krizhevsky 2009): 60,000 photographs of ten kinds of things, 32x32 pixels in three colours."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from refsbnn.data import kept, pickles
 from refsbnn.data.dataset import Dataset
-from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Archive, Record
+from refsbnn.data.whole import Whole, shared, stored
 from refsbnn.errors import InputError, refusing
 from refsbnn.files import regular
 from refsbnn.layers.signal import Signal
 from refsbnn.ranks import ALONE, Ranks
-from refsbnn.rows import Chosen, Rows
 
 SIDE, COLOURS, CLASSES = 32, 3, 10
 SIZE = COLOURS * SIDE * SIDE
@@ -42,28 +41,16 @@ class Cifar10(Record):
         """
         root = options.folder
         if fresh or ranks.size == 1:
-            whole = Whole(*read(root, TRAIN), *read(root, TEST))
+            whole = official(root)
         else:
             path = root / kept.KEPT / f"{options.name}-images.h5"
-            whole = kept.shared(path, lambda: facts(root), lambda: made(root, ranks), save, stored, ranks)
-        rows, held = options.parts(len(whole.labels))
-        scale = standard(whole.x, rows)
-        parts = (
-            Images(some(whole.x, rows), whole.labels[rows], *scale, options.shift, options.mirror, options.cutout),
-            Images(some(whole.x, held), whole.labels[held], *scale),
-            Images(whole.test_x, whole.test_labels, *scale),
-        )
-
-        def given(new: np.ndarray, new_labels: np.ndarray) -> Images:
-            if new.dtype != np.uint8 or new.shape[1:] != (SIDE, SIDE, COLOURS):
-                raise InputError(f"x is {new.dtype} {new.shape}; expected uint8 (n, {SIDE}, {SIDE}, {COLOURS})")
-            return Images(new, new_labels, *scale)
-
-        return Dataset(CLASSES, self.signal(options), *parts, given)
+            make = partial(official, root)
+            whole = shared(path, lambda: facts(root), make, (SIDE, SIDE, COLOURS), CLASSES, ranks)
+        return whole.dataset(options, CLASSES)
 
     def check_kept(self, path: Path) -> None:
         """As in `Record`."""
-        stored(path, {})
+        stored(path, {}, (SIDE, SIDE, COLOURS), CLASSES)
 
 
 CIFAR10 = Cifar10(
@@ -84,50 +71,15 @@ CIFAR10 = Cifar10(
 )
 
 
-class Whole(NamedTuple):
-    """Images (n, 32, 32, 3) uint8, in memory or in a file, and labels (n,) int64 of the two official parts."""
-
-    x: np.ndarray | Rows
-    labels: np.ndarray
-    test_x: np.ndarray | Rows
-    test_labels: np.ndarray
-
-
-def some(x: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray | Chosen:
-    """Some of the images, where the others are."""
-    return x[rows] if isinstance(x, np.ndarray) else x.only(rows)
+def official(root: Path) -> Whole:
+    """All images, from the official files."""
+    return Whole(*read(root, TRAIN), *read(root, TEST))
 
 
 def facts(root: Path) -> dict[str, object]:
     """What the kept images depend on: the official files, where they are still there."""
     found = [folder for folder in (root / PYTHON, root / BINARY) if folder.is_dir()]
     return {"source": found[0].name, "files": kept.state(found[0])} if found else {}
-
-
-def made(root: Path, ranks: Ranks) -> Whole | None:
-    """All images on the first rank, nothing on the others."""
-    parts = ranks.to_first(lambda: Whole(*read(root, TRAIN), *read(root, TEST)) if ranks.first else None)
-    return parts[0] if ranks.first else None
-
-
-def save(path: Path, whole: Whole, facts: dict[str, object]) -> str:
-    """Write all images as `kept.write`."""
-    return kept.write(path, whole._asdict(), facts)
-
-
-def stored(path: Path, facts: dict[str, object], seal: str | None = None) -> Whole | None:
-    """All images as `kept.read`; they are read when they are asked for."""
-
-    def built(**arrays: Any) -> Whole:
-        out = Whole(**arrays)
-        for x, labels in ((out.x, out.labels), (out.test_x, out.test_labels)):
-            if x.dtype != np.uint8 or x.shape != (len(labels), SIDE, SIDE, COLOURS) or labels.dtype != np.int64:
-                raise ValueError(f"it holds {x.dtype} {x.shape} with {labels.dtype} {labels.shape}")
-            if not len(labels) or not 0 <= labels.min() <= labels.max() < CLASSES:
-                raise ValueError(f"its labels are not 0 to {CLASSES - 1}")
-        return out
-
-    return kept.read(path, facts, ("x", "test_x"), built, seal)
 
 
 def read(root: Path, names: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -38,6 +38,8 @@ class Data:
         Whether both polarities are one channel.
     denoise_ms : float
         Events without another one around them so shortly before are left out; 0 keeps all.
+    side : int
+        Pixels a side to which pictures of any size are brought.
     delay, shift, jitter, drop, mirror, time_jitter, roll, cutout
         As in `refsbnn.data.spikes.Augment`; for images `shift` pads and crops.
     """
@@ -52,6 +54,7 @@ class Data:
     downsample: int = 1
     merge: bool = False
     denoise_ms: float = 0.0
+    side: int = 32
     delay: int = 0
     shift: int = 0
     jitter: float = 0.0
@@ -76,7 +79,8 @@ class Data:
         for name in ("steps", "bin_ms", "denoise_ms", "delay", "shift", "jitter", "time_jitter", "roll", "cutout"):
             if not 0 <= getattr(self, name) < LARGEST:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
-        check_integer("data.downsample", self.downsample, 1)
+        for name in ("downsample", "side"):
+            check_integer(f"data.{name}", getattr(self, name), 1)
         for name in ("held_out", "drop"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")

@@ -9,9 +9,9 @@ import numpy as np
 
 from refsbnn.arrays import Arrays
 from refsbnn.data.dataset import Dataset, Split
-from refsbnn.data.images import Images, standard
 from refsbnn.data.options import Data
 from refsbnn.data.record import HELD, Record
+from refsbnn.data.whole import Whole
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError, refusing
 from refsbnn.files import array_header, read_array, regular
@@ -92,39 +92,21 @@ class Own(Record):
                     raise InputError(f"data.{name} is for images, bytes (n, height, width, channels); {train.x.shape}")
             ranks.from_first(lambda: check(train.x, test.x))
         classes = 1 + int(max(each.labels.max(initial=-1) for each in (train, test)))
-        kept, held = options.parts(len(train.labels))
         if pixels:
-            scale = standard(train.x, kept)
-            moved = options.shift, options.mirror, options.cutout
+            return Whole(train.x, train.labels, test.x, test.labels).dataset(options, classes)
+        over_time, (kept, held) = options.steps > 0, options.parts(len(train.labels))
 
-            def images(part: Part, rows: np.ndarray, *more: Any) -> Split:
-                return Images(part.x.only(rows), part.labels[rows], *scale, *more)
-
-            parts = images(train, kept, *moved), images(train, held), images(test, every(test))
-        else:
-            over_time = options.steps > 0
-
-            def kept_as(part: Part, rows: np.ndarray) -> Split:
-                return Stored(part.x.only(rows), part.labels[rows], over_time)
-
-            parts = kept_as(train, kept), kept_as(train, held), kept_as(test, every(test))
+        def some(part: Part, rows: np.ndarray) -> Stored:
+            return Stored(part.x.only(rows), part.labels[rows], over_time)
 
         def given(x: np.ndarray, labels: np.ndarray) -> Split:
-            if not pixels:
-                return Arrays(x, labels, options.steps > 0)
-            if x.dtype != np.uint8 or x.shape[1:] != train.x.shape[1:]:
-                raise InputError(f"x is {x.dtype} {x.shape}; expected uint8 (n, {str(train.x.shape[1:])[1:-1]})")
-            return Images(x, labels, *scale)
+            return Arrays(x, labels, over_time)
 
-        return Dataset(classes, signal, *parts, given)
+        every = np.arange(len(test.labels))
+        return Dataset(classes, signal, some(train, kept), some(train, held), some(test, every), given)
 
 
 ARRAYS = Own("arrays", keys=(*HELD, "steps", "shift", "mirror", "cutout"), classes=0, counts=(0, 0))
-
-
-def every(part: Part) -> np.ndarray:
-    """All rows of a part."""
-    return np.arange(len(part.labels))
 
 
 def part_of(options: Data, name: str) -> Part:

@@ -1,6 +1,6 @@
 """Data sets by name: each has its record in its own file, and a place in this row."""
 
-from refsbnn.data import cifar10, digits, dvs_gesture, nmnist, own, pokerdvs, shd
+from refsbnn.data import cifar10, digits, dvs_gesture, nmnist, own, pictures, pokerdvs, shd
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.options import Data
 from refsbnn.data.record import Record
@@ -17,6 +17,7 @@ SETS: dict[str, Record] = {
         pokerdvs.POKERDVS,
         dvs_gesture.DVS_GESTURE,
         own.ARRAYS,
+        pictures.PICTURES,
     )
 }
 
