@@ -20,8 +20,8 @@ ENGINE = (
     Mutant(
         "readout: the last of tied steps read",
         "refsbnn/kernels/readout.py",
-        "if membrane > best",
-        "if membrane >= best",
+        "if membrane[i] > best[i]:",
+        "if membrane[i] >= best[i]:",
         f"{KERNELS}/test_readout.py::test_the_first_of_tied_steps_is_read",
     ),
     # The ledger, training, data, the judge of conformance
