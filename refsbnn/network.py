@@ -59,7 +59,7 @@ class Network:
         "numba".
     recompute : int
         0 keeps the tape of every layer. n > 0 keeps only what enters each n layers and runs those forward again in the
-        backward pass, from the same counters and so to the same bits: less memory for a third more time.
+        backward pass, from the same counters and so to the same bits: less memory for a second forward pass.
     chunk : int
         0 runs all time steps at once. n > 0 runs the layers over time n steps at a time, keeps only the neurons' states
         between, and runs each piece again in the backward pass. Spikes keep their bits; gradients are summed by pieces.

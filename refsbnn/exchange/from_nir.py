@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_choice, refusing
+from refsbnn.errors import InputError, check_choice, check_integer, check_number, refusing
 from refsbnn.exchange.nir_file import DT, package, read
 from refsbnn.layers import (
     LIF,
@@ -73,6 +73,10 @@ def from_nir(
     >>> [stage.name for stage in again.stages] == [stage.name for stage in network.stages]
     True
     """
+    if steps is not None:
+        check_integer("steps", steps, 1)
+    if dt is not None:
+        check_number("dt", dt, lambda value: value > 0.0, "a number of seconds > 0")
     graph = read(Path(source)) if isinstance(source, str | Path) else source
     nir = package()
     if not isinstance(graph, nir.NIRGraph):
@@ -81,6 +85,7 @@ def from_nir(
         built = Built(graph, dt)
         if steps is None and "steps" in built.facts:
             steps = int(built.facts["steps"])
+            check_integer("steps of the metadata", steps, 1)
         if built.over_time and steps is None:
             raise InputError("the graph has neurons over time; give steps=, the number of time steps")
         signal = Signal("values", built.shape, built.domain, steps)
@@ -118,6 +123,7 @@ class Built:
         self.own: list[dict[str, np.ndarray]] = []
         self.facts = dict(graph.metadata)
         self.dt = float(self.facts.get("dt", DT)) if dt is None else dt
+        check_number("dt of the metadata", self.dt, lambda value: value > 0.0, "a number of seconds > 0")
         self.over_time = False
         given = text(self.facts.get("domain", "binary"), DOMAINS)
         self.domain: Domain = "real" if given == "real" else "binary"
@@ -260,8 +266,10 @@ def text(value: Any, accepted: tuple[str, ...] = REDUCTIONS) -> str:
 def rho(sigma2: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Logarithms of variances of a shape."""
     sigma2 = np.asarray(sigma2, np.float64)
-    if sigma2.shape != shape or not (sigma2 >= 0.0).all():
+    if sigma2.shape != shape:
         raise InputError(f"its sigma2 has shape {sigma2.shape}; expected variances {shape}")
+    if not ((sigma2 >= 0.0) & (sigma2 < np.inf)).all():
+        raise InputError("its sigma2 holds NaN, infinity or a negative number; expected variances")
     return np.log(np.maximum(sigma2, np.exp(LOGVAR)))
 
 
@@ -311,6 +319,9 @@ def row(graph: Any) -> list[str]:
         A graph that branches, or has several inputs or outputs.
     """
     nodes = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    unknown = sorted({name for edge in graph.edges for name in edge} - nodes.keys())
+    if unknown:
+        raise InputError(f"an edge of the graph names {unknown[0]!r}, which is no node")
     ends = [[name for name, kind in nodes.items() if kind == wanted] for wanted in ("Input", "Output")]
     if [len(each) for each in ends] != [1, 1]:
         raise InputError(f"the graph has {len(ends[0])} inputs and {len(ends[1])} outputs; expected one of each")

@@ -28,12 +28,13 @@ def cdf(r: Tensor, noise: str) -> Tensor:
 
 
 def fires(m: Tensor, v: Tensor | None, noise: str, sample: bool) -> Tensor:
-    """Spikes 0 and 1 of units: sampled, or m > 0."""
+    """Spikes 0 and 1 of units: sampled; m > 0 of a unit without noise (theory 3.17), or of all."""
+    certain = (m > 0).to(m.dtype)
     if not sample:
-        return (m > 0).to(m.dtype)
-    r = m if v is None else m / torch.sqrt(v)  # no noise, v = 0: an infinity of m's sign, and a half of 0 / 0
-    p = torch.nan_to_num(cdf(r, noise), nan=0.5)
-    return (torch.rand_like(p) < p).to(m.dtype)
+        return certain
+    noisy = torch.ones_like(m, dtype=torch.bool) if v is None else v > 0
+    r = m if v is None else m / torch.sqrt(torch.where(noisy, v, 1.0))
+    return torch.where(noisy, (torch.rand_like(r) < cdf(r, noise)).to(m.dtype), certain)
 
 
 class Linear(nn.Module):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+from refsbnn.console import complain
 from refsbnn.errors import InputError
 from validation.certify.report import certify
 
@@ -212,4 +213,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        sys.exit(complain(str(error)))

@@ -8,8 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refsbnn.kernels.lookup import tables_at_a_time
-
 LIBRARIES = (
     *("refsbnn", "numpy", "scipy", "numba", "llvmlite", "torch", "jax", "jaxlib"),
     *("snntorch", "spikingjelly", "norse", "spyx"),
@@ -116,6 +114,8 @@ def versions() -> dict[str, str]:
 
 def described() -> dict[str, Any]:
     """What does not change while a measurement runs."""
+    from refsbnn.kernels.lookup import tables_at_a_time  # not at the top: --help need not wait for the kernels
+
     return {
         "processor": processor(),
         "machine": platform.machine(),

@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 
 import oracle
+from refsbnn.console import complain
+from refsbnn.errors import InputError, check_integer
 from validation.benchmarks.oracle_speed import layered
 
 LABEL = 0
@@ -108,6 +110,8 @@ def main() -> None:
     parser.add_argument("--network", choices=(*NETWORKS, *SMALL), help=argparse.SUPPRESS)  # what a process measures
     parser.add_argument("--memory", choices=CONTESTANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    for name in ("rounds", "threads"):
+        check_integer(f"--{name}", getattr(options, name), 1)
     if options.network:
         units = {**NETWORKS, **SMALL}[options.network]
         found = memory(options.memory, units) if options.memory else pairs(units, options.rounds)
@@ -132,4 +136,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        sys.exit(complain(str(error)))

@@ -15,7 +15,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from refsbnn.files import write_json, write_text
+from refsbnn.console import complain
+from refsbnn.errors import InputError
+from refsbnn.files import writable, write_json, write_text
 from validation.conformance.cases import all_cases
 from validation.conformance.judge import Outcome
 from validation.conformance.process import TIMEOUT, apart
@@ -198,6 +200,10 @@ def entries(library: str, word: str, rows: Sequence[Mapping[str, str]]) -> list[
 
 def main(argv: Sequence[str]) -> int:
     """Survey what is installed; write the record and the page."""
+    if len(argv) != 2:
+        raise InputError(f"{len(argv)} names are given; expected two, of the record and of the page")
+    for name in argv:
+        writable(Path(name))  # before the work
     record = survey()
     write_json(Path(argv[0]), record)
     write_text(Path(argv[1]), page(record))
@@ -206,4 +212,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except InputError as error:
+        sys.exit(complain(str(error)))

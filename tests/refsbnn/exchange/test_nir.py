@@ -25,6 +25,7 @@ from refsbnn.layers import (
 )
 from refsbnn.network import Network
 from refsbnn.streams import Streams
+from validation.benchmarks import exchange
 
 nir = pytest.importorskip("nir")
 RNG = np.random.default_rng(0)
@@ -101,49 +102,19 @@ def test_without_a_readout_the_currents_and_their_coefficients_are_the_outputs(n
     np.testing.assert_allclose(spikes(again, read, x)[1], y, rtol=1e-12, atol=1e-12)
 
 
-def stepped(module: Any, x: np.ndarray) -> list[dict[str, np.ndarray]]:
-    """What each module of a library's network gives at each step."""
-    import torch
-
-    seen: list[dict[str, np.ndarray]] = []
-    for name, child in module.named_modules():
-        if name:
-
-            def keep(_: Any, __: Any, out: Any, name: str = name) -> None:
-                first = out[0] if isinstance(out, tuple) else out
-                seen[-1][name] = first.detach().numpy()
-
-            child.register_forward_hook(keep)
-    state = None
-    for each in torch.from_numpy(x.astype(np.float32)):
-        seen.append({})
-        _, state = module(each, state)
-    return seen
-
-
-def snntorch_network(graph: Any, capsys: Any) -> Any:
-    """The graph in snnTorch, whose importer prints."""
-    out = pytest.importorskip("snntorch.import_nir").import_from_nir(graph)
-    capsys.readouterr()
-    return out
-
-
-def spikingjelly_network(graph: Any, capsys: Any) -> Any:
-    """The graph in SpikingJelly."""
-    return pytest.importorskip("spikingjelly.activation_based.nir_exchange").import_from_nir(graph)
-
-
 @pytest.mark.parametrize("name", ["neurons", "recurrent"])
-@pytest.mark.parametrize("made_by", [snntorch_network, spikingjelly_network])
-def test_libraries_spike_alike(name, made_by, capsys):
+@pytest.mark.parametrize("library", exchange.LIBRARIES)
+def test_libraries_spike_alike(name, library, tmp_path):
     """Sums in float32 have another order there; no membrane here is as close to its threshold as their rounding."""
+    pytest.importorskip(library)
     network, parameters, x = made(name)
-    fired, _ = spikes(network, parameters, x)
-    seen = stepped(made_by(to_nir(network, parameters, readout=False), capsys), x)
-    layers = [stage for stage in network.stages if isinstance(stage.layer, LIF)]
-    for stage, want in zip(layers, fired, strict=True):
-        got = np.stack([step[f"layer{stage.place.index}_lif"] for step in seen])
-        np.testing.assert_array_equal(got, want)
+    own = exchange.spikes(network, parameters, x, BATCH)
+    assert own.nearest > 1e-5
+    nir_file.write(tmp_path / "network.nir", to_nir(network, parameters, readout=False))
+    found = exchange.stepped(exchange.LIBRARIES[library](tmp_path / "network.nir"), x, list(own.fired))
+    for layer, want in own.fired.items():
+        assert 0.02 < want.mean() < 0.98
+        np.testing.assert_array_equal(found[layer], want)
 
 
 def test_a_cycle_of_nodes_is_read_as_neurons_that_feed_one_another():
@@ -213,6 +184,23 @@ def test_what_is_refused(tmp_path):
     del graph.metadata["steps"]
     refused(graph, "the graph has neurons over time; give steps=")
     assert from_nir(graph, steps=7)[0].input.steps == 7
+    refused(graph, "steps is -1; expected an integer >= 1", steps=-1)
+    refused(graph, "dt is nan; expected a number of seconds > 0", dt=np.nan, steps=3)
+    for name, value, message in (
+        ("steps", -3, "steps of the metadata is -3"),
+        ("dt", 0.0, "dt of the metadata is 0.0; expected a number of seconds > 0"),
+        ("readout", "sum", "a word of the metadata is 'sum'; accepted: 'mean'"),
+    ):
+        wrong = to_nir(*made("neurons")[:2])
+        wrong.metadata[name] = value
+        refused(wrong, message)
+    for value in (np.nan, np.inf, -1.0):
+        wrong = to_nir(*made("neurons")[:2])
+        wrong.nodes["layer0_dense"].metadata["sigma2"][2, 3] = value
+        refused(wrong, "node layer0_dense: its sigma2 holds NaN, infinity or a negative number")
+    wrong = to_nir(*made("neurons")[:2])
+    wrong.edges.append(("nowhere", "output"))
+    refused(wrong, "an edge of the graph names 'nowhere', which is no node")
     graph.nodes["layer1_lif"] = nir.Delay(delay=np.ones(16))
     refused(graph, "node layer1_lif: it is a Delay; accepted: Affine", steps=3)
     refused(tmp_path / "none.nir", "none.nir cannot be read as NIR")

@@ -87,6 +87,18 @@ def test_with_noise_the_outputs_have_the_law_of_the_network(network):
         assert (abs(both[0].mean(axis=1) - both[1].mean(axis=1)) <= 6.0 * error + 1e-12).all()
 
 
+def test_a_unit_without_noise_is_certain():
+    """theory 3.17: it spikes where m > 0, so not at 0; here v is 0 as no input and no bias has a variance."""
+    net = Network([Dense(3), Spike(), Dense(3), SampledReadout()], Signal("values", (2,)))
+    parameters = net.initial(Streams(0))
+    parameters["0.dense.bias_rho"][:] = -np.inf
+    parameters["0.dense.bias_mu"][:] = [0.0, 1.0, -1.0]
+    made_of = module(net, parameters | {"0.dense.bias_rho": np.full(3, -2000.0)})
+    moments = made_of.layers[0](torch.zeros(64, 2, dtype=torch.float64), True)
+    assert not moments[1].any()
+    np.testing.assert_array_equal(made_of.layers[1](moments, True).numpy(), np.tile([0.0, 1.0, 0.0], (64, 1)))
+
+
 def test_parameters_are_in_the_state_and_come_back(network):
     net, parameters, x = network
     one, other = module(net, parameters), module(net, net.initial(Streams(9)))

@@ -1,7 +1,7 @@
 """JAX, case b, the mathematics of `torch_cifar`: channels last, one convolution for mean and variance, in jit.
 
-A convolution is nine products with the shifted images: on two threads XLA's own convolution takes 1.4 times the
-processor time of that, and one product with all patches as much as the nine, with nine times the memory.
+A convolution is nine products with the shifted images: on two threads XLA's own convolution took more
+processor time than that, and one product with all patches as much as the nine, with nine times the memory.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 The input currents of all steps are one product. The scan has its own backward, as a hand would write it: slopes of all
 steps at once, and the gradient of the recurrent weights as one product after the scan; XLA's own derivative of the scan
-adds a product a step, and takes a tenth longer.
+adds a product a step, and took longer.
 """
 
 from collections.abc import Callable
