@@ -12,8 +12,10 @@ from refsbnn.optim import blocks
 LARGEST = 1000  # of a shift's magnitude, for which 2^shift is a number well inside float64
 
 
-def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> float:
-    """Add the integers nearest to g 2^shift, or nothing where a magnitude reaches a limit; returns the largest.
+def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf, first: bool = False) -> float:
+    """Add the integers nearest to g 2^shift where no magnitude reaches a limit; returns the largest.
+
+    Where one does, `into` is of no use any more.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> floa
         Below the limit |g| 2^shift is at most 2^62. NaN and infinity reach every limit.
     shift : int
     limit : float
+    first : bool
+        Take `into`, whatever it holds, for zeros.
 
     Examples
     --------
@@ -32,14 +36,16 @@ def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> floa
     array([ 8, -5])
     """
     most = largest(g)
+    if first:
+        into[:] = 0
     if most < limit:
         for at in blocks(g.size):
             into[at] += np.rint(scaled(g[at], shift)).astype(np.int64)
     return most
 
 
-def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
-    """Integers times 2^shift, rounded to float64 and then to a type.
+def read(q: np.ndarray, shift: int, dtype: np.dtype) -> tuple[np.ndarray, int]:
+    """Integers times 2^shift, rounded to float64 and then to a type; and the largest magnitude of the integers.
 
     Parameters
     ----------
@@ -50,12 +56,12 @@ def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
     Examples
     --------
     >>> read(np.array([8, -5]), -4, np.dtype(np.float32))
-    array([ 0.5   , -0.3125], dtype=float32)
+    (array([ 0.5   , -0.3125], dtype=float32), 8)
     """
     out = np.empty(q.size, dtype)
     for at in blocks(q.size):
         out[at] = scaled(q[at], shift)
-    return out
+    return out, int(largest(q))
 
 
 def largest(values: np.ndarray) -> float:

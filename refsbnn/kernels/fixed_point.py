@@ -10,10 +10,11 @@ from numba import njit
 
 from refsbnn import fixed_point
 
+BLOCK = 4096  # numbers that are added while they are in the first cache
 BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # a float's, as an integer
 
 
-def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> float:
+def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf, first: bool = False) -> float:
     """As `refsbnn.fixed_point.add`.
 
     Examples
@@ -26,24 +27,24 @@ def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf) -> floa
     array([ 8, -5])
     """
     if abs(shift) > fixed_point.LARGEST:
-        return fixed_point.add(into, g, shift, limit)
-    return _add(into, g, g.view(BITS[g.dtype]), 2.0**shift, limit)
+        return fixed_point.add(into, g, shift, limit, first)
+    return _add(into, g, g.view(BITS[g.dtype]), 2.0**shift, limit, first)
 
 
-def read(q: np.ndarray, shift: int, dtype: np.dtype) -> np.ndarray:
+def read(q: np.ndarray, shift: int, dtype: np.dtype) -> tuple[np.ndarray, int]:
     """As `refsbnn.fixed_point.read`.
 
     Examples
     --------
     >>> import numpy as np
     >>> read(np.array([8, -5]), -4, np.dtype(np.float32))
-    array([ 0.5   , -0.3125], dtype=float32)
+    (array([ 0.5   , -0.3125], dtype=float32), 8)
     """
     if abs(shift) > fixed_point.LARGEST:
         return fixed_point.read(q, shift, dtype)
     out = np.empty(q.size, dtype)
-    _read(q, 2.0**shift, out)
-    return out
+    low, high = _read(q, 2.0**shift, out)
+    return out, max(high, -low)
 
 
 def largest(values: np.ndarray) -> float:
@@ -54,19 +55,17 @@ def largest(values: np.ndarray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> largest(np.array([0.5, -0.75])), largest(np.array([-(2**62)])) == 2**62, largest(np.array([np.nan, 1.0]))
-    (0.75, True, nan)
+    >>> largest(np.array([0.5, -0.75])), largest(np.array([np.nan, 1.0]))
+    (0.75, nan)
     """
-    if values.dtype == np.int64:
-        low, high = _range(values)
-        return max(high, -low)
-    bits = BITS[values.dtype]
-    return _largest(values, values.view(bits))
+    return _largest(values, values.view(BITS[values.dtype]))
 
 
 @njit(cache=True, error_model="numpy")
-def _add(into, g, bits, factor, limit):
-    """Add the integers nearest to g times a power of two, if no magnitude reaches the limit; returns the largest.
+def _add(into, g, bits, factor, limit, first):
+    """Add the integers nearest to g times a power of two, but blocks that reach the limit; returns the largest.
+
+    A block is looked at and added while it is in the cache, so the memory is gone through once.
 
     Parameters
     ----------
@@ -75,17 +74,32 @@ def _add(into, g, bits, factor, limit):
     bits : (n,) int32 or int64
         The same, as integers.
     factor, limit : float64
+    first : bool
+        `into` is taken for zeros, and is not read.
     """
-    most = _largest(g, bits)
-    if most < limit:
-        for i in range(len(g)):
-            into[i] += np.int64(np.rint(np.float64(g[i]) * factor))
+    most = 0.0
+    for begin in range(0, len(g), BLOCK):
+        # Slices, as loops from one number to another would not become vector instructions.
+        block = slice(begin, min(begin + BLOCK, len(g)))
+        sums, summands = into[block], g[block]
+        found = np.float64(_largest(summands, bits[block]))
+        if not np.isfinite(found):
+            return found
+        most = max(most, found)
+        if found >= limit:
+            continue
+        if first:
+            for i in range(len(summands)):
+                sums[i] = np.int64(np.rint(np.float64(summands[i]) * factor))
+        else:
+            for i in range(len(summands)):
+                sums[i] += np.int64(np.rint(np.float64(summands[i]) * factor))
     return most
 
 
 @njit(cache=True, error_model="numpy")
 def _read(q, factor, out):
-    """Integers times a power of two.
+    """Integers times a power of two; returns the least and the largest of them and 0.
 
     Parameters
     ----------
@@ -93,8 +107,11 @@ def _read(q, factor, out):
     factor : float64
     out : (n,) float32 or float64, overwritten
     """
+    low = high = np.int64(0)
     for i in range(len(q)):
         out[i] = np.float64(q[i]) * factor
+        low, high = min(low, q[i]), max(high, q[i])
+    return low, high
 
 
 @njit(cache=True, error_model="numpy")
@@ -108,23 +125,9 @@ def _largest(values, bits):
         The same, as integers.
     """
     found = np.zeros(1, bits.dtype)
-    unsigned = ~np.iinfo(bits.dtype).min  # all bits but the sign
+    unsigned = bits.dtype.type(~np.iinfo(bits.dtype).min)  # all bits but the sign
     most = found[0]
     for i in range(len(bits)):
-        most = max(most, bits[i] & bits.dtype.type(unsigned))
+        most = max(most, bits[i] & unsigned)
     found[0] = most
     return found.view(values.dtype)[0]
-
-
-@njit(cache=True, error_model="numpy")
-def _range(q):
-    """The least and the largest of integers and 0.
-
-    Parameters
-    ----------
-    q : (n,) int64
-    """
-    low = high = np.int64(0)
-    for i in range(len(q)):
-        low, high = min(low, q[i]), max(high, q[i])
-    return low, high

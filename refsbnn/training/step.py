@@ -170,7 +170,8 @@ def total(
         parts = (part(task, parameters, shard, step, monitored) for shard in mine)
         first = next(parts)
         names = list(first[0])
-        message = np.zeros(elements + count * (len(shapes) + len(names)) + 1, np.int64)
+        message = np.empty(elements + count * (len(shapes) + len(names)) + 1, np.int64)
+        message[elements:] = 0  # the sums are stored first, and then added to
         places = message[elements:-1].reshape(count, -1)
         gradients = sums.Sum(shapes, scale, count, message[:elements], fixed_point)
         exponents, numbers = places[:, : len(shapes)], places[:, len(shapes) :]

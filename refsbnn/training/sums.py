@@ -51,13 +51,13 @@ class Sum:
     shards : int
         Summands of each array.
     buffer : (n,) int64 array
-        Takes the sums, one array after the other; zeros.
+        Takes the sums, one array after the other; what it holds before does not matter.
     arithmetic : module, optional
         `refsbnn.fixed_point`, or `refsbnn.kernels.fixed_point`, which gives the same bits in fewer passes.
 
     Examples
     --------
-    >>> total = Sum({"w": (2,)}, {"w": 3}, 2, np.zeros(2, np.int64))
+    >>> total = Sum({"w": (2,)}, {"w": 3}, 2, np.empty(2, np.int64))
     >>> total.add({"w": np.array([1.5, -7.0], np.float32)})
     {'w': 3}
     >>> total.add({"w": np.array([0.1, 7.0], np.float32)})
@@ -75,17 +75,19 @@ class Sum:
         arithmetic: Any = fixed_point,
     ) -> None:
         self.shapes, self.scale, self.buffer, self.arithmetic = shapes, scale, buffer, arithmetic
+        self.empty = True
         self.bits = BITS - (shards - 1).bit_length()  # theory 6.2: summands up to 2^bits sum up to 2^62 at most
 
     def add(self, gradients: Parameters) -> dict[str, int]:
-        """Add one shard's gradients, but arrays that reach the limit of their scale; returns each array's exponent."""
+        """Add one shard's gradients; returns each array's exponent. Above its scale, an array's sum is of no use."""
         found, begin = {}, 0
         for key, shape in self.shapes.items():
             assert gradients[key].shape == shape
             g, e = np.ravel(gradients[key]), self.scale[key]
             into = self.buffer[begin : begin + g.size]
-            found[key] = exponent(self.arithmetic.add(into, g, self.bits - e, power(e)))
+            found[key] = exponent(self.arithmetic.add(into, g, self.bits - e, power(e), self.empty))
             begin += g.size
+        self.empty = False
         return found
 
     def value(self, dtypes: Mapping[str, np.dtype]) -> Parameters:
@@ -94,8 +96,9 @@ class Sum:
         for key, shape in self.shapes.items():
             size = int(np.prod(shape))
             q = self.buffer[begin : begin + size]
-            assert self.arithmetic.largest(q) <= 2**BITS, "theory 6.2: a sum cannot overflow"
-            out[key] = self.arithmetic.read(q, self.scale[key] - self.bits, dtypes[key]).reshape(shape)
+            value, largest = self.arithmetic.read(q, self.scale[key] - self.bits, dtypes[key])
+            assert largest <= 2**BITS, "theory 6.2: a sum cannot overflow"
+            out[key] = value.reshape(shape)
             begin += size
         return out
 

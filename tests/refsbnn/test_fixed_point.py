@@ -35,37 +35,55 @@ def test_integers_are_read_as_the_nearest_numbers(arithmetic: Any, dtype: type, 
     q[0] = 2**62
     with np.errstate(under="ignore", over="ignore"):
         known = np.ldexp(q.astype(np.float64), shift).astype(dtype)
-        found = arithmetic.read(q, shift, np.dtype(dtype))
+        found, largest = arithmetic.read(q, shift, np.dtype(dtype))
+    assert largest == 2**62
     assert found.dtype == dtype
     assert (found == known).all()
 
 
 @BOTH
-@pytest.mark.parametrize("size", [0, 1, *around(optim.BLOCK)])
+@pytest.mark.parametrize("size", [0, 1, *around(fixed_point.BLOCK), *around(optim.BLOCK)])
 def test_every_number_of_every_block_counts_once(arithmetic: Any, size: int) -> None:
+    """The first summand takes the place of what was there."""
     g = np.arange(size) - 7.0
-    total = np.zeros(size, np.int64)
-    for _ in range(2):
-        arithmetic.add(total, g.astype(np.float32), 3)
+    total = np.full(size, 2**62)
+    for first in (True, False):
+        arithmetic.add(total, g.astype(np.float32), 3, first=first)
     assert (total == 16 * g.astype(np.int64)).all()
-    assert (arithmetic.read(total, -4, np.dtype(np.float64)) == g).all()
+    values, largest = arithmetic.read(total, -4, np.dtype(np.float64))
+    assert (values == g).all()
+    assert largest == np.abs(total).max(initial=0)
 
 
 @BOTH
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("size", [1, *around(optim.BLOCK)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_reading_finds_the_largest_wherever_it_is(arithmetic: Any, sign: int) -> None:
+    for size in (1, *around(optim.BLOCK)):
+        for place in (0, size // 2, size - 1):
+            q = np.random.default_rng(size).integers(-1000, 1000, size)
+            q[place] = sign * 3000
+            assert arithmetic.read(q, 0, np.dtype(np.float32))[1] == 3000
+    assert arithmetic.read(np.array([5, -(2**63)]), 0, np.dtype(np.float64))[1] == 2**63
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, *around(fixed_point.BLOCK), *around(optim.BLOCK)])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_largest_magnitude_is_found_wherever_it_is(arithmetic: Any, dtype: type, size: int, sign: int) -> None:
+    """Alone, and while numbers are added."""
     values = np.random.default_rng(size).integers(-1000, 1000, size).astype(dtype)
     for place in (0, size // 2, size - 1):
         other = values.copy()
         other[place] = sign * 3000
         assert arithmetic.largest(other) == 3000
+        for limit in (10.0, 4000.0):
+            assert arithmetic.add(np.zeros(size, np.int64), other, 0, limit) == 3000
 
 
 @BOTH
 def test_the_largest_of_none_and_of_extremes(arithmetic: Any) -> None:
-    """Of -0.0 too, of subnormals, and of an integer whose magnitude int64 does not have."""
+    """Of -0.0 too, and of subnormals."""
     for dtype in (np.float32, np.float64):
         assert arithmetic.largest(np.zeros(0, dtype)) == 0.0
         assert arithmetic.largest(np.array([-0.0], dtype)) == 0.0
@@ -73,17 +91,20 @@ def test_the_largest_of_none_and_of_extremes(arithmetic: Any) -> None:
         assert arithmetic.largest(np.array([0.0, least], dtype)) == -float(least)
         for odd in (np.nan, -np.nan, np.inf, -np.inf):
             assert not np.isfinite(arithmetic.largest(np.array([1.0, odd, -2.0], dtype)))
-    assert arithmetic.largest(np.array([5, -(2**63)])) == 2**63
-    assert arithmetic.largest(np.zeros(0, np.int64)) == 0
 
 
 @BOTH
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nothing_is_added_where_a_limit_is_reached(arithmetic: Any, dtype: type) -> None:
-    total = np.zeros(3, np.int64)
-    for last, limit in ((4.0, 4.0), (np.inf, np.inf), (np.nan, np.inf), (1.0, 0.0)):
-        assert not arithmetic.add(total, np.array([1.0, -0.5, -last], dtype), 3, limit) < limit
-        assert not total.any()
-    assert arithmetic.add(total, np.array([1.0, -0.5, -4.0], dtype), 3, np.nextafter(4.0, 5.0)) == 4.0
+@pytest.mark.parametrize("place", [0, fixed_point.BLOCK, -1])
+def test_a_limit_that_is_reached_is_told(arithmetic: Any, dtype: type, place: int) -> None:
+    """In any block, without an overflow; what is below every limit is added."""
+    for odd, limit in ((4.0, 4.0), (2.0**100, 4.0), (np.inf, np.inf), (np.nan, np.inf), (-np.inf, 4.0), (np.nan, 4.0)):
+        g = np.full(2 * fixed_point.BLOCK + 3, -0.5, dtype)
+        g[place] = odd
+        with np.errstate(all="raise"):
+            found = arithmetic.add(np.zeros(g.size, np.int64), g, 60, limit)
+        assert found == abs(odd) or (np.isnan(odd) and np.isnan(found))
+    total = np.full(3, 7)
+    assert arithmetic.add(total, np.array([1.0, -0.5, -4.0], dtype), 3, np.nextafter(4.0, 5.0), True) == 4.0
     assert total.tolist() == [8, -4, -32]
     assert arithmetic.add(total, np.zeros(3, dtype), 2000, 0.0) == 0.0

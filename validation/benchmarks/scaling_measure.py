@@ -157,20 +157,17 @@ class Parts:
         return {kind: float(np.mean([found[f"{kind} {first}"] for first in firsts])) for kind in kinds}
 
     def fixed_point(self) -> Works:
-        """Adding one shard's gradients as integers, the message's zeros among it; reading the sums; zeros alone."""
+        """Storing the first shard's gradients as integers in a message; adding another's; reading the sums."""
         gradient = self.gradient
         scale = {key: exponent(value) + sums.HEADROOM for key, value in gradient.items()}
         kinds = {key: value.dtype for key, value in self.state.parameters.items()}
-        total = sums.Sum(self.shapes, scale, 8, np.zeros(self.elements, np.int64), fixed_point)
+        total = sums.Sum(self.shapes, scale, 8, np.empty(self.elements, np.int64), fixed_point)
 
         def first() -> None:
-            total.buffer = np.zeros(self.elements, np.int64)
+            total.buffer, total.empty = np.empty(self.elements, np.int64), True
             total.add(gradient)
 
-        def zeros() -> None:
-            total.buffer = np.zeros(self.elements, np.int64)
-
-        return {"first": first, "value": partial(total.value, kinds), "zeros": zeros}
+        return {"first": first, "add": partial(total.add, gradient), "value": partial(total.value, kinds)}
 
     def replicated(self) -> None:
         """What every rank does for itself: KL and its gradients, clipping, tally, update."""
@@ -294,7 +291,7 @@ def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
         "rows": {str(rows): parts.computing(rows) for rows in ROWS if rows <= batch},
         "forward": least({"forward": forward}, budget)["forward"] / some,
         "spread": float(np.std(spread) / np.mean(spread)),
-        "fixed_point": {"first": turn["first"], "add": turn["first"] - turn["zeros"], "value": turn["value"]},
+        "fixed_point": {part: turn[part] for part in ("first", "add", "value")},
         "replicated": turn["replicated"],
         "backward": {str(rows): parts.backward(rows) for rows in sorted({1, max(1, batch // 16)})},
         "rounding": [each for shards in SHARDS if shards <= batch for each in rounding(parts, shards)],
