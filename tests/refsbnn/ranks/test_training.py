@@ -64,11 +64,11 @@ def test_one_process_with_shards_differs_from_one_without_by_rounding_alone(alon
     assert any((cut[key] != whole[key]).any() for key in whole.files)
 
 
-def test_a_run_of_four_ranks_goes_on_with_three_and_with_one(mpi, alone, tmp_path):
+def test_a_run_of_eight_ranks_goes_on_with_three_and_with_one(mpi, alone, tmp_path):
     """Stopped twice by SIGTERM after its first steps, each time resumed by fewer."""
     out, long = tmp_path / "run", [*TRAIN[1:], "training.epochs=12"]
     assert cli.main([*long, "--out", str(tmp_path / "whole")]) == 0
-    for ranks, resume in ((4, []), (3, ["--resume"])):
+    for ranks, resume in ((8, []), (3, ["--resume"])):
         with mpi.start(ranks, "tests.refsbnn.ranks.stopped", "5", *long, *resume, "--out", str(out)) as process:
             _, error = process.communicate()
         assert process.returncode in (143, 128 + signal.SIGTERM), error
