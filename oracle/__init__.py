@@ -29,7 +29,7 @@ Members (members.py, quadrature.py; names.py finds them by name: member("agr(tau
     Spikes: st(), iwst(p), mix(lam), trapezoid(), agr(tau), st_gs(tau), gr(tau, draws), identity_st(),
         two_point(target).
     Values between: gs(tau), uniform(), simpson(), gauss2(), rule(nodes, weights, probabilities=None).
-    One point: surrogate("fast-sigmoid" | "arctan" | "triangular", scale).
+    One point: surrogate("fast-sigmoid" | "arctan" | "triangular" | "gaussian", scale).
 Questions
     exact(net, x, loss, method="auto", way="difference") -> Exact(loss, gradient, probability)
     moments(net, x, loss, member, method="auto", fold=None) -> {key: Estimate}, an Estimate has gradient, mean, square,

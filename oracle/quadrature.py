@@ -21,6 +21,7 @@ SURROGATES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "fast-sigmoid": lambda r, scale: 1.0 / (1.0 + scale * np.abs(r)) ** 2,
     "arctan": lambda r, scale: 0.5 * scale / (1.0 + (0.5 * np.pi * scale * r) ** 2),
     "triangular": lambda r, scale: np.maximum(1.0 - scale * np.abs(r), 0.0),
+    "gaussian": lambda r, scale: scale * np.exp(-0.5 * (scale * r) ** 2) / np.sqrt(2.0 * np.pi),
 }
 
 
@@ -131,8 +132,8 @@ def surrogate(kind: str, scale: float = 1.0) -> Relaxed:
 
     Parameters
     ----------
-    kind : "fast-sigmoid", "arctan" or "triangular"
-        1 / (1 + k|r|)^2, (k/2) / (1 + (pi k r / 2)^2), max(0, 1 - k|r|).
+    kind : "fast-sigmoid", "arctan", "triangular" or "gaussian"
+        1 / (1 + k|r|)^2, (k/2) / (1 + (pi k r / 2)^2), max(0, 1 - k|r|), k phi(k r).
     scale : float
         k > 0.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn import posterior
 from refsbnn.draws import Draws
 from refsbnn.errors import InputError, check_array, check_choice, check_integer
 from refsbnn.events import Events
@@ -290,7 +291,7 @@ class Network:
         """
         return chain.draws(self.stages, 1)[1]
 
-    def kl(self, parameters: Parameters, *, each_draw: bool = False) -> tuple[float, Parameters]:
+    def kl(self, parameters: Parameters, *, each_draw: bool = False, fitted: bool = False) -> tuple[float, Parameters]:
         """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2).
 
         Parameters
@@ -298,6 +299,8 @@ class Network:
         parameters : dict
         each_draw : bool
             Whether each weight counts as often as it is drawn (theory 4.7), or once.
+        fitted : bool
+            Whether weights and biases of each layer have the prior variance of least KL (theory 4.18), or the layer's.
 
         Raises
         ------
@@ -308,6 +311,8 @@ class Network:
         draws = self.draws() if each_draw else {}
         for name, prior in chain.priors(self.stages).items():
             mu, rho = parameters[f"{name}mu"], parameters[f"{name}rho"]
+            if fitted:
+                prior = posterior.fitted_prior(mu, rho)
             value, dmu, drho = self.backend.posterior.kl_of(mu, rho, prior)
             if each_draw:
                 count = draws[name]

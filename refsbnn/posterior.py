@@ -101,6 +101,20 @@ def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, 
     return value, dmu, dsigma2 * sigma2  # theory 3.5: d sigma2 / d rho = sigma2
 
 
+def fitted_prior(mu: np.ndarray, rho: np.ndarray) -> float:
+    """The prior variance of least KL for a layer's weights, mean(mu^2 + sigma2) (theory 4.18).
+
+    KL is stationary in it, so the gradients of `kl_of` at this prior are those of the KL that is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fitted_prior(np.array([1.0, 0.0]), np.array([0.0, 0.0]))
+    1.5
+    """
+    return float(np.mean(np.square(mu, dtype=np.float64) + sigma2_of(np.asarray(rho, np.float64))))  # theory 4.18
+
+
 def excess(d: np.ndarray, x: np.ndarray) -> np.ndarray:
     """x - 1 - log(x) for x = 1 + d, which is never negative, to rounding for x near 1 (from d) and near 0 (from x).
 

@@ -12,6 +12,7 @@ from refsbnn.data.objects import examples
 from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
+from refsbnn.evaluation.temperature import fitted
 from refsbnn.layers import Layer
 from refsbnn.layers.description import describe
 from refsbnn.probe.report import Report as ProbeReport
@@ -111,6 +112,8 @@ class Run:
         part: str | tuple[np.ndarray, np.ndarray] = "test",
         samples: int | None = None,
         progress: Callable[[int], None] = lambda examples: None,
+        *,
+        calibrate: bool = False,
     ) -> Report:
         """Scores, firing rates and synaptic operations of the mean weights, one sample and many.
 
@@ -122,6 +125,8 @@ class Run:
             Sampled networks that the last mode averages; the configuration's number if not given.
         progress : callable, optional
             Called after each forward pass of this rank with the number of its examples.
+        calibrate : bool
+            A mode more: the average at the temperature of least NLL on the validation part (theory 4.19).
 
         Returns
         -------
@@ -131,11 +136,23 @@ class Run:
         Raises
         ------
         InputError
-            A part that the run does not have, examples that do not fit.
+            A part that the run does not have, examples that do not fit, the validation part at a temperature that was
+            fitted on it.
         """
         inputs, name = self._inputs(part)
         task = self.task
         samples = self.config.evaluation.samples if samples is None else samples
+        temperature = None
+        if calibrate:
+            if name == "validation":
+                raise InputError("the temperature is fitted on the validation part; score another one")
+            known, _ = self._inputs("validation")
+            p = predict(
+                *(task.network, self.parameters, known, len(known.labels), task.streams, samples),
+                ranks=task.ranks,
+                report=progress,
+            )
+            temperature = fitted(p, known.labels)
         return report(
             task.network,
             self.parameters,
@@ -144,6 +161,7 @@ class Run:
             task.streams,
             samples,
             part=name,
+            temperature=temperature,
             ranks=task.ranks,
             progress=progress,
         )

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from refsbnn import __version__
 from refsbnn.console import DONE, Parser
 from refsbnn.errors import InputError
+from refsbnn.evaluation.predict import share
 from refsbnn.evaluation.report import Report, passes
 from refsbnn.figures import style
 from refsbnn.figures.draw import save
@@ -31,6 +32,7 @@ def parser() -> Parser:
     out.add_argument("run", type=Path, help="the folder of a run of `refsbnn train`")
     out.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
     out.add_argument("--samples", type=int, help="networks the average takes (default: the configuration's)")
+    out.add_argument("--calibrate", action="store_true", help="also score at the temperature fitted on validation")
     out.add_argument("--json", type=Path, help="file for all numbers")
     return out
 
@@ -44,8 +46,10 @@ def main(argv: Sequence[str]) -> int:
     run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr), ranks=ranks)
     samples = arguments.samples or run.config.evaluation.samples
     total = passes(samples, len(getattr(run.task.data, arguments.split).labels), ranks)
+    if arguments.calibrate:
+        total += max(samples, 1) * sum(map(len, share(len(run.task.data.validation.labels), ranks=ranks)))
     with tqdm(total=total, unit="example", disable=None, delay=2.0, file=sys.stderr) as bar:
-        report = run.evaluate(arguments.split, samples, bar.update)
+        report = run.evaluate(arguments.split, samples, bar.update, calibrate=arguments.calibrate)
     ranks.from_first(lambda: show(arguments, report))
     return DONE
 

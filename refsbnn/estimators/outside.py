@@ -7,9 +7,9 @@ import numpy as np
 
 from refsbnn.errors import check_choice, check_number
 from refsbnn.estimators.member import BinaryTarget, Form, Given, Member, clipped_ratio, spell
-from refsbnn.noise import Noise
+from refsbnn.noise import GAUSSIAN, Noise
 
-SURROGATES = ("fast-sigmoid", "arctan", "triangular")
+SURROGATES = ("fast-sigmoid", "arctan", "triangular", "gaussian")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class Surrogate(Member):
     - `fast-sigmoid(scale=k)`: 1 / (1 + k |r|)^2 (Zenke and Ganguli 2018)
     - `arctan(scale=k)`: (k/2) / (1 + (pi k r / 2)^2) (Fang et al. 2021)
     - `triangular(scale=k)`: max(0, 1 - k |r|) (Esser et al. 2016, Bellec et al. 2018)
+    - `gaussian(scale=k)`: k phi(k r); at k = 1 / sqrt(1 + tau^2) the summed slopes of `agr` (theory 2.7)
 
     Parameters
     ----------
     kind : str
-        One of the three names.
+        One of the four names.
     scale : float
         k > 0, in units of 1/r.
     """
@@ -77,6 +78,8 @@ class Surrogate(Member):
             value = np.square(1.0 / (1.0 + x))
         elif self.kind == "arctan":
             value = 0.5 * self.scale * np.square(1.0 / np.hypot(1.0, 0.5 * np.pi * x))
-        else:
+        elif self.kind == "triangular":
             value = np.maximum(0.0, 1.0 - x)
+        else:
+            value = self.scale * GAUSSIAN.pdf(x)
         return np.broadcast_to(value, np.broadcast_shapes(np.shape(h), np.shape(r)))

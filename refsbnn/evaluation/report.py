@@ -1,7 +1,7 @@
 """A trained network scored in three ways: mean weights, one sampled network, the average over many."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from refsbnn.evaluation.operations import Counts, Operations, Rate
 from refsbnn.evaluation.predict import Inputs, predict, share
 from refsbnn.evaluation.scores import Scores, score
+from refsbnn.evaluation.temperature import tempered
 from refsbnn.network import Network
 from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
@@ -116,6 +117,7 @@ def report(
     samples: int,
     *,
     part: str,
+    temperature: float | None = None,
     ranks: Ranks = ALONE,
     progress: Callable[[int], None] = lambda examples: None,
 ) -> Report:
@@ -132,6 +134,8 @@ def report(
         Sampled networks that the last mode averages, at least 1.
     part : str
         What the report calls the examples.
+    temperature : float, optional
+        A mode more: the last one's probabilities at this temperature (theory 4.19).
     ranks : Ranks, optional
         Each makes the passes of its share of the batches, and gets the report.
     progress : callable, optional
@@ -149,6 +153,9 @@ def report(
             network, parameters, inputs, len(labels), streams, each, counts=counts, ranks=ranks, report=progress
         )
         modes.append(Mode(name, max(each, 1), score(p, labels), counts.rates(), counts.operations()))
+    if temperature is not None:
+        name = f"{modes[-1].name}, T = {temperature:.3g}"
+        modes.append(replace(modes[-1], name=name, scores=score(tempered(p, temperature), labels)))
     return Report(part, modes)
 
 

@@ -19,8 +19,8 @@ from refsbnn.kernels.matrix import in_vectors
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
-AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, TEMP, GAPPED, GIVEN = range(9)
-ANY_NOISE = (CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR)  # the others are written for Gaussian noise
+AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, BELL, TEMP, GAPPED, GIVEN = range(10)
+ANY_NOISE = (CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, BELL)  # the others are written for Gaussian noise
 
 CHUNK = 4096  # units that a task takes
 REACH = np.float32(256)  # of `logit`: what its logarithm still gains beyond is below 6e-6 of t^2 / 2
@@ -56,6 +56,7 @@ FORMS: dict[str, tuple[int, Callable[..., tuple[float, ...]]]] = {
     "fast-sigmoid": (FAST_SIGMOID, lambda scale: (scale,)),
     "arctan": (ARCTAN, lambda scale: (0.5 * math.pi * scale, 0.0, 0.5 * scale)),
     "triangular": (TRIANGULAR, lambda scale: (scale,)),
+    "gaussian": (BELL, lambda scale: (scale, 0.0, scale / math.sqrt(2.0 * math.pi))),
     "temp": (TEMP, lambda c: (c,)),
     "gapped": (GAPPED, lambda gap, tau: (gap, 1.0 / tau)),
 }
@@ -243,6 +244,8 @@ def slope(z, r, rule):
         return one / (t * t)
     if kind == ARCTAN:
         return splat(b1) / fma(t, t, one)
+    if kind == BELL:
+        return splat(b1) * bell(t)
     return select_less(t, one, one - t, splat(ZERO))
 
 

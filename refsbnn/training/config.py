@@ -33,7 +33,8 @@ class Objective:
     """KL weight as a multiple of 1/N, epochs of its linear warm-up, weight of the bias penalty (theory 4.1).
 
     `kl` says whether a weight's KL counts "once", or for "each-draw" of its noise (theory 4.7); `penalty_kind` whether
-    the penalty is the "sensitivity" derived from the bias (theory 4.15) or the "norm" of the weights (theory 4.5).
+    the penalty is the "sensitivity" derived from the bias (theory 4.15) or the "norm" of the weights (theory 4.5);
+    `prior` whether its variance is "fixed" by the layers or "fitted" to each layer's posterior (theory 4.18).
     """
 
     temperature: float = 1.0
@@ -41,11 +42,13 @@ class Objective:
     penalty: float = 0.0
     kl: str = "once"
     penalty_kind: str = "sensitivity"
+    prior: str = "fixed"
 
     def __post_init__(self) -> None:
         not_negative("objective", self, "temperature", "warmup", "penalty")
         check_choice("objective.kl", self.kl, ("once", "each-draw"))
         check_choice("objective.penalty_kind", self.penalty_kind, KINDS)
+        check_choice("objective.prior", self.prior, ("fixed", "fitted"))
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def estimate(
         scale = {}
     else:
         numbers, gradients, scale, stop = total(task, parameters, mine, step, monitored, scale or {}, stop)
-    kl, kl_gradients = task.network.kl(parameters, each_draw=task.config.objective.kl == "each-draw")
+    each, fitted = task.config.objective.kl == "each-draw", task.config.objective.prior == "fitted"
+    kl, kl_gradients = task.network.kl(parameters, each_draw=each, fitted=fitted)
     for key, g in kl_gradients.items():
         gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
     loglik, correct = numbers.pop("loglik"), numbers.pop("correct")

@@ -150,7 +150,7 @@ def test_what_is_no_member_is_refused_in_one_line(make: Any, message: str) -> No
     [
         *("st", "iwst(p=0.3)", "mix(lam=0.25)", "trapezoid", "agr(tau=0.5)", "gr(tau=0.5,K=3)", "st-gs(tau=2)"),
         *("identity-st", "gs(tau=0.1)", "uniform", "simpson", "gauss2", "fast-sigmoid(scale=2)", "arctan(scale=1)"),
-        "triangular(scale=0.5)",
+        *("triangular(scale=0.5)", "gaussian(scale=0.5)"),
     ],
 )
 def test_names_are_read_and_spelt_the_same(name: str) -> None:

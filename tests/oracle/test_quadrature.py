@@ -156,7 +156,7 @@ def test_relaxed_values_reach_the_layer_above() -> None:
         assert found.square.item() == pytest.approx(np.mean(np.square(estimates)), rel=1e-13)
 
 
-@pytest.mark.parametrize("kind", ["fast-sigmoid", "arctan", "triangular"])
+@pytest.mark.parametrize("kind", ["fast-sigmoid", "arctan", "triangular", "gaussian"])
 def test_surrogates_are_a_point(kind: str) -> None:
     mu, sigma2, x, scale = 0.4, 0.5, 1.2, 0.7
     net = oracle.Layered([([[mu]], [[sigma2]])], ([[0.8]], [[0.0]], [0.3]))
@@ -167,6 +167,7 @@ def test_surrogates_are_a_point(kind: str) -> None:
         "fast-sigmoid": 1 / (1 + q) ** 2,
         "arctan": scale / 2 / (1 + (np.pi * q / 2) ** 2),
         "triangular": max(0.0, 1 - q),
+        "gaussian": scale * stats.norm.pdf(q),
     }
     assert slope[kind] > 0.1
     assert found.mean.item() == pytest.approx(3 * 0.8 * 1.1**2 * slope[kind] * x / s, rel=8 * EPS)  # z = 1
@@ -210,7 +211,7 @@ def test_a_rule_that_is_none_is_refused(arguments: tuple, message: str) -> None:
 
 
 def test_bad_numbers_and_words_are_refused() -> None:
-    with pytest.raises(oracle.InputError, match="kind is 'sine'; accepted: fast-sigmoid, arctan, triangular"):
+    with pytest.raises(oracle.InputError, match="kind is 'sine'; accepted: fast-sigmoid, arctan, triangular, gaussian"):
         oracle.surrogate("sine")
     with pytest.raises(oracle.InputError, match="scale is 0; expected a number > 0"):
         oracle.surrogate("arctan", 0)

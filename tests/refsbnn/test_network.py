@@ -211,14 +211,15 @@ def test_a_batch_is_its_rows():
     np.testing.assert_allclose(both[1:], second, rtol=1e-13)
 
 
-def test_kl_gradient_is_the_derivative():
+@pytest.mark.parametrize("fitted", [False, True])
+def test_kl_gradient_is_the_derivative(fitted):
     network, parameters, _, _, rng = problem("recurrent")
-    _, gradients = network.kl(parameters)
+    _, gradients = network.kl(parameters, fitted=fitted)
     for key, gradient in gradients.items():
         direction = rng.uniform(-1.0, 1.0, gradient.shape)
 
         def along(t, key=key, direction=direction):
-            value = network.kl({**parameters, key: parameters[key] + t * direction})[0]
+            value = network.kl({**parameters, key: parameters[key] + t * direction}, fitted=fitted)[0]
             return value, value  # a sum of terms that are never negative
 
         expected, bound = derivative(along)

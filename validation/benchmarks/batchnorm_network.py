@@ -5,6 +5,7 @@ keeps each parameter in the same layout. Values go through it with time and batc
 that linear maps and their normalisation take all steps at once; images lie in memory channels last.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,36 +21,40 @@ from refsbnn.layers import LIF, Conv2d, Dense, LeakyReadout, Residual, Spike
 from refsbnn.layers.layer import Stage
 from refsbnn.streams import Streams
 
-SCALE = 10.0  # of the surrogate slope, where the configuration names no fast sigmoid
+SLOPES = ("fast-sigmoid", "gaussian")  # that a configuration may name
+SCALE = 10.0  # of the fast sigmoid, where it names neither
 
 
 class Step(torch.autograd.Function):
-    """z = 1[r > 0] with the slope of a fast sigmoid (theory 2.17)."""
+    """z = 1[r > 0] with the slope of a fast sigmoid or of a Gaussian (theory 2.17)."""
 
     @staticmethod
-    def forward(ctx: Any, r: Tensor, scale: float) -> Tensor:
+    def forward(ctx: Any, r: Tensor, own: Surrogate) -> Tensor:
         """Spikes in {0, 1}."""
         ctx.save_for_backward(r)
-        ctx.scale = scale
+        ctx.own = own
         return (r > 0).to(r.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Gradient of r; none of the scale."""
+        """Gradient of r; none of the surrogate."""
         (r,) = ctx.saved_tensors
-        return gradients[0] / (1.0 + ctx.scale * r.abs()).square(), None
+        x = ctx.own.scale * r
+        if ctx.own.kind == "gaussian":
+            return gradients[0] * (ctx.own.scale / math.sqrt(2.0 * math.pi)) * torch.exp(-0.5 * x.square()), None
+        return gradients[0] / (1.0 + x.abs()).square(), None
 
 
-def scale_of(member: str) -> float:
-    """The scale of a layer's surrogate slope.
+def surrogate_of(member: str) -> Surrogate:
+    """A layer's surrogate slope: its own, or the fast sigmoid of scale 10 where that is none of the two.
 
     Examples
     --------
-    >>> scale_of("fast-sigmoid(scale=5)"), scale_of("agr(tau=0.5)")
-    (5.0, 10.0)
+    >>> surrogate_of("gaussian(scale=0.5)").name, surrogate_of("agr(tau=0.5)").name
+    ('gaussian(scale=0.5)', 'fast-sigmoid(scale=10)')
     """
     own = estimators.get(member)
-    return own.scale if isinstance(own, Surrogate) and own.kind == "fast-sigmoid" else SCALE
+    return own if isinstance(own, Surrogate) and own.kind in SLOPES else Surrogate(SLOPES[0], SCALE)
 
 
 class Weighted(nn.Module):
@@ -103,12 +108,12 @@ class Units(nn.Module):
 
     def __init__(self, layer: Spike) -> None:
         super().__init__()
-        self.scale, self.bipolar = scale_of(layer.member), layer.domain == "bipolar"
+        self.surrogate, self.bipolar = surrogate_of(layer.member), layer.domain == "bipolar"
         self.r: list[Tensor] = []
 
     def forward(self, m: Tensor) -> Tensor:
         """Values in the units' domain."""
-        z = Step.apply(m, self.scale)
+        z = Step.apply(m, self.surrogate)
         self.r = [m.detach()]
         return 2.0 * z - 1.0 if self.bipolar else z  # theory 1.4
 
@@ -120,7 +125,7 @@ class Neurons(nn.Module):
         super().__init__()
         weights = layer.initial(stage, streams)
         self.layer, self.steps = layer, stage.place.input.steps or 1
-        self.scale, self.r = scale_of(layer.member), list[Tensor]()
+        self.surrogate, self.r = surrogate_of(layer.member), list[Tensor]()
         self.recurrent_mu = None
         if layer.recurrent:
             self.recurrent_mu = nn.Parameter(torch.from_numpy(weights["recurrent_mu"]).float())
@@ -131,7 +136,7 @@ class Neurons(nn.Module):
         currents = m.split(len(m) // self.steps)
         membrane = currents[0]
         r = [membrane - theta]
-        spikes = [Step.apply(r[0], self.scale)]
+        spikes = [Step.apply(r[0], self.surrogate)]
         for own in currents[1:]:
             z = spikes[-1]
             current = own if self.recurrent_mu is None else torch.addmm(own, z, self.recurrent_mu.t())
@@ -141,7 +146,7 @@ class Neurons(nn.Module):
             else:
                 membrane = current + beta * membrane - theta * lowered  # theory 3.10
             r.append(membrane - theta)
-            spikes.append(Step.apply(r[-1], self.scale))
+            spikes.append(Step.apply(r[-1], self.surrogate))
         self.r = [each.detach() for each in r]
         return torch.cat(spikes)
 

@@ -29,7 +29,7 @@ def test_every_form_is_one_that_the_kernels_know() -> None:
 def test_forms_for_gaussian_noise_are_not_used_with_another() -> None:
     without = {spec for spec in FORMS if slopes.rule(estimators.get(spec), LOGISTIC) is not None}
     assert {estimators.get(spec).form.kind for spec in without} == {
-        "constant", "fast-sigmoid", "arctan", "triangular",
+        "constant", "fast-sigmoid", "arctan", "triangular", "gaussian",
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ FAMILY = (
     "gs(tau=0.7)", "uniform", "simpson", "gauss2",
     "quadrature(nodes=[0.2,0.7],weights=[0.3,0.6],probabilities=[0.5,0.5])",  # its weights differ from node to node
 )  # fmt: skip
-OUTSIDE = ("identity-st", "fast-sigmoid", "arctan", "triangular")
+OUTSIDE = ("identity-st", "fast-sigmoid", "arctan", "triangular", "gaussian")
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 noise_names = st.sampled_from(sorted(CDF))

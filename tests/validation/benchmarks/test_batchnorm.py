@@ -46,6 +46,7 @@ MODELS: dict[str, tuple[models.Model, Signal]] = {
         models.Spiking(hidden=[12, 9], readout={"reduce": "max"}, units={**LEAKY, "recurrent": True}, weights=POINT),
         TRAIN,
     ),
+    "gaussian slope": (models.Mlp(hidden=[12, 9], units={"member": "gaussian(scale=0.8)"}, weights=POINT), IMAGE),
     "soft reset": (
         models.Spiking(hidden=[12], readout={"reduce": "last"}, units={**LEAKY, "reset": "soft"}, weights=POINT),
         TRAIN,

@@ -67,7 +67,7 @@ NODES = {
     "simpson": ((0.0, 0.5, 1.0), (1.0 / 6.0, 5.0 / 6.0)),
     "gauss2": ((0.5 - 0.5 / math.sqrt(3.0), 0.5 + 0.5 / math.sqrt(3.0)), (0.5,)),
 }
-SURROGATES = ("fast-sigmoid", "arctan", "triangular")
+SURROGATES = ("fast-sigmoid", "arctan", "triangular", "gaussian")
 
 
 def rule(name: str, n: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -126,6 +126,8 @@ def slope(z: Array, r: Array, u: Any, extra: Any, noise: Any, name: str, n: Any)
         return 0.5 * k0 / (1.0 + (0.5 * math.pi * k0 * r) ** 2)
     if name == "triangular":
         return jnp.maximum(1.0 - k0 * jnp.abs(r), 0.0)
+    if name == "gaussian":
+        return k0 * Gaussian.pdf(k0 * r)
     raise Unsupported(f"member {name}")
 
 

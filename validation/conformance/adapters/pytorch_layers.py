@@ -75,7 +75,7 @@ NODES = {
     "simpson": ((0.0, 0.5, 1.0), (1.0 / 6.0, 5.0 / 6.0)),
     "gauss2": ((0.5 - 0.5 / math.sqrt(3.0), 0.5 + 0.5 / math.sqrt(3.0)), (0.5,)),
 }
-SURROGATES = ("fast-sigmoid", "arctan", "triangular")
+SURROGATES = ("fast-sigmoid", "arctan", "triangular", "gaussian")
 RELAXED = ("gs", "uniform", *NODES)
 
 
@@ -137,6 +137,8 @@ def slope(z: Tensor, r: Tensor, u: Tensor | None, extra: Tensor | None, noise: A
         return 0.5 * k0 / (1.0 + (0.5 * math.pi * k0 * r) ** 2)
     if name == "triangular":
         return (1.0 - k0 * r.abs()).clamp_min(0.0)
+    if name == "gaussian":
+        return k0 * Gaussian.pdf(k0 * r)
     raise Unsupported(f"member {name}")
 
 

@@ -13,7 +13,7 @@ from validation.conformance.special import NOISES, PI, relaxed_mean
 
 RULES = ("simpson", "gauss2", "quadrature")
 RELAXED = ("gs", "uniform", *RULES)
-SURROGATES = ("fast-sigmoid", "arctan", "triangular")
+SURROGATES = ("fast-sigmoid", "arctan", "triangular", "gaussian")
 
 
 class Member(NamedTuple):
@@ -202,6 +202,11 @@ def triangular(n: Numbers, at: At) -> Real:
     return inside if inside.value > 0 else lift(0)
 
 
+def gaussian(n: Numbers, at: At) -> Real:
+    """theory 2.17."""
+    return n["scale"] * NOISES["gaussian"].pdf(n["scale"] * at.r)
+
+
 def size(at: At) -> Real:
     """|r|."""
     return Real(abs(at.r.value), at.r.scale)
@@ -244,6 +249,7 @@ MEMBERS: dict[str, Declared] = {
     "fast-sigmoid": Declared(over_density(fast_sigmoid), ("fast-sigmoid(scale=2)",)),
     "arctan": Declared(over_density(arctan), ("arctan(scale=2)",)),
     "triangular": Declared(over_density(triangular), ("triangular(scale=0.5)",)),
+    "gaussian": Declared(over_density(gaussian), ("gaussian(scale=0.75)",)),
 }
 
 
