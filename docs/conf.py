@@ -26,6 +26,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
+    "equations",  # the mathematics of theory.md
     "repository",  # links that leave docs/
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
@@ -34,7 +35,7 @@ exclude_patterns = ["_build", "_ext", "_generated/**", "gallery/**", "tutorials/
 suppress_warnings = [
     "config.cache",  # sphinx-gallery's sorting key, an object
 ]
-nitpicky = False
+smartquotes = False  # a prime of the theory is no apostrophe
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
