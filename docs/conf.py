@@ -22,11 +22,11 @@ copyright = author
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "equations",  # the mathematics of theory.md
+    "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
@@ -35,12 +35,12 @@ exclude_patterns = ["_build", "_ext", "_generated/**", "gallery/**", "tutorials/
 suppress_warnings = [
     "config.cache",  # sphinx-gallery's sorting key, an object
 ]
+default_role = "code"
 smartquotes = False  # a prime of the theory is no apostrophe
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
 
-autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say the types, with shapes
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False

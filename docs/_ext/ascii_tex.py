@@ -7,8 +7,9 @@ words between formulas. A quotient at the top level becomes a fraction; within b
 import re
 from dataclasses import dataclass
 
+_LETTERS = ("alpha", "beta", "delta", "kappa", "mu", "pi", "rho", "sigma", "tau", "theta", "phi", "xi", "zeta", "Phi")
 GREEK = {
-    **{name: f"\\{name}" for name in "alpha beta delta kappa mu pi rho sigma tau theta phi xi zeta Phi".split()},
+    **{name: f"\\{name}" for name in _LETTERS},
     "lam": r"\lambda",
     "lambda": r"\lambda",
     "eps": r"\varepsilon",

@@ -1,7 +1,7 @@
-"""The equations of docs/theory.md as mathematics, each with its number as an anchor, and links to them from everywhere.
+"""The equations of docs/theory.md as mathematics, their numbers as anchors, and links to them from every page.
 
-The file keeps its plain characters, which are the only source: an indented line becomes MathML by way of `ascii_tex` and
-the function that renders the audit's equations. "theory 3.12" on any page, and "(3.12)" in the theory itself, become links.
+The file keeps its plain characters, which are the only source: an indented line becomes MathML by way of `ascii_tex`
+and the function that renders the audit's equations. "theory 3.12" on any page, and "(3.12)" in the theory, are links.
 """
 
 import re
