@@ -20,14 +20,20 @@ lint: $(VENV)/.test  ## ruff (lint and format) and mypy
 	"$(BIN)/ruff" format --check --config .ci/ruff.toml .
 	"$(BIN)/mypy"
 
+docs: $(VENV)/.docs  ## build the site into docs/_build/html, warnings as errors, links checked
+	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "The site, to open in a browser: $(CURDIR)/docs/_build/html/index.html"
+
 clean:  ## remove the virtual environment, caches and build files; keep runs/ and audit/
 	rm -rf "$(VENV)" build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf docs/_build docs/_generated docs/_gallery docs/_tutorials docs/_api
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each set of extras: an install happens once, and again when the metadata changes.
 $(VENV)/.demo: EXTRAS = plots
+$(VENV)/.docs: EXTRAS = docs
 $(VENV)/.test: EXTRAS = plots,test
-$(VENV)/.demo $(VENV)/.test: $(VENV)/.created setup.cfg pyproject.toml
+$(VENV)/.demo $(VENV)/.test $(VENV)/.docs: $(VENV)/.created setup.cfg pyproject.toml
 	@echo "Installing refsbnn[$(EXTRAS)] into $(VENV), about a minute the first time"
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
 	@touch "$@"
@@ -53,5 +59,5 @@ print(f"The audit's report, to open in a browser: {Path('audit/quick.html').abso
 endef
 export SUMMARY
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 .DELETE_ON_ERROR:
