@@ -19,7 +19,7 @@ from refsbnn.kernels.matrix import in_vectors
 from refsbnn.kernels.simd import LANES, address, fma, load, load_bytes, select_less, splat, sqrt, store
 from refsbnn.noise import Gaussian, Noise
 
-AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, BELL, TEMP, GAPPED, GIVEN = range(10)
+AFFINE, AGR, CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, TEMP, GAPPED, GIVEN, BELL = range(10)
 ANY_NOISE = (CONSTANT, FAST_SIGMOID, ARCTAN, TRIANGULAR, BELL)  # the others are written for Gaussian noise
 
 CHUNK = 4096  # units that a task takes

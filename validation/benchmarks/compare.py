@@ -23,6 +23,7 @@ from refsbnn.data.options import Data
 from refsbnn.errors import InputError
 from refsbnn.sweeps import local
 from refsbnn.sweeps.job import LOG, Job, result
+from refsbnn.sweeps.sweep import ABOUT
 from refsbnn.training import config as configuration
 from refsbnn.training.folder import METRICS, RESULT, read_json
 from validation.benchmarks.table import CONTESTANTS, SUMMARY, table
@@ -154,7 +155,7 @@ def record(source: Path, target: Path, root: str) -> None:
     """Copy the summary, and of each run its result, record and log, with DATA in place of a root that was named."""
     forms = ("data.root={}", '"root": "{}"') if root != Data().root else ()
     for folder in [source, *(path.parent for path in source.rglob(RESULT))]:
-        for name in (SUMMARY, RESULT, METRICS, LOG):
+        for name in (SUMMARY, ABOUT, RESULT, METRICS, LOG):
             if (folder / name).exists():
                 (target / folder.relative_to(source)).mkdir(parents=True, exist_ok=True)
                 text = (folder / name).read_text(encoding="utf-8").replace(str(source), source.name)

@@ -3,6 +3,7 @@
 python -m validation.benchmarks.table validation/benchmarks/results/digits_spiking
 """
 
+import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,13 @@ from refsbnn.console import complain
 from refsbnn.errors import InputError
 from refsbnn.sweeps.names import short
 from refsbnn.sweeps.sweep import ABOUT
-from refsbnn.training.folder import RESULT, read_json
+from refsbnn.training.folder import METRICS, RESULT, read_json
 from refsbnn.training.resume import flat
 
 SUMMARY = "comparison.json"
 PARTS = ("validation", "test")
+TESTED = ("network", "learning rate", "seeds", "validation", "test", "test NLL", "test ECE", "seconds")
+UNTESTED = ("network", "seeds", "one sample", "average", "NLL", "ECE", "seconds")  # on the validation part
 CONTESTANTS = {
     "agr": "SBNN, `{member}`",
     "st": "SBNN, `{member}`",
@@ -57,6 +60,27 @@ def row(network: str, runs: Sequence[dict[str, Any]]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def trial(network: str, runs: Sequence[dict[str, Any]], single: Sequence[float]) -> str:
+    """A network's row where the test split was left alone: one sampled network, and the average over them."""
+    scores = [run["validation"] for run in runs]
+    cells = [
+        network,
+        str(len(runs)),
+        spread([100.0 * each for each in single], 1, " %"),
+        spread([100.0 * each["accuracy"] for each in scores], 1, " %"),
+        spread([each["nll"] for each in scores], 3),
+        spread([each["calibration_error"] for each in scores], 3),
+        f"{mean(run['seconds'] for run in runs):.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def last_accuracy(folder: Path) -> float:
+    """Validation accuracy of one sampled network after the last epoch, from the record."""
+    with (folder / METRICS).open(encoding="utf-8", newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["validation_accuracy"])
+
+
 def compared(folder: Path) -> list[str]:
     """The rows of a comparison, a contestant each."""
     facts, rows = read_json(folder / SUMMARY), []
@@ -70,13 +94,19 @@ def compared(folder: Path) -> list[str]:
 
 def swept(folder: Path) -> list[str]:
     """The rows of a sweep, a point each, in the order of their names, of its runs that are finished."""
-    keys = short(read_json(folder / ABOUT)["keys"])
-    points: dict[str, list[dict[str, Any]]] = {}
+    about = read_json(folder / ABOUT)
+    keys, points = short(about["keys"]), dict[str, list[tuple[dict[str, Any], Path]]]()
     for path in sorted(folder.glob(f"*/{RESULT}")):
         run = read_json(path)
         values = dict(flat(run["config"]))
-        points.setdefault(", ".join(f"`{last}={values[key]}`" for key, last in keys.items()), []).append(run)
-    return [row(network, runs) for network, runs in points.items()]
+        network = ", ".join(f"`{last}={values[key]}`" for key, last in keys.items())
+        points.setdefault(network, []).append((run, path.parent))
+    if about["test"]:
+        return [row(network, [run for run, _ in runs]) for network, runs in points.items()]
+    return [
+        trial(network, [run for run, _ in runs], [last_accuracy(own) for _, own in runs])
+        for network, runs in points.items()
+    ]
 
 
 def table(folder: Path) -> str:
@@ -87,10 +117,9 @@ def table(folder: Path) -> str:
     InputError
         A result that is missing, damaged, or not a comparison's or a sweep's.
     """
-    lines = [
-        "| network | learning rate | seeds | validation | test | test NLL | test ECE | seconds |",
-        "|---" * 8 + "|",
-    ]
+    tested = not (folder / ABOUT).exists() or read_json(folder / ABOUT)["test"]
+    heads = TESTED if tested else UNTESTED
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     try:
         lines += swept(folder) if (folder / ABOUT).exists() else compared(folder)
     except KeyError as error:

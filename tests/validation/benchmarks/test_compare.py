@@ -9,6 +9,7 @@ import pytest
 
 from refsbnn import cli
 from refsbnn.errors import InputError
+from refsbnn.sweeps.sweep import ABOUT
 from refsbnn.training.folder import RESULT
 from validation.benchmarks import compare
 from validation.benchmarks.table import SUMMARY, table
@@ -113,3 +114,11 @@ def test_the_table_of_a_sweep(tmp_path: Path, capsys: Any) -> None:
     assert first.startswith("| `rate=0.01` | 0.01 | 2 | ")
     assert second.startswith("| `rate=0.25` | 0.25 | 1 | ")
     assert f"| {np.mean([each['test']['nll'] for each in results]):.3f} ± " in first
+    about = json.loads((out / ABOUT).read_text())
+    (out / ABOUT).write_text(json.dumps({**about, "test": False}))  # as a sweep leaves it without --test
+    head, _, first, _ = table(out).splitlines()
+    assert head == "| network | seeds | one sample | average | NLL | ECE | seconds |"
+    last = [(out / f"rate=0.01,seed={seed}" / "metrics.csv").read_text().splitlines() for seed in (0, 1)]
+    single = [float(lines[-1].split(",")[lines[0].split(",").index("validation_accuracy")]) for lines in last]
+    assert first.startswith(f"| `rate=0.01` | 2 | {100 * np.mean(single):.1f} ± ")
+    assert f"| {np.mean([each['validation']['nll'] for each in results]):.3f} ± " in first

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from refsbnn.sweeps.sweep import ABOUT
 from refsbnn.training.folder import RESULT, config_of, read_json
 from validation.benchmarks.table import SUMMARY, table
 
 ROOT = Path(__file__).resolve().parents[3]
-RECORDED = sorted(path.parent for path in (ROOT / "validation" / "benchmarks" / "results").glob(f"*/{SUMMARY}"))
+RESULTS = ROOT / "validation" / "benchmarks" / "results"
+RECORDED = sorted(path.parent for name in (SUMMARY, ABOUT) for path in RESULTS.rglob(name))
 
 
-@pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.name)
-def test_the_table_of_a_comparison_is_that_of_its_runs(folder: Path) -> None:
+@pytest.mark.parametrize("folder", RECORDED, ids=lambda folder: folder.relative_to(RESULTS).as_posix())
+def test_the_table_of_a_comparison_or_a_sweep_is_that_of_its_runs(folder: Path) -> None:
     assert table(folder) in (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
