@@ -1,4 +1,4 @@
-"""Examples in memory as a part of a data set."""
+"""Examples in memory as a part of a data set, with labels or with real targets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -74,3 +74,40 @@ class Arrays:
         if self.time:
             return Signal("values", self.x.shape[2:], domain, self.x.shape[1])  # type: ignore[arg-type]
         return Signal("values", self.x.shape[1:], domain)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Real inputs and real targets in memory.
+
+    Parameters
+    ----------
+    x : (n, ...) array
+    labels : (n, outputs) array
+        Targets.
+
+    Raises
+    ------
+    InputError
+        Inputs or targets that are not finite numbers or do not fit.
+
+    Examples
+    --------
+    >>> Measured(np.eye(3), np.array([[0.5], [1.0], [2.0]])).batch(np.array([2, 0]), draws=None)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        x = check_array("x", self.x)
+        if x.ndim < 2:
+            raise InputError(f"x has shape {x.shape}; expected (n, ...), an axis of features at least")
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "labels", check_array("targets", self.labels, (len(x), None)))
+
+    def batch(self, rows: np.ndarray, draws: CounterDraws | None) -> np.ndarray:
+        """The examples `rows`; nothing about them is random."""
+        return np.asarray(self.x[rows])

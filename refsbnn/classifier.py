@@ -1,31 +1,19 @@
 """A stochastic binary network as a scikit-learn classifier. Needs scikit-learn, the extra `sklearn`."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError("refsbnn.classifier needs scikit-learn 1.6 or newer: pip install 'refsbnn[sklearn]'") from error
+from scipy import special
 
 from refsbnn.arrays import Arrays
-from refsbnn.errors import check_integer
-from refsbnn.evaluation.predict import predict
-from refsbnn.layers import Signal
-from refsbnn.network import Network
-from refsbnn.streams import Streams
-from refsbnn.training.config import Config, read
-from refsbnn.training.given import arrays
-from refsbnn.training.loop import train
-from refsbnn.training.task import Task
+from refsbnn.errors import InputError
+from refsbnn.layers import Layer
+from refsbnn.scikit import SBNN, ClassifierMixin, check_classification_targets, check_is_fitted, validate_data
+from refsbnn.training.config import Config
+from refsbnn.training.likelihood import Categorical
 
 
-class SBNNClassifier(ClassifierMixin, BaseEstimator):
+class SBNNClassifier(ClassifierMixin, SBNN):
     """Dense layers of noisy binary units, trained by the ELBO; probabilities averaged over sampled networks.
 
     Inputs are standardised with the training data's mean and standard deviation. Nothing is held out.
@@ -39,14 +27,17 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     domain : {"binary", "bipolar"}
         States of the units: {0, 1} or {-1, +1}.
     epochs : int
+        Of `fit`.
     batch : int
         Examples a step.
     rate : float
-        Largest learning rate of Adam; it falls to zero along a cosine.
+        Largest learning rate of Adam; in `fit` it falls to zero along a cosine, in `partial_fit` it stays.
     samples : int
         Sampled networks that a prediction averages; 0 predicts from the mean weights without noise.
     temperature : float
         KL weight as a multiple of 1/n; 1 is the ELBO (theory 4.4, 4.6).
+    examples : int or None
+        n for `partial_fit`, which does not know all the data; None counts the rows seen so far.
     backend : {"numpy", "numba"}
         The reference, or the compiled kernels, which pay off on large data.
     random_state : int, RandomState instance or None
@@ -56,12 +47,14 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : (n_classes,) array
     n_features_in_ : int
+    n_samples_seen_ : int
+        Rows of `fit`, and of `partial_fit` since.
     mean_, scale_ : (n_features,) arrays
         What standardises the inputs; the scale of a constant feature is 1.
     parameters_ : dict
         Of the network.
     history_ : list of dict
-        A record an epoch.
+        A record for each epoch of `fit` and each step of `partial_fit`.
 
     Examples
     --------
@@ -71,33 +64,8 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
     array(['odd', 'even'], dtype='<U4')
     """
 
-    def __init__(
-        self,
-        hidden: int | Sequence[int] = (64,),
-        *,
-        member: str = "agr(tau=0.5)",
-        domain: str = "bipolar",
-        epochs: int = 50,
-        batch: int = 32,
-        rate: float = 0.03,
-        samples: int = 32,
-        temperature: float = 0.1,
-        backend: str = "numpy",
-        random_state: Any = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.member = member
-        self.domain = domain
-        self.epochs = epochs
-        self.batch = batch
-        self.rate = rate
-        self.samples = samples
-        self.temperature = temperature
-        self.backend = backend
-        self.random_state = random_state
-
     def fit(self, X: Any, y: Any) -> "SBNNClassifier":
-        """Train on X (n, features) and labels y (n,).
+        """Train on X (n, features) and labels y (n,), from the beginning.
 
         Raises
         ------
@@ -106,16 +74,43 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        check_integer("samples", self.samples, 0)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        self.mean_, spread = X.mean(axis=0), X.std(axis=0)
-        self.scale_ = np.where(spread > 0.0, spread, 1.0)
-        self.seed_ = self._seed()
-        x = self._standardised(X)
-        data, one = Arrays(x, labels), Arrays(x[:1], labels[:1])  # nothing is held out; the record wants an example
-        network, streams = self._network()
-        result = train(Task(self._config(), network, arrays(data.signal, data, one, one), streams))
-        self.parameters_, self.history_ = result.parameters, result.history
+        self._train(X, lambda rows: Arrays(self._standardised(X[rows]), labels[rows]))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "SBNNClassifier":
+        """Train on: one pass over the rows in their order, a step of Adam for each `batch` of them.
+
+        Parameters, Adam's averages and the count of steps go on from the last call, of `fit` too. The learning rate is
+        `rate`. Inputs are standardised as the first call's rows say. How rows are cut into calls changes no bit, where
+        it does not cut a batch and the first call is the same.
+
+        Parameters
+        ----------
+        X : (n, features) array
+        y : (n,) array
+        classes : array, optional
+            All labels that there will be; the first call needs it.
+
+        Raises
+        ------
+        ValueError
+            As `fit`; no classes at first, other classes later, a label that is none of them.
+        """
+        first = not hasattr(self, "_state")
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=first)
+        check_classification_targets(y)
+        if first and classes is None:
+            raise InputError("classes is None; the first call of partial_fit needs all labels that there will be")
+        given = self.classes_ if classes is None else np.unique(classes)
+        if not first and not np.array_equal(given, self.classes_):
+            raise InputError(f"classes is {given.tolist()}; those of the first call are {self.classes_.tolist()}")
+        strange = np.setdiff1d(y, given).tolist()
+        if strange:
+            raise InputError(f"y holds {strange[0]!r}, which is none of the classes {given.tolist()}")
+        self.classes_ = given
+        labels = np.searchsorted(self.classes_, y)
+        self._train_more(X, lambda rows: Arrays(self._standardised(X[rows]), labels[rows]), first)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -125,40 +120,18 @@ class SBNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        network, streams = self._network()
-        inputs = Arrays(self._standardised(X), np.zeros(len(X), np.int64))
-        return predict(network, self.parameters_, inputs, len(X), streams, self.samples, alike=True)
+        return self._averaged(X, lambda logits: special.softmax(logits.astype(np.float64), axis=1), len(self.classes_))
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each example: (n,)."""
         p = self.predict_proba(X)
         return np.asarray(self.classes_[p.argmax(axis=1)])
 
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer) and not isinstance(self.random_state, bool):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+    def _layers(self, config: Config) -> list[Layer]:
+        return config.model.layers(len(self.classes_))
 
-    def _standardised(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray((X - self.mean_) / self.scale_)
+    def _likelihood(self) -> Categorical:
+        return Categorical()
 
-    def _config(self) -> Config:
-        """The parameters as a configuration, which checks them."""
-        numbers = {"epochs": self.epochs, "batch": self.batch, "rate": self.rate, "backend": self.backend}
-        return read(
-            {
-                "seed": self.seed_,
-                "model": {
-                    "name": "mlp",
-                    "hidden": np.atleast_1d(self.hidden).tolist(),
-                    "units": {"member": self.member, "domain": self.domain},
-                },
-                "objective": {"temperature": self.temperature},
-                "training": numbers,
-            }
-        )
-
-    def _network(self) -> tuple[Network, Streams]:
-        config = self._config()
-        signal = Signal("values", (self.n_features_in_,))
-        return Network(config.model.layers(len(self.classes_)), signal, backend=self.backend), Streams(self.seed_)
+    def _learn(self, numbers: dict[str, float], share: float) -> dict[str, float]:
+        return {"train_accuracy": numbers.pop("correct"), **numbers}

@@ -59,7 +59,7 @@ FRAMEWORKS = {
     "validation/benchmarks/peers/spyx_shd.py": {"jax", "flax", "optax", "spyx"},
     **{f"validation/benchmarks/peers/{name}_shd.py": {"torch", name} for name in ("snntorch", "spikingjelly", "norse")},
     "validation/benchmarks/batchnorm_network.py": {"torch"},
-    "refsbnn/classifier.py": {"sklearn"},
+    **{f"refsbnn/{name}.py": {"sklearn"} for name in ("scikit", "classifier", "regressor")},
     "validation/conformance/adapters/pytorch.py": {"torch"},
     "validation/conformance/adapters/pytorch_deterministic.py": {"torch"},
     "validation/conformance/adapters/library.py": {"torch"},

@@ -16,6 +16,7 @@ class Split(Protocol):
     Attributes
     ----------
     labels : (n,) int64 array
+        Or real targets, (n, outputs) float64.
     """
 
     @property

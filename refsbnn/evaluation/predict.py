@@ -1,7 +1,7 @@
 """The predictive distribution of a trained network: of its mean weights, or averaged over sampled networks."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy import special
@@ -75,22 +75,60 @@ def predict(
     InputError
         Negative numbers, a network that does not end in real values.
     """
-    for name, value, least in (("samples", samples, 0), ("batch", batch, 1), ("examples", examples, 1)):
-        check_integer(name, value, least)
     if network.output.kind != "values" or network.output.steps is not None:
         raise InputError(f"the network gives {network.output}; class probabilities need a SampledReadout at its end")
+
+    def probabilities(logits: np.ndarray) -> np.ndarray:
+        return np.asarray(special.softmax(np.asarray(logits, np.float64), axis=-1))
+
+    width = network.output.shape[0]
+    passes = Passes(streams, samples, batch, alike, counts, ranks, report)
+    return averaged(network, parameters, inputs, examples, passes, probabilities, width)
+
+
+class Passes(NamedTuple):
+    """Which forward passes a prediction averages; as the arguments of `predict`."""
+
+    streams: Streams
+    samples: int
+    batch: int = BATCH
+    alike: bool = False
+    counts: Counts | None = None
+    ranks: Ranks = ALONE
+    report: Callable[[int], None] = lambda passes: None
+
+
+def averaged(
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    inputs: Inputs,
+    examples: int,
+    passes: Passes,
+    of: Callable[[Any], np.ndarray],
+    width: int,
+) -> np.ndarray:
+    """The average over forward passes of (rows, width) numbers `of` what the network gives: (examples, width).
+
+    Raises
+    ------
+    InputError
+        Negative numbers.
+    """
+    streams, samples, batch, alike, counts, ranks, report = passes
+    for name, value, least in (("samples", samples, 0), ("batch", batch, 1), ("examples", examples, 1)):
+        check_integer(name, value, least)
     if counts is not None:
         network = keeping(network)
-    own = [np.empty((0, network.output.shape[0]))]
+    own = [np.empty((0, width))]
     for rows in share(examples, batch, ranks):
-        total = np.zeros((len(rows), network.output.shape[0]))
+        total = np.zeros((len(rows), width))
         for sample in range(max(samples, 1)):
             draws = CounterDraws(streams, Purpose.PREDICT, sample, np.zeros_like(rows) if alike else rows)
             noise: Draws = draws if samples else MeanDraws(len(rows))
-            logits, tape = network.forward(parameters, inputs.batch(rows, draws), noise)
+            output, tape = network.forward(parameters, inputs.batch(rows, draws), noise)
             if counts is not None:
                 counts.add(tape)
-            total += special.softmax(np.asarray(logits, np.float64), axis=-1)
+            total += of(output)
             report(len(rows))
         own.append(total / max(samples, 1))
     if counts is not None:

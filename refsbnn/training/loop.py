@@ -14,7 +14,7 @@ from refsbnn.errors import InputError
 from refsbnn.training.evaluate import Scores, evaluate
 from refsbnn.training.record import record
 from refsbnn.training.state import Best, Row, State
-from refsbnn.training.step import estimate, inputs
+from refsbnn.training.step import Step, estimate, inputs
 from refsbnn.training.task import Parameters, Task
 
 
@@ -185,9 +185,9 @@ def epoch_steps(
     plan: Plan,
     state: State,
     begun: float,
-    each_step: Callable[[State], None],
-    save: Callable[[State], None],
-    stop: Callable[[], bool],
+    each_step: Callable[[State], None] = lambda state: None,
+    save: Callable[[State], None] = lambda state: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """What is left of an epoch's steps."""
     task, training = plan.task, plan.task.config.training
@@ -209,11 +209,7 @@ def epoch_steps(
                 scale=state.scale,
                 stop=stop(),
             )
-            gradients, _ = optim.clip(now.gradients, training.clip)
-            state.tally.add(now.numbers(), now.gradients)
-            state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(state.step))
-            state.scale = now.scale
-            state.step += 1
+            update(state, now, training.clip, plan.rate(state.step))
             state.seconds = time.perf_counter() - begun
             each_step(state)
             if now.stop or (task.ranks.size == 1 and stop()):
@@ -222,6 +218,23 @@ def epoch_steps(
             if time.perf_counter() - saved >= 60.0 * training.checkpoint and state.step < first + plan.per_epoch:
                 save(state)
                 saved = time.perf_counter()
+
+
+def one_step(task: Task, state: State, weight: float) -> Step:
+    """A step of the peak's learning rate on all training examples as one batch; `weight` is the KL term's."""
+    training, index = task.config.training, np.arange(len(task.data.train.labels))
+    now = estimate(task, state.parameters, index, state.step, weight, monitored=False, scale=state.scale)
+    update(state, now, training.clip, training.rate)
+    return now
+
+
+def update(state: State, now: Step, clip: float, rate: float) -> None:
+    """Take a step that has been computed."""
+    gradients, _ = optim.clip(now.gradients, clip)
+    state.tally.add(now.numbers(), now.gradients)
+    state.parameters = state.optimiser.step(state.parameters, gradients, rate)
+    state.scale = now.scale
+    state.step += 1
 
 
 def finished(task: Task, state: State) -> bool:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refsbnn import curvature, objective
 from refsbnn.draws import CounterDraws
 from refsbnn.errors import InputError
+from refsbnn.layers.signal import Moments
 from refsbnn.streams import Purpose
 from refsbnn.training import sums
 from refsbnn.training.task import Parameters, Task
@@ -25,10 +25,10 @@ class Step:
 
     Attributes
     ----------
-    loglik, kl, correct : float
+    loglik, kl : float
     gradients : dict
-    units : dict of str to float
-        Penalty, firing rate and spread of r of each unit layer; empty if not asked for.
+    others : dict of str to float
+        What else the likelihood counts; penalty, firing rate and spread of r of each unit layer, where asked for.
     scale : dict of str to int
         For the sums of the next step; empty where a batch is one shard.
     stop : bool
@@ -37,15 +37,14 @@ class Step:
 
     loglik: float
     kl: float
-    correct: float
     gradients: Parameters
-    units: dict[str, float]
+    others: dict[str, float]
     scale: dict[str, int] = field(default_factory=dict)
     stop: bool = False
 
     def numbers(self) -> dict[str, float]:
         """What the record averages."""
-        return {"loglik": self.loglik, "kl": self.kl, "correct": self.correct} | self.units
+        return {"loglik": self.loglik, "kl": self.kl} | self.others
 
 
 def passes(task: Task, index: np.ndarray, step: int) -> tuple[np.ndarray, CounterDraws]:
@@ -101,8 +100,7 @@ def estimate(
     kl, kl_gradients = task.network.kl(parameters, each_draw=each, fitted=fitted)
     for key, g in kl_gradients.items():
         gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
-    loglik, correct = numbers.pop("loglik"), numbers.pop("correct")
-    return Step(loglik, kl, correct, gradients, numbers, scale, stop)
+    return Step(numbers.pop("loglik"), kl, gradients, numbers, scale, stop)
 
 
 class Shard(NamedTuple):
@@ -118,20 +116,20 @@ def part(
 ) -> tuple[dict[str, float], Parameters]:
     """A shard's summands of what is averaged over the batch, by name, and of the gradient, without the KL term's."""
     share, (rows, draws) = shard.share, passes(task, shard.rows, step)
-    logits, tape = task.network.forward(parameters, shard.x, draws)
-    labels = task.data.train.labels[rows]
-    loglik, dlogits = objective.categorical(logits, labels)
+    output, tape = task.network.forward(parameters, shard.x, draws)
+    found = task.likelihood.loss(output, task.data.train.labels[rows])
     penalty = task.config.objective.penalty
     wanted = (penalty != 0.0 or monitored) and task.config.objective.penalty_kind == "sensitivity"
     weights = task.network.readout(parameters) if wanted else None
-    bent = None if weights is None else curvature.categorical(logits, weights)
-    g, readout = -dlogits / len(rows), None
+    bent = None if weights is None else task.likelihood.curvature(output, weights)
+    g, readout = -found.dm / len(rows), None
     if bent is not None and penalty != 0.0:
         g, readout = g + penalty * bent.logits, share * penalty * bent.weight
+    whole = share * g if found.dv is None else Moments(share * g, share * -found.dv / len(rows))
     gradients, _ = task.network.backward(
-        parameters, tape, share * g, penalty=share * penalty, readout=readout, input_gradient=False
+        parameters, tape, whole, penalty=share * penalty, readout=readout, input_gradient=False
     )
-    numbers = {"loglik": float(loglik.mean()), "correct": float((logits.argmax(axis=1) == labels).mean())}
+    numbers = {"loglik": float(found.value.mean())} | found.numbers
     if monitored:
         monitors = task.network.monitors(tape)
         layers = [monitor.penalty for monitor in monitors] or [0.0]  # without units there is nothing to penalise

@@ -1,7 +1,7 @@
 """What a run trains: a network and its data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,19 +14,21 @@ from refsbnn.network import Network
 from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config
+from refsbnn.training.likelihood import Categorical, Likelihood
 
 Parameters = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network, its data, and the ranks that train it; everything a run needs but its parameters."""
+    """A network, its data and their likelihood, and the ranks that train it: all a run needs but its parameters."""
 
     config: Config
     network: Network
     data: Dataset
     streams: Streams
     ranks: Ranks = ALONE
+    likelihood: Likelihood = field(default_factory=Categorical)
 
 
 def prepare(config: Config, ranks: Ranks = ALONE) -> Task:

@@ -88,6 +88,33 @@ def test_one_hidden_layer_is_a_number_or_a_list(iris) -> None:
     assert np.array_equal(one.predict_proba(iris[0]), list_of_one.predict_proba(iris[0]))
 
 
+def test_it_learns_by_batches_however_they_are_called(iris) -> None:
+    x, y = iris
+    rows = np.random.default_rng(0).permutation(150)
+    one, other = (SBNNClassifier(batch=25).partial_fit(x[rows], y[rows], classes=np.unique(y)) for _ in range(2))
+    for _ in range(15):
+        one.partial_fit(x[rows], y[rows])
+        other.partial_fit(x[rows[:50]], y[rows[:50]], np.unique(y)).partial_fit(x[rows[50:]], y[rows[50:]])
+    assert one.score(x, y) > 0.9
+    np.testing.assert_array_equal(one.predict_proba(x), other.predict_proba(x))
+    assert one.n_samples_seen_ == 16 * 150
+    assert one.history_[5]["kl_weight"] == pytest.approx(0.1 / 150, rel=1e-15)  # of the rows seen until then
+
+
+def test_partial_fit_wants_its_classes_and_its_features(iris) -> None:
+    x, y = iris
+    with pytest.raises(InputError, match="classes is None; the first call of partial_fit needs all labels"):
+        clone(QUICK).partial_fit(x, y)
+    with pytest.raises(InputError, match="y holds 'setosa', which is none of the classes"):
+        clone(QUICK).partial_fit(x, y, classes=["versicolor", "virginica"])
+    known = clone(QUICK).partial_fit(x[:100], y[:100], classes=["virginica", "setosa", "versicolor"])
+    assert known.predict_proba(x).shape == (150, 3)
+    with pytest.raises(InputError, match=r"classes is \['setosa'\]; those of the first call are"):
+        known.partial_fit(x, y, classes=["setosa"])
+    with pytest.raises(ValueError, match="X has 3 features, but SBNNClassifier is expecting 4"):
+        known.partial_fit(x[:, :3], y)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -97,6 +124,7 @@ def test_one_hidden_layer_is_a_number_or_a_list(iris) -> None:
         ({"member": "stt"}, "estimator is 'stt'"),
         ({"domain": "ternary"}, "domain is 'ternary'; accepted: 'binary', 'bipolar'"),
         ({"samples": -1}, "samples is -1"),
+        ({"examples": 0}, "examples is 0"),
         ({"backend": "torch"}, "accepted: 'numpy', 'numba'"),
         ({"random_state": -1}, "seed is -1"),
         ({"temperature": -1.0}, "objective.temperature is -1.0"),

@@ -12,9 +12,9 @@ from typing import Any
 from refsbnn import files
 from refsbnn.console import DONE, FAILED, Parser
 from refsbnn.errors import InputError
+from validation.certify import time
 from validation.certify.networks import LOSSES, WIDTHS
 from validation.certify.report import certify
-from validation.certify.time import NAME
 
 
 def _parser() -> Parser:
@@ -26,7 +26,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("code", metavar="MODULE:FUNCTION", help="a module, or the path of a file that ends in .py")
     parser.add_argument(
-        "--network", choices=(*WIDTHS, NAME), help="this one alone (default: one-unit and a deeper one)"
+        "--network", choices=(*WIDTHS, *time.WIDTHS), help="this one alone (default: one-unit and a deeper one)"
     )
     parser.add_argument(
         "--unbiased", choices=LOSSES, help="exit code 1 unless unbiased for losses up to this, on the networks tried"

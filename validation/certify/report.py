@@ -51,6 +51,13 @@ class Own(NamedTuple):
     member: str
 
 
+class Resets(NamedTuple):
+    """What a spike does to the membrane, "to zero" or "by subtraction", and whether that is differentiated."""
+
+    kind: str
+    gradient: str
+
+
 @dataclass(frozen=True)
 class Report:
     """What `certify` found.
@@ -67,8 +74,8 @@ class Report:
         Networks and losses, with the exact law of each parameter's estimate.
     own : Own, optional
         For code that draws its own noise.
-    reset : str, optional
-        Of a network over time: whether the reset is differentiated.
+    reset : Resets, optional
+        Of a network over time.
     """
 
     name: str
@@ -76,7 +83,7 @@ class Report:
     match: Match | None
     tried: Sequence[Tried]
     own: Own | None = None
-    reset: str | None = None
+    reset: Resets | None = None
 
     @property
     def wrong(self) -> list[str]:
@@ -88,8 +95,9 @@ class Report:
             keys = differing(self.match, standard(each.network), self.how, each.loss, each.estimates)
             if keys:
                 out.append(f"{each.network}, {each.loss} loss: {', '.join(keys)} not as {self.match.member} has it")
-        if self.match is not None and self.reset == time.NEITHER:
-            out.append(f"{time.NAME}: not as {self.match.member} has it, whether the reset is differentiated or not")
+        if self.match is not None and self.reset is not None and self.reset.gradient == time.NEITHER:
+            told = f"not as {self.match.member} has it, whether the reset is differentiated or not"
+            out.append(f"{self.tried[0].network}: {told}")
         return out
 
     @property
@@ -140,7 +148,7 @@ class Report:
         if not (self.profile.value or self.profile.elsewhere or (self.own and self.own.varies)):
             lines.append(f"mass      {self.mass}")
         if self.reset is not None:
-            lines.append(f"reset     its gradient: {self.reset}")
+            lines.append(f"reset     {self.reset.kind}, its gradient: {self.reset.gradient}")
         lines += [f"wrong     {note}" for note in self.wrong]
         head = f"{'entry':<9}{'exact':>12}{'mean':>12}{'bias':>12}{'variance':>12}{'mse':>12}"
         for each in self.tried:
@@ -187,7 +195,7 @@ class Report:
             "mass": None if self.profile.value or self.profile.elsewhere else self.profile.mass.tolist(),
             "own": None if self.own is None else self.own._asdict(),
             "slopes": self.profile.means.tolist(),
-            "reset": self.reset,
+            "reset": None if self.reset is None else self.reset._asdict(),
             "wrong": self.wrong,
             "cases": cases,
         }
@@ -213,8 +221,8 @@ def certify(
         and `loss.gradient(y)` its gradient at logits y (outputs,).
         NumPy, PyTorch or JAX arrays, or whatever `numpy.array` reads, may come back, one for each parameter.
     network : str, optional
-        One of "one-unit", "one-one", "two-two", "over-time" alone. If left out "one-unit" and "two-two", or "one-one"
-        in its place where the estimate varies with the uniform given the spike.
+        One of "one-unit", "one-one", "two-two", "over-time", "recurrent" alone. If left out "one-unit" and "two-two",
+        or "one-one" in its place where the estimate varies with the uniform given the spike.
     name : str, optional
         What the report calls the code.
     member : str, optional
@@ -240,7 +248,7 @@ def certify(
     ('this is st', 'unbiased', 'biased')
     """
     if network is not None:
-        check_choice("network", network, (*WIDTHS, time.NAME))
+        check_choice("network", network, (*WIDTHS, *time.WIDTHS))
     one = None if member is None else own.member(member)
     if extra_of(fn):
         return _extra(fn, network, name or name_of(fn))
@@ -252,18 +260,16 @@ def certify(
     if silent is not None:
         if network is not None:
             check_choice("network of units that draw nothing", network, tuple(WIDTHS))
-        if network is not None:
-            check_choice("network of units that draw nothing", network, tuple(WIDTHS))
         return certify_fixed(fn, silent, network, name or name_of(fn))
     how = convention(fn)
     found = profile(fn, how)
     kink = found.value or found.elsewhere
-    if network == time.NAME:
-        time.check(how, found.inside)
-        match = identify(found)
-        laws = {loss: time.moments(fn, how, loss) for loss in LOSSES}
-        tried = [Tried(time.NAME, loss, law) for loss, law in laws.items()]
-        return Report(name or name_of(fn), found, match, tried, reset=time.reset(match, how, laws))
+    if network in time.WIDTHS:
+        time.check(how, found.inside, network)
+        match, timed = identify(found), time.tried(fn, how, network)
+        tried = [Tried(network, loss, law) for loss, law in timed.laws.items()]
+        resets = Resets(time.RESETS[timed.net.reset], time.gradient(match, how, timed))
+        return Report(name or name_of(fn), found, match, tried, reset=resets)
     if network == "two-two" and found.inside:
         raise InputError("network two-two is for slopes that do not vary given the spike; accepted: one-unit, one-one")
     if found.relaxed and network in ("one-one", "two-two"):

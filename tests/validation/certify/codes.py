@@ -10,21 +10,19 @@ from refsbnn import estimators
 from refsbnn import noise as noises
 from refsbnn.layers import Moments
 from validation import driver, twin
-from validation.certify.time import spiking
 
 
 def own(
-    member: str, backend: str, noise: str = "logistic", domain: str = "binary", reset_gradient: bool = True
+    member: str, backend: str, noise: str = "logistic", domain: str = "binary", timed: Any = None
 ) -> Callable[..., Any]:
-    """`Network.forward` and `backward` of the reference or of the engine, with point weights; over time too."""
+    """`Network.forward` and `backward` of the reference or of the engine, with point weights; `timed`: over time."""
     made: dict[Any, Any] = {}
 
     def estimate(parameters, x, uniforms, loss):
         count = len(uniforms)
         if x.ndim == 2 and "time" not in made:
-            net = spiking(reset_gradient).net(noise, domain)
             words = {"steps": len(x), "point": True, "backend": backend, "dtype": "float64"}
-            made["time"] = twin.make(net, member, **words)
+            made["time"] = twin.make(timed.net(noise, domain), member, **words)
         if x.ndim == 1 and count not in made:
             layers = []
             for i in range(count + 1):
@@ -37,7 +35,8 @@ def own(
         keys = {}
         for key, mine in pair.keys.items():
             layer, _, field = key.rpartition(".")
-            keys[mine] = f"{'w' if field == 'mu' else 'b'}{names[layer]}"
+            letter = {"mu": "w", "bias_mu": "b", "recurrent_mu": "r"}[field]
+            keys[mine] = f"{letter}{names[layer]}"
         given = {mine: parameters[key] for mine, key in keys.items()}
         stages = [[u[None] for u in uniforms]]
         if x.ndim == 2:  # every step is a stage
