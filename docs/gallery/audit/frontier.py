@@ -2,7 +2,7 @@
 The frontier between bias and variance
 ======================================
 
-Members of the family as points: how far is the mean off, and how far is one draw? No member is left and below of all
+Members of the family as points: how far is the mean off, and how far is one draw? Which is best depends on how many draws
 others.
 """
 
