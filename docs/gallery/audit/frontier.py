@@ -2,8 +2,8 @@
 The frontier between bias and variance
 ======================================
 
-Members of the family as points: how far is the mean off, and how far is one draw? Which is best depends on how many draws
-others.
+Members of the family as points: how far is the mean off, and how far is one draw? Which is best depends on how many
+draws a step averages.
 """
 
 import matplotlib.pyplot as plt
