@@ -60,7 +60,7 @@ sphinx_gallery_conf = {
     "plot_gallery": "True",
     "abort_on_example_error": True,
     "remove_config_comments": True,
-    "reset_modules": ("matplotlib",),
+    "reset_modules": ("matplotlib", "look.apply"),  # docs/_ext/look.py
     "write_computation_times": False,
 }
 

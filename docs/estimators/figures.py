@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 import page_code
 
 import oracle
@@ -77,7 +76,7 @@ def reinmax_rao(l: np.ndarray, z: int, tau: float = 0.7) -> np.ndarray:
 
 
 def agr_slope(l: float, z: int, tau: float) -> float:
-    """The slope of agr at l given z: what is left of one unit's estimate where L'(z) = 1 and L' = 0 at the other state."""
+    """The slope of agr at l given z: one unit's estimate where L'(z) = 1 and L' = 0 at the other state."""
     one = oracle.Layered([oracle.Layer([[l]], [[1.0]])], oracle.Layer([[1.0]], [[0.0]]), noise="logistic")
     here = oracle.Custom(lambda logits: (np.zeros(len(logits)), 1.0 * (np.abs(logits - z) < 0.5)))
     mean = oracle.moments(one, [1.0], here, oracle.agr(tau))["layers.0.mu"].mean

@@ -30,8 +30,8 @@ page = load("page_code")
 figures = load("figures")
 P, X, LOSS = figures.PARAMETERS, figures.X, figures.LOSS
 
-# What a page's code is: the oracle's name of the member, and the nodes a cell. Two are exact where the slope is constant in
-# a cell. A slope that depends on u is rational in it at tau = 1: 24 nodes leave less than the tolerance.
+# What a page's code is: the oracle's name of the member, and the nodes a cell: two where the slope is constant.
+# A slope that depends on u is rational in it at tau = 1: 24 nodes leave less than the tolerance.
 SPIKES = {
     "st": ("spike", "st", 2),
     "trapezoid": ("spike", "trapezoid", 2),
