@@ -26,7 +26,7 @@ class SBNNRegressor(MultiOutputMixin, RegressorMixin, SBNN):
     hidden, member, domain, epochs, batch, rate, samples, temperature, examples, backend, random_state
         As of `refsbnn.classifier.SBNNClassifier`.
     noise : float or None
-        Standard deviation of the noise of standardised targets, the same for all. None learns it (theory 4.18): after
+        Standard deviation of the noise of standardised targets, the same for all. None learns it (theory 4.20): after
         each epoch of `fit` from all of the epoch, after each step of `partial_fit` by the step's share of all examples.
 
     Attributes
@@ -120,7 +120,7 @@ class SBNNRegressor(MultiOutputMixin, RegressorMixin, SBNN):
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The mean of the predictive distribution, of y's shape; with `return_std` its standard deviation besides.
 
-        That holds what sampled networks differ by, what their readout is unsure of, and the noise (theory 4.19).
+        That holds what sampled networks differ by, what their readout is unsure of, and the noise (theory 4.21).
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -135,7 +135,7 @@ class SBNNRegressor(MultiOutputMixin, RegressorMixin, SBNN):
         mean = (self.y_mean_ + self.y_scale_ * first).reshape(shape)
         if not return_std:
             return mean
-        spread = np.maximum(second - np.square(first), 0.0) + self._noise_variance  # theory 4.19
+        spread = np.maximum(second - np.square(first), 0.0) + self._noise_variance  # theory 4.21
         return mean, (self.y_scale_ * np.sqrt(spread)).reshape(shape)
 
     @property

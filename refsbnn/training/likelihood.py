@@ -1,4 +1,4 @@
-"""What a network's output says about an example: log-likelihood, its gradients, curvature (theory 4.3, 4.14, 4.18)."""
+"""What a network's output says about an example: log-likelihood, its gradients, curvature (theory 4.3, 4.14, 4.20)."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -59,7 +59,7 @@ class Categorical:
 class Gaussian:
     """Real targets with Gaussian noise, in closed form over the readout's own (theory 4.3).
 
-    The record averages "square", the noise variance at which the expected log-likelihood is largest (theory 4.18).
+    The record averages "square", the noise variance at which the expected log-likelihood is largest (theory 4.20).
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Gaussian:
     def loss(self, output: Moments, labels: np.ndarray) -> Loss:
         """Of moments (rows, outputs) and targets of that shape."""
         loglik, dm, dv = objective.gaussian(output.m, output.v, labels, self.noise_variance)
-        square = np.square(labels - output.m) + output.v  # theory 4.18
+        square = np.square(labels - output.m) + output.v  # theory 4.20
         return Loss(loglik, dm, dv, {"square": float(square.mean())})
 
     def curvature(self, output: Moments, weight: np.ndarray) -> Curvature:

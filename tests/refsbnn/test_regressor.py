@@ -42,11 +42,11 @@ def test_it_learns_and_says_how_sure_it_is(fitted, lines) -> None:
     assert fitted.score(x, y) > 0.8
     assert (np.abs(mean - y) < 3.0 * deviation).mean() > 0.95
     np.testing.assert_array_equal(mean, fitted.predict(x))
-    assert (deviation > fitted.noise_).all()  # theory 4.19: the networks' own spread comes on top
+    assert (deviation > fitted.noise_).all()  # theory 4.21: the networks' own spread comes on top
 
 
 def test_the_learnt_noise_is_where_the_last_epoch_puts_it(fitted, lines) -> None:
-    """Theory 4.18: near the end an epoch's mean is what one network that is drawn then gives, up to its sampling."""
+    """Theory 4.20: near the end an epoch's mean is what one network that is drawn then gives, up to its sampling."""
     noise = [row["noise_variance"] for row in fitted.history_]
     assert noise[-1] < 0.5 < noise[0]
     one = clone(fitted).set_params(samples=1)

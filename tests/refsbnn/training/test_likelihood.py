@@ -77,7 +77,7 @@ def test_the_gradient_below_is_that_of_the_moments(task) -> None:
 
 
 def test_the_learnt_noise_is_the_most_likely_one() -> None:
-    """Theory 4.18, by a search over n: the bracket's end is known to sqrt(eps), as the objective is flat there."""
+    """Theory 4.20, by a search over n: the bracket's end is known to sqrt(eps), as the objective is flat there."""
     rng = np.random.default_rng(7)
     output, targets = Moments(rng.normal(size=(6, 3)), rng.uniform(0.1, 2.0, (6, 3))), rng.normal(size=(6, 3))
     best = minimize_scalar(lambda log: -Gaussian(np.exp(log)).loss(output, targets).value.sum(), (-3.0, 3.0), tol=1e-10)
