@@ -111,7 +111,9 @@ def layers(mode: Mode) -> dict[str, dict[str, float]]:
 class Labelled(Inputs, Protocol):
     """Examples and their labels."""
 
-    labels: np.ndarray
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) int."""
 
 
 def report(
