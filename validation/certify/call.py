@@ -15,16 +15,21 @@ from validation.certify.networks import Loss, Standard, one_unit, plain
 Estimator = Callable[..., Any]
 SAME = 1e-5  # relative: float32 codes round by 1e-7 a step
 HALVINGS = 30
+CUTS = (1.0 / 6.0, 0.5, 5.0 / 6.0)  # of the uniforms of Simpson's rule and of two nodes (theory 2.12)
 AGAIN = 24  # calls: units of probability 1/2 that draw for themselves agree in all of them once in 2^23
 
 
 @dataclass(frozen=True)
 class Convention:
-    """How the code draws: its noise, the values of its units, and on which side of the uniforms it spikes."""
+    """How the code draws: its noise, the values of its units, and on which side of the uniforms it spikes.
+
+    `cuts` are those of the uniforms where what is sent on lies between the states, whatever r is; else there are none.
+    """
 
     noise: str
     domain: str
     below: bool
+    cuts: tuple[float, ...] = ()
 
     @property
     def law(self) -> Noise:
@@ -47,6 +52,8 @@ class Convention:
     def told(self) -> str:
         """In words."""
         values = "-1 and +1" if self.domain == "bipolar" else "0 and 1"
+        if self.cuts:
+            return f"values between {values} whatever r is, {self.noise} noise"
         return f"units {values}, {self.noise} noise, spike where u {'< pi' if self.below else '> 1 - pi'}"
 
 

@@ -13,8 +13,10 @@ from refsbnn import files
 from refsbnn.console import DONE, FAILED, Parser
 from refsbnn.errors import InputError
 from validation.certify import time
+from validation.certify.fixed import FixedReport
 from validation.certify.networks import LOSSES, WIDTHS
-from validation.certify.report import certify
+from validation.certify.program import certified, export
+from validation.certify.report import Report, certify
 
 
 def _parser() -> Parser:
@@ -24,7 +26,16 @@ def _parser() -> Parser:
         "docs/certify.md. The code is run in this process: certify only what you would import.",
         epilog="example: refsbnn certify mine.py:estimate --unbiased affine",
     )
-    parser.add_argument("code", metavar="MODULE:FUNCTION", help="a module, or the path of a file that ends in .py")
+    parser.add_argument(
+        "code",
+        nargs="*",
+        metavar="MODULE:FUNCTION",
+        help="a module, or a file that ends in .py; or DRAWS.json ESTIMATES.json, which a program read and wrote",
+    )
+    parser.add_argument("--export", type=Path, metavar="DRAWS.json", help="write the draws for a program to read")
+    parser.add_argument("--noise", choices=("logistic", "gaussian"), default="logistic", help="of its units (--export)")
+    parser.add_argument("--units", choices=("binary", "bipolar"), default="binary", help="their values (--export)")
+    parser.add_argument("--above", action="store_true", help="it spikes where u > 1 - pi, not where u < pi (--export)")
     parser.add_argument(
         "--network", choices=(*WIDTHS, *time.WIDTHS), help="this one alone (default: one-unit and a deeper one)"
     )
@@ -89,7 +100,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     options: argparse.Namespace = _parser().parse_args(argv)
     if options.json is not None:
         files.writable(options.json)
-    report = certify(load(options.code), network=options.network, name=options.code, member=options.member)
+    if options.export is not None:
+        if options.code:
+            raise InputError("--export writes draws and takes no code")
+        how = {"noise": options.noise, "domain": options.units, "below": not options.above}
+        count = export(options.export, network=options.network or "one-unit", **how)
+        print(f"{options.export}: {count} draws on network {options.network or 'one-unit'}")
+        return DONE
+    report: Report | FixedReport
+    if len(options.code) == 2:
+        report = certified(*map(Path, options.code))
+    elif len(options.code) == 1:
+        (code,) = options.code
+        report = certify(load(code), network=options.network, name=code, member=options.member)
+    else:
+        raise InputError("expected MODULE:FUNCTION, or DRAWS.json ESTIMATES.json")
     print(report.table())
     if options.json is not None:
         files.write_json(options.json, report.as_dict())

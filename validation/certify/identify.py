@@ -9,6 +9,7 @@ from scipy import optimize
 from refsbnn import estimators
 from refsbnn.estimators.member import spell
 from refsbnn.noise import get as noise_of
+from validation.certify.between import MEMBERS
 from validation.certify.slopes import Profile
 
 CLOSE = 1e-5  # largest difference relative to the largest slope at that r; float32 codes round by 1e-7 a step
@@ -19,7 +20,7 @@ FITTED = (
     *("fast-sigmoid(scale={})", "arctan(scale={})", "triangular(scale={})"),
 )
 VARYING = ("st-gs(tau={})",)  # given the spike
-RELAXED = ("gs(tau={})",)
+RELAXED = ("gs(tau={})", *MEMBERS)
 
 
 class Match(NamedTuple):
@@ -78,6 +79,7 @@ def _affine(found: Profile) -> Match | None:
 
 def _number(value: float) -> str:
     """As a name has it: four digits after the point where rounding is all that they leave out."""
+    value = float(value)
     return spell(round(value, 4) if abs(value - round(value, 4)) < CLOSE else float(f"{value:.6g}"))
 
 

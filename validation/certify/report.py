@@ -10,6 +10,7 @@ import oracle
 from oracle.members import Discrete
 from refsbnn.errors import InputError, check_choice
 from validation.certify import own, time
+from validation.certify.between import between
 from validation.certify.call import SAME, Convention, Estimator, convention, name_of, repeats
 from validation.certify.deeper import answer, differing
 from validation.certify.extra import Averaged, Point, extra_of, points, renamed
@@ -256,33 +257,44 @@ def certify(
         return _own(fn, network, one, name or name_of(fn))
     if one is not None:
         raise InputError("a member is asked for, and the code gives one answer for the same uniforms: it needs none")
+    return given(fn, None, network, name or name_of(fn))
+
+
+def given(fn: Estimator, how: Convention | None, network: str | None, name: str) -> Report | FixedReport:
+    """The report of code that gives one answer for the same uniforms; how it draws, if not known, is found out."""
     silent = fixed(fn)
     if silent is not None:
         if network is not None:
             check_choice("network of units that draw nothing", network, tuple(WIDTHS))
-        return certify_fixed(fn, silent, network, name or name_of(fn))
-    how = convention(fn)
+        return certify_fixed(fn, silent, network, name)
+    how = between(fn) or how or convention(fn)
     found = profile(fn, how)
-    kink = found.value or found.elsewhere
     if network in time.WIDTHS:
         time.check(how, found.inside, network)
         match, timed = identify(found), time.tried(fn, how, network)
         tried = [Tried(network, loss, law) for loss, law in timed.laws.items()]
         resets = Resets(time.RESETS[timed.net.reset], time.gradient(match, how, timed))
-        return Report(name or name_of(fn), found, match, tried, reset=resets)
+        return Report(name, found, match, tried, reset=resets)
+    return Report(name, found, identify(found), tried_on(fn, found, network))
+
+
+def tried_on(fn: Estimator, found: Profile, network: str | None) -> list[Tried]:
+    """The exact laws on one network without time, or on one unit and a deeper one."""
     if network == "two-two" and found.inside:
         raise InputError("network two-two is for slopes that do not vary given the spike; accepted: one-unit, one-one")
     if found.relaxed and network in ("one-one", "two-two"):
         raise InputError("a relaxed value is no state of the deeper networks; accepted: one-unit")
+    words = {
+        "inside": found.inside or found.relaxed,
+        "kink": found.value or found.elsewhere,
+        "spikes": not found.relaxed,
+    }
     deeper = () if found.relaxed else ("one-one",) if found.inside else ("two-two",)
-    tried = [
-        Tried(
-            each, loss, moments(fn, standard(each), how, loss, inside=found.inside, kink=kink, spikes=not found.relaxed)
-        )
+    return [
+        Tried(each, loss, moments(fn, standard(each), found.how, loss, **words))
         for each in ((network,) if network else ("one-unit", *deeper))
         for loss in LOSSES
     ]
-    return Report(name or name_of(fn), found, identify(found), tried)
 
 
 def _extra(fn: Estimator, network: str | None, name: str) -> Report:

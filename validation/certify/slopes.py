@@ -76,7 +76,7 @@ def tried(fn: Estimator, how: Convention, grid: np.ndarray, nodes: int, reach: f
     notes: dict[str, None] = {}
     for r in grid:
         net, row = one_unit(float(r)), []
-        for node in cells(float(how.law.cdf(r)), nodes, reach=reach):
+        for node in cells(float(how.law.cdf(r)), nodes, reach=reach, cuts=how.cuts):
             h, found = _once(fn, net, how, node.u, Loss("affine"))
             slope = slope_of(net, how, found)
             row.append((node.z, node.u, node.p, h, slope))
@@ -95,7 +95,7 @@ def tried(fn: Estimator, how: Convention, grid: np.ndarray, nodes: int, reach: f
     low, high = (np.stack([pick(np.where(z == s, slope, -sign * np.inf), axis=1) for s in (0.0, 1.0)])
                  for pick, sign in ((np.min, -1.0), (np.max, 1.0)))  # fmt: skip
     inside = bool((high - low > SAME * scale.T).any())
-    relaxed = bool((np.abs(h - z) > 1e-3).any())
+    relaxed = bool(how.cuts) or bool((np.abs(h - z) > 1e-3).any())
     return Profile(how, grid, z, u, p, h, slope, inside, relaxed, asked_value, asked_elsewhere, tuple(notes))
 
 

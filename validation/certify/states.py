@@ -40,21 +40,24 @@ def rule(nodes: int, reach: float = REACH) -> tuple[np.ndarray, np.ndarray, np.n
     return x, weights / weights.sum(), coarse / coarse.sum()
 
 
-def cells(pi: float, nodes: int, *, kink: bool = False, reach: float = REACH) -> list[Node]:
+def cells(
+    pi: float, nodes: int, *, kink: bool = False, reach: float = REACH, cuts: tuple[float, ...] = ()
+) -> list[Node]:
     """What a unit of this probability may do; `nodes` is 1 where the uniform matters in no cell.
 
-    With `kink` the cells are cut at 1 - pi too, where an antithetic partner changes its mind (theory 2.14).
+    With `kink` the cells are cut at 1 - pi too, where an antithetic partner changes its mind (theory 2.14). With `cuts`
+    they are cut there alone, and `z` says which half a uniform is in.
     """
     if nodes == 1:
         below, above = pi * (1.0 - MARGIN), pi + MARGIN * (1.0 - pi)
         return [Node(1.0, below, pi, pi), Node(0.0, above, 1.0 - pi, 1.0 - pi)]
-    cuts = sorted({0.0, pi, 1.0, *([1.0 - pi] if kink else [])})
+    state = 0.5 if cuts else pi
     out = []
-    for left, right in pairwise(cuts):
+    for left, right in pairwise(sorted({0.0, 1.0, *(cuts or (pi, *([1.0 - pi] if kink else [])))})):
         width = right - left
         for x, weight, coarse in zip(*rule(nodes, reach), strict=True):
             u = min(max(left + width * x, np.nextafter(left, 1.0)), np.nextafter(right, 0.0))
-            out.append(Node(float(right <= pi), float(u), width * weight, width * coarse))
+            out.append(Node(float(right <= state), float(u), width * weight, width * coarse))
     return out
 
 
@@ -65,7 +68,7 @@ def walk(net: Standard, how: Convention, nodes: int, kink: bool) -> Iterator[tup
         if layer == net.layers:
             yield 1.0, 1.0, [], net.r(layer, h)
             return
-        units = [cells(float(pi), nodes, kink=kink) for pi in how.law.cdf(net.r(layer, h))]
+        units = [cells(float(pi), nodes, kink=kink, cuts=how.cuts) for pi in how.law.cdf(net.r(layer, h))]
         for states in product(*units):
             p, coarse = np.prod([s.p for s in states]), np.prod([s.coarse for s in states])
             u = np.array([s.u for s in states])

@@ -149,6 +149,8 @@ def check(how: Convention, inside: bool, name: str) -> None:
     InputError
         Bipolar units, or a slope that varies given the spike.
     """
+    if how.cuts:
+        raise InputError(f"network {name} has units 0 and 1; those of the code are between")
     if how.domain != "binary":
         raise InputError(f"network {name} has units 0 and 1; those of the code are -1 and +1")
     if inside:
