@@ -28,6 +28,7 @@ extensions = [
     "equations",  # the mathematics of theory.md
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
+    "mathml",  # LaTeX of the pages
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -66,6 +67,7 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "refsbnn"
+html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -89,7 +91,7 @@ def setup(app):
 
     def trim(app, docname, source):
         for page, folder in parts.items():
-            if docname == "index" and not list((DOCS / folder).glob("*.py")):
+            if docname == "index" and not list((DOCS / folder).rglob("*.py")):
                 source[0] = source[0].replace(f"{page}\n", "")
 
     app.connect("source-read", trim)

@@ -192,7 +192,7 @@ def measured() -> Curves:
     }
 
 
-FLOOR, TOP = 3e-3, 30.0  # of the axes: what is below or above lies on the edge
+FLOOR, LEAST, TOP = 3e-3, 0.05, 30.0  # of the axes: what is below or above lies on the edge
 
 
 def clipped(curve: list[dict[str, oracle.Norms]], word: str) -> np.ndarray:
@@ -224,37 +224,41 @@ def draw_page(each: Page, curves: Curves, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+GROUPS = {  # of the figure of all: marker, pages
+    "spike, mass 1": ("o", ("st", "trapezoid", "two-point", "temp")),
+    "spike, other mass": ("s", ("gumbel-rao", "st-gs", "gapped-st", "decoupled-st", "reinmax-rao", "identity-st")),
+    "value between": ("D", ("gs", "quadrature")),
+    "no noise": ("^", ("surrogate",)),
+    "both states": ("v", ("reinforce", "arm", "disarm", "psa")),
+}
+NAMED = {  # where a label stands, in points from its marker, and which end is there
+    **{"st": (-6, -3, "right"), "trapezoid": (6, -5, "left"), "temp(c=15)": (6, -9, "left"), "psa": (-6, -3, "right")},
+    **{"agr(tau=2)": (0, 7, "left"), "agr(tau=0.5)": (-6, -3, "right"), "st-gs(tau=0.5)": (6, -3, "left")},
+    **{"gs(tau=1)": (-6, -9, "right"), "uniform": (0, -12, "center"), "identity-st": (0, 6, "center")},
+    **{"reinforce(K=2)": (2, 6, "left"), "reinforce(K=8)": (4, 6, "right")},
+}
+
+
 def draw_all(curves: Curves, path: Path) -> None:
     """Every estimator at scale 1: relative bias against deviation, first layer."""
-    figure, axes = style.axes(1, 1, 4.4, 4.6)
-    axis = axes[0, 0]
-    for each in PAGES:
-        for label, curve in curves[each.name].items():
-            if label.startswith(("gr(", "fast", "arctan", "triangular", "gs(tau=0.5", "reinforce(K=8", "mix(lam=0.25")):
-                continue
-            middle = [curve[len(SCALES) // 2]]
-            x, y = clipped(middle, "deviation")[0], clipped(middle, "bias")[0]
-            colour = style.COLOURS[0] if y > FLOOR else style.COLOURS[1]
-            axis.plot(x, y, "o", color=colour, markersize=4, clip_on=False)
-            up, side = PLACES.get(label, (3, "left"))
-            axis.annotate(
-                label,
-                (x, y),
-                (5 if side == "left" else -5, up),
-                textcoords="offset points",
-                ha=side,
-                va="center",
-                fontsize=7,
-            )
-    axis.set(xscale="log", yscale="log", ylim=(FLOOR, TOP), xlim=(0.3, 30.0))
-    axis.set(xlabel="relative deviation of one draw, layer 1", ylabel="relative bias, layer 1 (lower edge: 0)")
-    axis.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
+    figure, axes = style.axes(1, 1, 4.4, 4.4)
+    axis, middle = axes[0, 0], len(SCALES) // 2
+    for i, (name, (marker, pages)) in enumerate(GROUPS.items()):
+        points = {label: curve[middle : middle + 1] for one in pages for label, curve in curves[one].items()}
+        x, y = (np.array([clipped(one, word)[0] for one in points.values()]) for word in ("deviation", "bias"))
+        x = np.maximum(x, LEAST)
+        axis.plot(x, y, marker, color=style.COLOURS[i], markersize=5, label=name, clip_on=False)
+        for label, at in zip(points, zip(x, y, strict=True), strict=True):
+            if label in NAMED:
+                right, up, end = NAMED[label]
+                axis.annotate(label, at, (right, up), textcoords="offset points", ha=end, fontsize=8)
+    axis.set(xscale="log", yscale="log", ylim=(FLOOR, TOP), xlim=(LEAST, TOP))
+    axis.set(xlabel="relative deviation of one draw (left edge: 0)", ylabel="relative bias (lower edge: 0)")
+    axis.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
     axis.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
     axis.minorticks_off()
+    figure.legend(loc="outside upper left", ncols=3, columnspacing=1.0)
     figure.savefig(path, metadata={"Date": None})
-
-
-PLACES: dict[str, tuple[float, str]] = {}
 
 
 def main(out: Path = OUT) -> None:
