@@ -28,6 +28,8 @@ extensions = [
     "equations",  # the mathematics of theory.md
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
+    "pictures",  # figures by name
+    "audited",  # the audit as a part of the site
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -60,7 +62,7 @@ sphinx_gallery_conf = {
     "plot_gallery": "True",
     "abort_on_example_error": True,
     "remove_config_comments": True,
-    "reset_modules": ("matplotlib",),
+    "reset_modules": ("matplotlib", "look.reset"),
     "write_computation_times": False,
 }
 
