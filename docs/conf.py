@@ -29,6 +29,8 @@ extensions = [
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
     "mathml",  # LaTeX of the pages
+    "pictures",  # figures by name
+    "audited",  # the audit as a part of the site
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
