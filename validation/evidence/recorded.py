@@ -17,6 +17,21 @@ def runs(data: str, contestant: str) -> list[dict[str, Any]]:
     return [read_json(folder / RESULT) for folder in sorted((FOLDER / data).glob(f"{contestant}_seed*"))]
 
 
+def sweep(name: str, **values: str) -> list[dict[str, Any]]:
+    """The results of a recorded sweep's runs with these values, seed by seed: `sweep("paper/shd_drop", drop="0.1")`.
+
+    A value is the beginning of what stands in the run's name.
+    """
+    wanted = [f"{key}={value}" for key, value in values.items()]
+    folders = [path for path in sorted((FOLDER / name).glob("*seed=*")) if _has(path.name, wanted)]
+    return [read_json(folder / RESULT) for folder in folders]
+
+
+def _has(run: str, wanted: list[str]) -> bool:
+    parts = run.split(",")
+    return all(any(part.startswith(each) for part in parts) for each in wanted)
+
+
 def last_epoch(data: str, run: str) -> dict[str, float]:
     """The last row of a run's metrics by column: `last_epoch("cifar10_small", "agr_seed0")["spread.5"]`."""
     with (FOLDER / data / run / METRICS).open(encoding="utf-8", newline="") as file:
