@@ -16,12 +16,19 @@ Pull = tuple[list[Term], dict[int, np.ndarray]]
 def membrane(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """M_t - theta and V_t of one layer at one step (theory 3.9, 3.10); both start from 0."""
     means, spreads = _path(net, x, stage, history)
-    return means[-1] - net.theta, spreads[-1]
+    return means[-1] - neuron(net, stage % len(net.layers))[1], spreads[-1]
+
+
+def neuron(net: LIF, j: int) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """Decay and threshold of layer j: of each of its neurons (theory 3.27), or the network's."""
+    layer = net.layers[j]
+    return net.beta if layer.beta is None else layer.beta, net.theta if layer.theta is None else layer.theta
 
 
 def _path(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) -> tuple[list, list]:
     """M and V of one layer at every step up to the stage's."""
     last, j = divmod(stage, len(net.layers))
+    beta, theta = neuron(net, j)
     means: list[np.ndarray] = []
     spreads: list[np.ndarray] = []
     for t in range(last + 1):
@@ -31,9 +38,9 @@ def _path(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) ->
             # A detached reset sees the spike as a constant: .real drops the complex step that differentiates it.
             z = z if net.reset_gradient else z.real
             keep = 1.0 - z if net.reset == "hard" else 1.0
-            drop = net.theta * z if net.reset == "soft" else 0.0
-            m = net.beta * means[-1] * keep + m - drop
-            v = net.beta**2 * spreads[-1] * keep + v if net.accumulate else v
+            drop = theta * z if net.reset == "soft" else 0.0
+            m = beta * means[-1] * keep + m - drop
+            v = beta**2 * spreads[-1] * keep + v if net.accumulate else v
         means.append(m)
         spreads.append(v)
     return means, spreads
@@ -63,7 +70,8 @@ def pull_membrane(
     last, j = divmod(stage, len(net.layers))
     means, spreads = _path(net, x, stage, history)
     layer, name = net.layers[j], f"layers.{j}"
-    terms: list[Term] = []
+    (beta, theta), has = neuron(net, j), (layer.beta is not None, layer.theta is not None)
+    terms: list[Term] = [Term(f"{name}.theta", -dm, None)] if has[1] else []
     cotangents: dict[int, np.ndarray] = {}
     for t in range(last, -1, -1):
         y, source = _below(net, x, t, j, history)
@@ -80,14 +88,19 @@ def pull_membrane(
             own2, slope = square(own, net.domain, net.variance)
             terms += [Term(f"{name}.recurrent_mu", dm, own), Term(f"{name}.recurrent_sigma2", dv, own2)]
             dz = dz + dm @ layer.recurrent_mu + (dv @ layer.recurrent_sigma2) * slope
-        kept = net.beta**2 if net.accumulate else 0.0
+        kept = beta**2 if net.accumulate else 0.0
         if net.reset_gradient and net.reset == "hard":
-            dz = dz - net.beta * means[t - 1] * dm - kept * spreads[t - 1] * dv
+            dz = dz - beta * means[t - 1] * dm - kept * spreads[t - 1] * dv
         elif net.reset_gradient:
-            dz = dz - net.theta * dm
+            dz = dz - theta * dm
         cotangents[past] = dz
         keep = 1.0 - own if net.reset == "hard" else 1.0
-        dm, dv = net.beta * keep * dm, kept * keep * dv
+        if has[0]:  # of the membrane's own decay, not of the neurons below
+            spread = 2.0 * beta * keep * spreads[t - 1] * dv if net.accumulate else 0.0
+            terms.append(Term(f"{name}.beta", keep * means[t - 1] * dm + spread, None))
+        if has[1] and net.reset == "soft":
+            terms.append(Term(f"{name}.theta", -own * dm, None))
+        dm, dv = beta * keep * dm, kept * keep * dv
     return terms, cotangents
 
 

@@ -22,7 +22,8 @@ VARIANCES = ("linear", "quadratic")
 class Layer(NamedTuple):
     """Mean-field Gaussian weights of one dense layer (theory 3.1); None stands for an absent array.
 
-    mu, sigma2 : (out, in);  bias_mu, bias_sigma2 : (out,);  recurrent_mu, recurrent_sigma2 : (out, out), LIF only.
+    mu, sigma2 : (out, in);  bias_mu, bias_sigma2 : (out,);  recurrent_mu, recurrent_sigma2 : (out, out), LIF only;
+    beta, theta : (out,), LIF only: decay and threshold of each neuron, in the place of the network's (theory 3.27).
     """
 
     mu: Any
@@ -31,6 +32,8 @@ class Layer(NamedTuple):
     bias_sigma2: Any = None
     recurrent_mu: Any = None
     recurrent_sigma2: Any = None
+    beta: Any = None
+    theta: Any = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -291,17 +294,24 @@ def _layer(name: str, given: Any, width: int | None, *, recurrent: bool = False)
         "bias_sigma2": (out,),
         "recurrent_mu": (out, out),
         "recurrent_sigma2": (out, out),
+        "beta": (out,),
+        "theta": (out,),
     }
     checked = {
         field: None
         if getattr(raw, field) is None
-        else array(f"{name}.{field}", getattr(raw, field), shape, lowest=0.0 if "sigma2" in field else None)
+        else array(
+            f"{name}.{field}", getattr(raw, field), shape, lowest=0.0 if "sigma2" in field or field == "beta" else None
+        )
         for field, shape in shapes.items()
     }
     if checked["sigma2"] is None:
         raise InputError(f"{name}.sigma2 is None; expected an array of shape {mu.shape}")
     if (checked["recurrent_mu"] is None) != (checked["recurrent_sigma2"] is None):
         raise InputError(f"{name} has only one of recurrent_mu and recurrent_sigma2; expected both or neither")
-    if checked["recurrent_mu"] is not None and not recurrent:
-        raise InputError(f"{name} has recurrent weights; only the layers of a LIF network may")
+    for field in ("recurrent_mu", "beta", "theta"):
+        if checked[field] is not None and not recurrent:
+            raise InputError(f"{name} has {field}; only the layers of a LIF network may")
+    if checked["beta"] is not None and (checked["beta"] > 1.0).any():
+        raise InputError(f"{name}.beta holds {checked['beta'].max()}; expected decays in [0, 1]")
     return Layer(mu, **checked)

@@ -19,8 +19,14 @@ BLOCK = 1 << 15  # numbers; a block of each array of an update fits a second-lev
 
 
 def decayed(key: str) -> bool:
-    """Whether weight decay applies to a parameter: not to rho, where 0 would mean a variance of 1."""
-    return not key.endswith("rho")
+    """Whether weight decay applies: not where 0 would mean a variance of 1, a neuron's decay of 1/2, no threshold.
+
+    Examples
+    --------
+    >>> decayed("0.dense.mu"), decayed("0.dense.rho"), decayed("1.lif.theta")
+    (True, False, False)
+    """
+    return not key.endswith(("rho", ".beta_logit", ".theta"))
 
 
 def blocks(length: int) -> Iterator[slice]:
@@ -88,7 +94,7 @@ class Adam:
         Of the running mean and mean square of the gradient.
     epsilon : float
     weight_decay : float
-        Times the rate, what a step takes off every parameter but rho; not 0 makes this AdamW.
+        Times the rate, what a step takes off every parameter that is `decayed`; not 0 makes this AdamW.
     update : callable
         `adam_update`, or a backend's.
 

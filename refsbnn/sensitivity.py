@@ -217,14 +217,15 @@ class Reset(NamedTuple):
 
     Attributes
     ----------
-    beta, theta : float
+    beta, theta : float or (units,) array
+        Of all neurons, or of each.
     hard : bool
     accumulate : bool
         Whether the membrane carries a variance along.
     """
 
-    beta: float
-    theta: float
+    beta: Any
+    theta: Any
     hard: bool
     accumulate: bool
 
@@ -254,6 +255,8 @@ class NeuronSensitivity(NamedTuple):
     M, V : (T, batch, *units) arrays
     before : tuple of (batch, *units) arrays
         Gradients of M and V of the step before the first.
+    beta, theta : (units[-1],) arrays or 0
+        Gradients of decay and threshold where each neuron has its own.
     """
 
     value: float
@@ -263,6 +266,8 @@ class NeuronSensitivity(NamedTuple):
     M: np.ndarray
     V: np.ndarray
     before: tuple[np.ndarray, np.ndarray]
+    beta: Any = 0.0
+    theta: Any = 0.0
 
 
 class Neurons(NamedTuple):
@@ -276,7 +281,7 @@ class Neurons(NamedTuple):
         Recurrent mu_ii and sigma2_ii: the spike that resets a neuron is the one that they carry.
     reset : Reset or None
         None leaves the reset out, and counts the recurrent weights at the first step too (theory 4.5).
-    theta : float
+    theta : float or (units[-1],) array
         Threshold.
     M, V : (T, batch, *units) arrays
         Of the membranes; r_t = (M_t - theta) / sqrt(V_t).
@@ -288,7 +293,7 @@ class Neurons(NamedTuple):
     recurrent: Rows
     diagonal: tuple[np.ndarray, np.ndarray]
     reset: Reset | None
-    theta: float
+    theta: Any
     M: np.ndarray
     V: np.ndarray
     before: tuple[np.ndarray, np.ndarray] | None = None
@@ -335,15 +340,23 @@ def neurons(given: Neurons) -> NeuronSensitivity:
     rows, recurrent, (mean, variance), reset, theta, M, V, before = given
     one = units(given.entering(), M - theta, V)
     nothing = np.zeros(M.shape[1:]), np.zeros(M.shape[1:])
+    dbeta, dtheta = np.zeros((2, M.shape[-1]))
+    if np.ndim(theta):
+        dtheta -= of_each(one.m)  # theory 3.29
     if reset is None:
         none = np.zeros(mean.shape), np.zeros(mean.shape)
-        return NeuronSensitivity(one.value, one.rows, one.rows, none, one.m, one.v, nothing)
+        return NeuronSensitivity(one.value, one.rows, one.rows, none, one.m, one.v, nothing, dbeta, dtheta)
     first, *past = given.past()
     moved, spread = reset.steps(*past)
     da, dc, dq = later = Rows(*(each[first:] for each in one.rows))
     dmean = 2.0 * (mean + moved) * da + (variance + spread) * dc
     dvariance = (mean + moved) * dc + 2.0 * (variance + spread) * dq
     back = reset.adjoint(dmean, dvariance)
+    if np.ndim(theta) and not reset.hard:
+        dtheta -= of_each(dmean)  # theory 3.29
+    if np.ndim(reset.beta) and reset.hard:
+        dbeta -= of_each(past[0] * dmean)  # theory 3.29
+        dbeta -= of_each(2.0 * reset.beta * past[1] * dvariance) if reset.accumulate else 0.0  # theory 3.29
     dM, dV = one.m.copy(), one.v.copy()
     for total, part in zip((dM, dV), back, strict=True):
         total[: len(M) - 1] += part[1 - first :]
@@ -358,4 +371,11 @@ def neurons(given: Neurons) -> NeuronSensitivity:
         dM,
         dV,
         sent,
+        dbeta,
+        dtheta,
     )
+
+
+def of_each(gradient: np.ndarray) -> np.ndarray:
+    """Summed over all axes but the last, (units[-1],)."""
+    return gradient.reshape(-1, gradient.shape[-1]).sum(axis=0)

@@ -229,8 +229,8 @@ MUTANTS = (
     Mutant(
         "oracle: decay of the variance not squared",
         "oracle/lif.py",
-        "net.beta**2 * spreads[-1] * keep + v",
-        "net.beta * spreads[-1] * keep + v",
+        "beta**2 * spreads[-1] * keep + v",
+        "beta * spreads[-1] * keep + v",
         "tests/oracle/test_dynamics.py::test_lif_is_the_recursion_of_the_theory",
     ),
     Mutant(

@@ -74,8 +74,8 @@ NETWORKS = (
     ),
     Mutant(
         "the reset left out",
-        "refsbnn/layers/units.py",
-        "reset = Reset(self.beta, self.theta,",
+        "refsbnn/layers/neurons.py",
+        "reset = Reset(beta, theta,",
         "reset = Reset(0.0, 0.0,",
         f"{MOVED}[recurrent LIF hard accumulate=True flows=True linear]",
     ),
@@ -102,7 +102,7 @@ NETWORKS = (
     ),
     Mutant(
         "the penalty of the next piece's first step, lost",
-        "refsbnn/layers/units.py",
+        "refsbnn/layers/neurons.py",
         "part[-1] += sent",
         "part[-1] += 0.0 * sent",
         PIECES,
@@ -283,7 +283,7 @@ NETWORKS = (
     ),
     Mutant(
         "what a later piece asks of the last membrane goes to the first",
-        "refsbnn/layers/units.py",
+        "refsbnn/layers/neurons.py",
         "part[-1] += sent",
         "part[0] += sent",
         f"{PIECES}[recurrent neurons-numpy]",
@@ -312,7 +312,7 @@ NETWORKS = (
     ),
     Mutant(
         "the last step's spikes counted into the recurrent weights",
-        "refsbnn/layers/units.py",
+        "refsbnn/layers/neurons.py",
         "acting(spikes[:-1], ",
         "acting(spikes, ",
         f"{EVALUATION}/test_operations.py::test_against_loops[spiking]",

@@ -3,7 +3,8 @@
 What the two do not share is decided here:
 
 - The network trains rho = log sigma2 (theory 3.5). A variance of 0 becomes a rho whose exponential is 0, so its
-  gradient is 0 as well. Estimates are compared in the network's coordinates: d rho = sigma2 d sigma2.
+  gradient is 0 as well. Estimates are compared in the network's coordinates: d rho = sigma2 d sigma2. So is the logit
+  of each neuron's decay (theory 3.27).
 - The network's layers always have biases. A layer of the oracle without one gets one of mean 0 and variance 0: the
   same function, and the oracle then answers for the gradient that the network has.
 - The oracle knows a convolution as the dense layer it unrolls to (theory 3.6); `Convolution` says which layers are
@@ -20,6 +21,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+from scipy import special
 
 import oracle
 from oracle.network import named_layers, with_layers
@@ -32,7 +34,8 @@ from refsbnn.network import Network
 Fold = Mapping[str, Callable[[np.ndarray], np.ndarray]]
 NO_VARIANCE = -800.0  # a rho: its exponential is 0 in every float type
 FIELDS = {"mu": "mu", "sigma2": "rho", "bias_mu": "bias_mu", "bias_sigma2": "bias_rho"}
-RECURRENT = {"recurrent_mu": "recurrent_mu", "recurrent_sigma2": "recurrent_rho"}
+NEURONS = {"recurrent_mu": "recurrent_mu", "recurrent_sigma2": "recurrent_rho", "beta": "beta_logit", "theta": "theta"}
+OF_CHANNELS = ("bias_mu", "bias_sigma2", "beta", "theta")  # of an image
 
 
 class Convolution(NamedTuple):
@@ -118,8 +121,9 @@ class Twin:
         for key, values in oracle.parameters(self.net).items():
             name, _, field = key.rpartition(".")
             scale = values if "sigma2" in field else np.ones(values.shape)
+            scale = values * (1.0 - values) if field == "beta" else scale  # theory 3.27
             projected = self.zero_mean and field == "mu"
-            found[key] = partial(_fold, scale, self.convolutions.get(name), field.startswith("bias"), projected)
+            found[key] = partial(_fold, scale, self.convolutions.get(name), field in OF_CHANNELS, projected)
         return found
 
     def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +137,9 @@ class Twin:
             name, _, field = key.rpartition(".")
             value = np.asarray(parameters[own], np.float64)
             value = np.exp(value) if "sigma2" in field else value  # theory 3.5
+            value = special.expit(value) if field == "beta" else value  # theory 3.27
             value = _without_mean(value) if self.zero_mean and field == "mu" else value
-            if name in self.convolutions and field.startswith("bias"):
+            if name in self.convolutions and field in OF_CHANNELS:
                 value = np.tile(value, len(named_layers(self.net)[name].mu) // len(value))
             elif name in self.convolutions:
                 value = self.convolutions[name].unroll(value)
@@ -143,10 +148,10 @@ class Twin:
 
 
 def _fold(
-    scale: np.ndarray, convolution: Convolution | None, bias: bool, projected: bool, gradients: np.ndarray
+    scale: np.ndarray, convolution: Convolution | None, shared: bool, projected: bool, gradients: np.ndarray
 ) -> np.ndarray:
     gradients = gradients * scale  # theory 3.5
-    if convolution is not None and bias:  # every position has the channels' biases
+    if convolution is not None and shared:  # every position has what the channels have
         gradients = gradients.reshape(len(gradients), -1, convolution.shape[0]).sum(axis=1)
     elif convolution is not None:
         gradients = convolution.fold(gradients)
@@ -223,7 +228,7 @@ def make(
     for j, (name, layer) in enumerate(named_layers(net).items()):
         for field, value in layer._asdict().items():
             if value is not None and not (point and "sigma2" in field):
-                own = f"{neurons[j]}.{RECURRENT[field]}" if field in RECURRENT else f"{maps[j]}.{FIELDS[field]}"
+                own = f"{neurons[j]}.{NEURONS[field]}" if field in NEURONS else f"{maps[j]}.{FIELDS[field]}"
                 keys[f"{name}.{field}"] = own
     parameters = {own: _own(key, oracle.parameters(net)[key], convolutions) for key, own in keys.items()}
     parameters = {key: np.ascontiguousarray(value, network.dtype) for key, value in parameters.items()}
@@ -298,7 +303,9 @@ def _layers(
         neuron = {key: getattr(net, key) for key in ("beta", "theta", "reset", "accumulate", "reset_gradient")}
         for name, layer in list(named_layers(net).items())[:-1]:
             yield from linear(name)
-            yield made.LIF(recurrent=layer.recurrent_mu is not None, variance=net.variance, **neuron, **unit)
+            own = {"recurrent": layer.recurrent_mu is not None, "variance": net.variance}
+            own |= {"learn_beta": layer.beta is not None, "learn_theta": layer.theta is not None}
+            yield made.LIF(**neuron | own, **unit)
     else:
         for name in names[:-1]:
             yield from linear(name)
@@ -313,7 +320,9 @@ def _own(key: str, value: np.ndarray, convolutions: Mapping[str, Convolution]) -
     name, _, field = key.rpartition(".")
     convolution = convolutions.get(name)
     if convolution is not None:
-        value = value[: convolution.shape[0]] if field.startswith("bias") else convolution.filters(key, value)
+        value = value[: convolution.shape[0]] if field in OF_CHANNELS else convolution.filters(key, value)
+    if field == "beta":
+        return np.asarray(special.logit(value))  # theory 3.27
     if "sigma2" not in field:
         return value
     return np.where(value > 0.0, np.log(np.where(value > 0.0, value, 1.0)), NO_VARIANCE)  # theory 3.5

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from refsbnn.errors import InputError, check_choice, check_integer, check_number, refusing
 from refsbnn.exchange.nir_file import DT, package, read
@@ -62,7 +63,7 @@ def from_nir(
     ------
     InputError
         A file that is no NIR, a graph that is no row of layers, a node that this package has no layer for, or neurons
-        of a layer that are not alike. The message names the node.
+        that differ within a channel. The message names the node.
 
     Examples
     --------
@@ -166,7 +167,7 @@ class Built:
         elif kind in ("LIF", "IF"):
             self.neurons(node, partner)
         elif kind in ("LI", "I"):
-            beta = self.decay(node.tau) if kind == "LI" else 1.0
+            beta = float(self.decay(np.array([one(node.tau)]))[0]) if kind == "LI" else 1.0
             gain(node, self.dt)
             self.over_time = True
             self.put(LeakyReadout(beta=beta, reduce=text(self.facts.get("readout", "mean"))))
@@ -216,12 +217,22 @@ class Built:
         self.put(Conv2d(len(weight), posterior=law, size=size, stride=int(stride), padding=int(padding)), **own)
 
     def neurons(self, node: Any, partner: Any) -> None:
-        """Neurons that share decay and threshold, with the weights by which they feed one another."""
-        beta = self.decay(node.tau) if hasattr(node, "tau") else 1.0
+        """Neurons, with the weights by which they feed one another; numbers that differ are learnt ones."""
+        beta = self.decay(of_each(node.tau)) if hasattr(node, "tau") else np.ones(1)
+        theta = of_each(node.v_threshold)
         gain(node, self.dt)
         if np.any(node.v_reset != 0.0):
             raise InputError("its v_reset is not 0; expected 0")
-        own = {}
+        own: dict[str, Any] = {}
+        options: dict[str, Any] = {"beta": float(beta[0]), "theta": float(theta[0])}
+        if beta.size > 1:
+            if np.any(beta == 0.0):
+                raise InputError("its neurons differ and the tau of one is a step; expected more, or one for all")
+            own["beta_logit"] = special.logit(beta)
+            options |= {"beta": float(np.median(beta)), "learn_beta": True}
+        if theta.size > 1:
+            own["theta"] = theta
+            options |= {"theta": float(np.median(theta)), "learn_theta": True}
         if partner is not None:
             own["recurrent_mu"] = partner.weight
             if "sigma2" in partner.metadata:
@@ -229,21 +240,23 @@ class Built:
             if np.any(getattr(partner, "bias", 0.0) != 0.0):
                 raise InputError("its recurrent weights have biases; expected none, or 0")
         self.over_time = True
-        self.put(LIF(beta=beta, theta=one(node.v_threshold), recurrent=partner is not None), **own)
+        self.put(LIF(recurrent=partner is not None, **options), **own)
 
-    def decay(self, tau: np.ndarray) -> float:
+    def decay(self, tau: np.ndarray) -> np.ndarray:
         """beta of a step."""
-        beta = round(1.0 - self.dt / one(tau), DIGITS)
-        if not 0.0 <= beta < 1.0:
-            raise InputError(f"its tau is {one(tau):g} s with steps of {self.dt:g} s; expected at least one step")
+        beta = np.round(1.0 - self.dt / tau, DIGITS)
+        wrong = ~((beta >= 0.0) & (beta < 1.0))
+        if wrong.any():
+            raise InputError(f"its tau is {tau[wrong][0]:g} s with steps of {self.dt:g} s; expected at least one step")
         return beta
 
 
 def gain(node: Any, dt: float) -> None:
     """Refuse neurons whose input a step does not enter as it is, or that leak to another value than 0."""
-    factor = one(node.r) * dt / (one(node.tau) if hasattr(node, "tau") else 1.0)
-    if abs(factor - 1.0) > 1e-6:
-        raise InputError(f"r dt / tau is {factor:g}; expected 1, with its factor in the weights before")
+    factor = np.ravel(np.asarray(node.r, np.float64) * dt / (node.tau if hasattr(node, "tau") else 1.0))
+    wrong = ~(np.abs(factor - 1.0) <= 1e-6)
+    if wrong.any():
+        raise InputError(f"r dt / tau is {factor[wrong][0]:g}; expected 1, with its factor in the weights before")
     if np.any(getattr(node, "v_leak", 0.0) != 0.0):
         raise InputError("its v_leak is not 0; expected 0")
 
@@ -254,6 +267,16 @@ def one(values: Any) -> float:
     if found.size != 1:
         raise InputError(f"its neurons differ ({found.size} values); expected one value for a layer")
     return float(found[0])
+
+
+def of_each(values: Any) -> np.ndarray:
+    """The number that all neurons have, (1,), or those of each, of images of each channel."""
+    found = np.atleast_1d(np.asarray(values, np.float64))
+    if np.all(found == found.flat[0]):
+        return found.reshape(-1)[:1]
+    if found.ndim > 1 and np.any(found != found[:, :1, :1]):
+        raise InputError("its neurons differ within a channel; expected one value for each channel")
+    return found.reshape(len(found), -1)[:, 0]
 
 
 def text(value: Any, accepted: tuple[str, ...] = REDUCTIONS) -> str:

@@ -150,14 +150,24 @@ def lif(stage: Stage, own: Parameters, dt: float, image: tuple[int, ...] | None)
     nir, layer = package(), stage.layer  # type: Any, Any
     if layer.reset != "hard":
         raise InputError(f"layer {stage.name} has a soft reset, for which NIR has no word; accepted: {TAKEN}")
-    ones = np.ones(channels_first(stage.place.input.shape))
-    more = {"v_threshold": layer.theta * ones, "v_reset": 0.0 * ones}
-    if layer.beta == 1.0:
+    shape = stage.place.input.shape
+    ones = np.ones(channels_first(shape))
+    beta, theta = (each(value, shape) for value in layer.numbers(own))
+    more = {"v_threshold": theta * ones, "v_reset": 0.0 * ones}
+    if np.all(beta == 1.0):
         neurons = nir.IF(r=ones / dt, **more)
     else:
-        tau = dt / (1.0 - layer.beta)
+        if np.any(beta == 1.0):
+            raise InputError(f"layer {stage.name} has decays that round to 1 beside others, for which NIR has no word")
+        tau = dt / (1.0 - beta)
         neurons = nir.LIF(tau=tau * ones, r=tau / dt * ones, v_leak=0.0 * ones, **more)
     return [(stem(stage), fed_back(neurons, own) if layer.recurrent else neurons)]
+
+
+def each(value: Any, shape: Sequence[int]) -> np.ndarray:
+    """A number of all neurons, or of each channel of an image that stands first, in float64."""
+    value = np.asarray(value, np.float64)
+    return value.reshape(-1, 1, 1) if value.ndim and len(shape) == 3 else value
 
 
 def leaky_readout(stage: Stage, own: Parameters, dt: float, image: tuple[int, ...] | None) -> Nodes:

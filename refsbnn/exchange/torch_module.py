@@ -104,6 +104,8 @@ class Neurons(nn.Module):
         super().__init__()
         layer: Any = stage.layer
         self.layer = layer
+        beta, theta = layer.numbers(own)
+        self.beta, self.theta = (parameter(each) if np.ndim(each) else each for each in (beta, theta))
         if layer.recurrent:
             self.recurrent = parameter(own["recurrent_mu"])
         if "recurrent_rho" in own:
@@ -120,12 +122,12 @@ class Neurons(nn.Module):
             if layer.recurrent:
                 current = current + functional.linear(z, self.recurrent)
                 noise = None if noise is None else noise + functional.linear(z, self.recurrent_variance)
-            M = layer.beta * kept * M + current
+            M = self.beta * kept * M + current
             if layer.reset == "soft":
-                M = M - layer.theta * z
+                M = M - self.theta * z
             if noise is not None:
-                V = layer.beta**2 * kept * V + noise if layer.accumulate else noise
-            z = fires(M - layer.theta, None if noise is None else V, layer.noise, sample)
+                V = self.beta**2 * kept * V + noise if layer.accumulate else noise
+            z = fires(M - self.theta, None if noise is None else V, layer.noise, sample)
             out.append(z)
         return torch.stack(out)
 

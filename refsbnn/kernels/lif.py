@@ -12,11 +12,11 @@ from refsbnn import estimators
 from refsbnn import noise as noises
 from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_array
-from refsbnn.kernels import dense, fire, lif_adjoint, lif_loops, matrix, philox, slopes, sparse
+from refsbnn.kernels import dense, fire, lif_adjoint, lif_each, lif_loops, matrix, philox, slopes, sparse
 from refsbnn.kernels.check import check_float, like
 from refsbnn.kernels.lif_loops import Moments, Neuron, Square, Start
 from refsbnn.kernels.unit import check_own, check_spikes, is_fast
-from refsbnn.reference.lif import LIFGradients, LIFTape, Recurrent, State, check_options
+from refsbnn.reference.lif import Each, LIFGradients, LIFTape, Recurrent, State, check_options, for_each
 from refsbnn.reference.unit import check_uniforms
 
 
@@ -26,8 +26,8 @@ def forward(
     u: np.ndarray | Uniforms,
     recurrent: Recurrent | None = None,
     *,
-    beta: float,
-    theta: float,
+    beta: Each,
+    theta: Each,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     reset: str = "hard",
@@ -61,7 +61,7 @@ def forward(
     flat = m.reshape(*m.shape[:2], -1)
     current = Moments(flat, v.reshape(len(v), *flat.shape[1:]))
     membrane = Moments(*(np.empty_like(part) for part in current))
-    neuron = Neuron(m.dtype.type(beta), m.dtype.type(theta), reset == "hard", accumulate)
+    neuron = neuron_of(beta, theta, m, reset, accumulate)
     if is_fast(kind, noise, m.dtype):
         z = np.empty(flat.shape, np.uint8)
         half = matrix.padded(flat.shape[2])
@@ -85,8 +85,8 @@ def backward(
     u: np.ndarray | Uniforms,
     recurrent: Recurrent | None = None,
     *,
-    beta: float,
-    theta: float,
+    beta: Each,
+    theta: Each,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     reset: str = "hard",
@@ -129,16 +129,27 @@ def backward(
     gm, gv = np.empty_like(path.M), np.empty_like(path.V)
     back = np.zeros((0 if tape.before is None else 3, batch, units), M.dtype)
     start = check_before(tape.before, M, h.dtype, point)
+    start = start._replace(M=matrix.widened(start.M), V=matrix.widened(start.V))
+    neuron = neuron_of(beta, theta, M, reset, accumulate)
+    each = np.ndim(neuron.beta) > 0
+    sent = lif_adjoint.Sent(gm, gv, back, np.empty_like(path.M if each else none))
     lif_adjoint.gradients(
         lif_adjoint.Given(wide(g), wide(direct_M), wide(direct_V), carried(after, M, point)),
         path,
         lif_adjoint.Slopes(wide(k), slopes.floor(M.dtype)),
         rule,
         square_of(recurrent, values, M.dtype, variance),
-        Neuron(M.dtype.type(beta), M.dtype.type(theta), reset == "hard", accumulate),
+        neuron,
         reset_gradient,
-        start._replace(M=matrix.widened(start.M), V=matrix.widened(start.V)),
-        lif_adjoint.Sent(gm, gv, back),
+        start,
+        sent,
+    )
+    numbers = np.zeros((2, path.M.shape[2]))
+    if each:
+        lif_each.sums(path, neuron, start, sent, numbers)
+    d_beta, d_theta = (
+        for_each(value, part[:units].reshape(M.shape[2:]), M.dtype)
+        for value, part in zip((beta, theta), numbers, strict=True)
     )
     gm, gv = (np.ascontiguousarray(part[:, :, :units]) for part in (gm, gv))
     own: list[np.ndarray | None] = [None, None]
@@ -148,11 +159,24 @@ def backward(
             first, earlier = 0, np.concatenate([start.z[None], h[:-1]])
         moments = [part[first:].reshape(-1, units) for part in dense.present(gm, None if point else gv)]
         own = [*dense.weight_gradients(earlier, moments, "binary", variance), None][:2]
-    sent = None
+    earlier_state = None
     if tape.before is not None:
         dM, dv, dz = back.reshape(3, *M.shape[1:])
-        sent = State(dM, None if point else dv, dz)
-    return LIFGradients(gm.reshape(M.shape), None if point else gv.reshape(M.shape), own[0], own[1], sent)
+        earlier_state = State(dM, None if point else dv, dz)
+    gm, gv = gm.reshape(M.shape), None if point else gv.reshape(M.shape)
+    return LIFGradients(gm, gv, own[0], own[1], earlier_state, d_beta, d_theta)
+
+
+def neuron_of(beta: Each, theta: Each, m: np.ndarray, reset: str, accumulate: bool) -> Neuron:
+    """What the neurons of moments m are: numbers that they share, or two for each, in m's type."""
+    kind = m.dtype.type
+    if np.ndim(beta) == 0 and np.ndim(theta) == 0:
+        return Neuron(kind(beta), kind(theta), reset == "hard", accumulate)
+    units = math.prod(m.shape[2:])
+    numbers = matrix.aligned_zeros(2 * matrix.padded(units), m.dtype).reshape(2, -1)
+    for row, value in zip(numbers, (beta, theta), strict=True):
+        row[:units] = np.broadcast_to(np.asarray(value, kind), m.shape[2:]).ravel()
+    return Neuron(numbers[0], numbers[1], reset == "hard", accumulate)
 
 
 def square_of(recurrent: Recurrent | None, like: np.ndarray, dtype: np.dtype, variance: str) -> Square:

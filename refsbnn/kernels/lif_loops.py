@@ -3,10 +3,11 @@
 Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, prange, types, uint64
+from numba.extending import overload
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
@@ -41,20 +42,68 @@ class Moments(NamedTuple):
 
 
 class Neuron(NamedTuple):
-    """What all neurons of a layer share.
+    """What the neurons of a layer are.
 
     Attributes
     ----------
-    beta : float, decay a step, of the moments' type
-    theta : float, threshold, of the moments' type
+    beta : float or (width,) float, decay a step, of the moments' type: of all neurons, or of each, zeros up to whole
+        vectors; theta is of the same kind
+    theta : float or (width,) float, threshold, of the moments' type
     hard : bool, a spike resets the membrane to zero; else it subtracts theta
     accumulate : bool, the variance carries over from step to step
     """
 
-    beta: float
-    theta: float
+    beta: Any
+    theta: Any
     hard: bool
     accumulate: bool
+
+
+def shared(number):
+    """A number of all neurons in sixteen places, or where those of each neuron start; for `lanes`.
+
+    Parameters
+    ----------
+    number : float or (width,) float
+    """
+    raise NotImplementedError  # compiled code only
+
+
+@overload(shared)
+def _shared(number):
+    return (lambda number: address(number)) if isinstance(number, types.Array) else (lambda number: splat(number))
+
+
+def lanes(number, at):
+    """Those of sixteen neurons from `at` on.
+
+    Parameters
+    ----------
+    number : as `shared` gives it
+    at : int
+    """
+    raise NotImplementedError  # compiled code only
+
+
+@overload(lanes)
+def _lanes(number, at):
+    return (lambda number, at: load(number, at)) if isinstance(number, types.CPointer) else (lambda number, at: number)
+
+
+def own(number, i):
+    """That of neuron i.
+
+    Parameters
+    ----------
+    number : float or (width,) float
+    i : int
+    """
+    raise NotImplementedError  # compiled code only
+
+
+@overload(own)
+def _own(number, i):
+    return (lambda number, i: number[i]) if isinstance(number, types.Array) else (lambda number, i: number)
 
 
 class Start(NamedTuple):
@@ -135,7 +184,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     fired = aligned_zeros(half, np.float32)
     last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
     events, count = np.zeros(half + LANES, np.int32), 0
-    one, zero, decay, threshold = splat(np.float32(1)), splat(np.float32(0)), splat(beta), splat(theta)
+    one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), shared(beta), shared(theta)
     at_m, at_v, at_M, at_V, at_z, at_given = address(m), address(v), address(M), address(V), address(z), address(given)
     if len(start.M) > 0:
         copy(address(start.M), b * units, kept_M, 0, units)
@@ -167,7 +216,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
             if not point:
                 fetch(at_v, after)
                 fetch(at_V, after)
-            z_before = load(fired, j)
+            z_before, decay, threshold = load(fired, j), lanes(betas, j), lanes(thetas, j)
             keep = one - z_before if hard else one
             mean = decay * load(kept_M, j) * keep + load(total, j)  # theory 3.9
             if not hard:
@@ -220,7 +269,7 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
     beta, theta, hard, accumulate = neuron
     mu, sigma2, width, quadratic = recurrent
     T, batch, units = m.shape
-    point, one = len(v) == 0, beta - beta + 1
+    point, one = len(v) == 0, own(theta, 0) - own(theta, 0) + 1
     for b in prange(batch):
         for t in range(T):
             for i in range(units):
@@ -234,12 +283,14 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
                             spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
                     last = h[t - 1, b, i] if t > 0 else start.z[b, i]
                     keep = 1 - last if hard else 1
-                    mean += beta * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
+                    mean += own(beta, i) * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
                     if not hard:
-                        mean -= theta * last  # theory 3.10
+                        mean -= own(theta, i) * last  # theory 3.10
                     if accumulate and not point:
-                        spread += beta * beta * (V[t - 1, b, i] if t > 0 else start.V[b, i]) * keep  # theory 3.9, 3.10
+                        last_V = V[t - 1, b, i] if t > 0 else start.V[b, i]
+                        spread += own(beta, i) * own(beta, i) * last_V * keep  # theory 3.9, 3.10
                 M[t, b, i] = mean
                 if not point:
                     V[t, b, i] = spread
-                h[t, b, i] = fire.sample(np.float64(mean - theta), np.float64(spread), u[t, b, i], kind, tau, gaussian)
+                r = np.float64(mean - own(theta, i))
+                h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)

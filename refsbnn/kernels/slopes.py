@@ -95,7 +95,7 @@ def slopes(
     h: np.ndarray,
     m: np.ndarray,
     v: np.ndarray,
-    theta: float,
+    theta: Any,
     member: estimators.Member,
     noise: Noise,
     u: Any,
@@ -108,7 +108,7 @@ def slopes(
     h : (...) array
         Forward values on [0, 1]: bytes, or floats of m's type.
     m, v : (...) arrays of one float type
-    theta : float
+    theta : float, or (units,) where the member has no rule in float32
     member, noise
     u : (...) array or Uniforms
         Used by the members that need the uniform itself.

@@ -2,11 +2,12 @@
 
 from refsbnn.layers.layer import Layer, Monitor
 from refsbnn.layers.linear import Conv2d, Dense
+from refsbnn.layers.neurons import LIF
 from refsbnn.layers.readout import LeakyReadout, SampledReadout
 from refsbnn.layers.residual import Residual
 from refsbnn.layers.shape import AveragePool, Flatten, MaxPool
 from refsbnn.layers.signal import Moments, Signal
-from refsbnn.layers.units import LIF, Spike
+from refsbnn.layers.units import Spike
 
 __all__ = [
     "LIF",

@@ -16,6 +16,7 @@ from refsbnn.reference import dense
 from refsbnn.reference.unit import check_moments, fire, fire_backward
 
 RESETS = ("hard", "soft")
+Each = float | np.ndarray  # a number that a layer's neurons share, or (units[-1],): one for each feature or channel
 
 
 class State(NamedTuple):
@@ -51,7 +52,8 @@ class LIFGradients(NamedTuple):
 
     The recurrent ones are None in a feed-forward layer, those of variances beside point weights. `before` is what an
     earlier piece takes as `after`: the gradients of the first step's membrane, mean and variance, and what that step
-    sends to the spikes before it; None where the layer started at rest.
+    sends to the spikes before it; None where the layer started at rest. beta and theta are None where these are numbers
+    that all neurons share.
     """
 
     m: np.ndarray
@@ -59,6 +61,8 @@ class LIFGradients(NamedTuple):
     recurrent_mu: np.ndarray | None
     recurrent_sigma2: np.ndarray | None
     before: State | None = None
+    beta: np.ndarray | None = None
+    theta: np.ndarray | None = None
 
 
 def forward(
@@ -67,8 +71,8 @@ def forward(
     u: np.ndarray,
     recurrent: Recurrent | None = None,
     *,
-    beta: float,
-    theta: float,
+    beta: Each,
+    theta: Each,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     reset: str = "hard",
@@ -88,9 +92,9 @@ def forward(
     recurrent : (mu, sigma2), optional
         Weights (units, units) from the previous step's spikes to this step's current; units must be one axis. sigma2 is
         None where v is.
-    beta : float
-        Decay of the membrane per step, in [0, 1].
-    theta : float
+    beta : float or (units[-1],) array
+        Decay of the membrane per step, in [0, 1]: of all neurons, or of each one, of each channel of an image.
+    theta : float or (units[-1],) array
         Threshold.
     noise : Noise or its name
     member : Member or its name
@@ -154,8 +158,8 @@ def backward(
     u: np.ndarray,
     recurrent: Recurrent | None = None,
     *,
-    beta: float,
-    theta: float,
+    beta: Each,
+    theta: Each,
     noise: noises.Noise | str,
     member: estimators.Member | str,
     reset: str = "hard",
@@ -189,7 +193,8 @@ def backward(
     Returns
     -------
     LIFGradients
-        m and v (T, batch, *units); recurrent_mu and recurrent_sigma2 (units, units) or None.
+        m and v (T, batch, *units); recurrent_mu and recurrent_sigma2 (units, units) or None; beta and theta
+        (units[-1],) or None (theory 3.27, 3.28).
 
     Raises
     ------
@@ -217,6 +222,7 @@ def backward(
         M, V, z = (np.concatenate([[first], rest]) for first, rest in zip(filled(before), (M, V, z), strict=True))
     started = len(M) - len(gm)
     d_recurrent = None if recurrent is None else np.zeros((2, *recurrent[0].shape))
+    d_beta, d_theta = np.zeros((2, *M.shape[2:]))
     for t in reversed(range(len(gm))):
         now, last = t + started, t + started - 1  # places of this step and of the one before in M, V and z
         dM_unit, dV_unit = fire_backward(
@@ -226,9 +232,17 @@ def backward(
         dM = dM_unit + direct_M[t] + beta * kept * dM  # theory 3.12
         dV = dV_unit + direct_V[t] + (beta**2 * kept * dV if accumulate else 0.0)  # theory 3.12
         gm[t], gv[t] = dM, dV
+        if np.ndim(theta):
+            d_theta -= dM_unit.sum(axis=0)  # theory 3.28
         dz = np.zeros_like(dM)
         if last < 0:
             break
+        if np.ndim(beta):
+            kept = 1.0 - z[last] if reset == "hard" else 1.0
+            d_beta += (kept * M[last] * dM).sum(axis=0)  # theory 3.27
+            d_beta += (2.0 * beta * kept * V[last] * dV).sum(axis=0) if accumulate else 0.0  # theory 3.27
+        if np.ndim(theta) and reset == "soft":
+            d_theta -= (z[last] * dM).sum(axis=0)  # theory 3.28
         if reset_gradient and reset == "hard":
             dz = -beta * M[last] * dM - (beta**2 * V[last] * dV if accumulate else 0.0)  # theory 3.12
         elif reset_gradient:
@@ -241,7 +255,13 @@ def backward(
     d_mu, d_sigma2 = (None, None) if d_recurrent is None else d_recurrent
     if point:
         gv, dV, d_sigma2 = None, None, None
-    return LIFGradients(gm, gv, d_mu, d_sigma2, None if before is None else State(dM, dV, dz))
+    sent = None if before is None else State(dM, dV, dz)
+    return LIFGradients(gm, gv, d_mu, d_sigma2, sent, for_each(beta, d_beta), for_each(theta, d_theta))
+
+
+def for_each(value: Each, gradient: np.ndarray, dtype: Any = np.float64) -> np.ndarray | None:
+    """The gradient (*units) summed over what shares a number, (units[-1],); None where all neurons share it."""
+    return gradient.reshape(-1, gradient.shape[-1]).sum(axis=0).astype(dtype) if np.ndim(value) else None
 
 
 def filled(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -262,14 +282,18 @@ def check_state(state: State | None, shape: tuple[int, ...], point: bool) -> Sta
 def check_options(
     shape: tuple[int, ...],
     recurrent: Recurrent | None,
-    beta: float,
-    theta: float,
+    beta: Each,
+    theta: Each,
     reset: str,
     point: bool,
     check: Callable[..., np.ndarray] = check_array,
 ) -> Recurrent | None:
     """The recurrent weights as `check` gives them; raises InputError for them or the neuron's numbers."""
     check_choice("reset", reset, RESETS)
+    if isinstance(beta, np.ndarray):
+        beta = float(check("beta", beta, shape[-1:], nonnegative=True).max(initial=0.0))
+    if isinstance(theta, np.ndarray):
+        theta = float(check("theta", theta, shape[-1:]).sum())
     if not 0.0 <= beta <= 1.0 or not np.isfinite(theta):
         raise InputError(f"beta and theta are {beta!r} and {theta!r}; expected beta in [0, 1] and a finite theta")
     if len(shape) < 2 or (recurrent is not None and len(shape) != 3):

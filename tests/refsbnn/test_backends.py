@@ -116,6 +116,25 @@ NETWORKS = {
         SOUND,
     ),
 }
+EACH = {"learn_beta": True, "beta_spread": 0.7, "learn_theta": True, "theta_spread": 0.2, "theta": 0.4}
+NETWORKS |= {
+    "neurons with numbers of each": (
+        [
+            Dense(33),
+            LIF(recurrent=True, reset="soft", **EACH),
+            Dense(7),
+            LIF(learn_beta=True, theta=0.3),
+            *[Dense(5), LeakyReadout(), SampledReadout()],
+        ],
+        Signal("values", (20,), "binary", steps=7),
+        SOUND,
+    ),
+    "channels with numbers of each": (
+        [Conv2d(5), LIF(**EACH), MaxPool(2), Flatten(), *[Dense(5), LeakyReadout(reduce="last"), SampledReadout()]],
+        Signal("values", (8, 8, 2), "binary", steps=4),
+        MOVIE,
+    ),
+}
 
 
 RNG_G = RNG.normal(size=100)  # cotangents of the logits

@@ -97,6 +97,40 @@ NETWORKS = {
         FRAMES,
     ),
 }
+EACH = {"learn_beta": True, "beta_spread": 0.7, "learn_theta": True, "theta_spread": 0.3}
+NETWORKS |= {
+    "numbers of each": (
+        [Dense(3), LIF(recurrent=True, **EACH, **GS), Dense(3), LIF(learn_beta=True, **GS), Dense(2), LeakyReadout()],
+        FRAMES,
+    ),
+    "numbers of each, soft": (
+        [Dense(3), LIF(recurrent=True, reset="soft", **EACH, **GS), Dense(2), LeakyReadout(), SampledReadout()],
+        FRAMES,
+    ),
+    "numbers of each, point": (
+        [
+            Dense(3, posterior="point"),
+            LIF(reset="soft", learn_theta=True, **GS),
+            Dense(3, posterior="point"),
+            LIF(**EACH, **GS),
+            Dense(2, posterior="point"),
+            LeakyReadout(),
+        ],
+        FRAMES,
+    ),
+    "numbers of each channel": (
+        [
+            Conv2d(2, size=2),
+            LIF(accumulate=False, **EACH, **GS),
+            Conv2d(3, size=2),
+            LIF(reset="soft", **EACH, **GS),
+            Flatten(),
+            Dense(2),
+            LeakyReadout(),
+        ],
+        Signal("values", (4, 3, 1), "binary", 4),
+    ),
+}
 PENALTY = 0.3
 
 

@@ -159,6 +159,48 @@ for number, (recurrent, reset, accumulate, flows, variance) in enumerate(
     CASES[name] = neurons
 
 
+def with_each(rng: np.random.Generator, net: oracle.LIF, *names: str) -> oracle.Network:
+    """The same with a decay or a threshold of each neuron's own."""
+    drawn = {"beta": lambda n: rng.uniform(0.3, 0.9, n), "theta": lambda n: rng.uniform(-0.2, 0.6, n)}
+    layers = named_layers(net)
+    for name in list(layers)[:-1]:
+        layers[name] = layers[name]._replace(**{each: drawn[each](len(layers[name].mu)) for each in names})
+    return with_layers(net, layers)
+
+
+@case
+def neurons_with_numbers_of_each(rng):
+    net = networks.lif(rng, [3, 2], recurrent=True, readout_beta=0.7)
+    return with_each(rng, net, "beta", "theta"), rng.normal(size=(3, 3)), logits(rng), "agr(tau=0.5)", {}
+
+
+@case
+def neurons_with_numbers_of_each_soft_instantaneous(rng):
+    net = networks.lif(rng, [3, 2], reset="soft", accumulate=False, reduce="last")
+    return with_each(rng, net, "beta", "theta"), rng.normal(size=(3, 3)), closed(rng), "st", {}
+
+
+@case
+def neurons_with_decays_of_each_soft_two_layers(rng):
+    net = networks.lif(rng, [2, 2, 1], reset="soft", reset_gradient=False, theta=0.3)
+    return with_each(rng, net, "beta"), rng.normal(size=(2, 2)), logits(rng), "trapezoid", {}
+
+
+@case
+def neurons_with_thresholds_of_each_beside_points(rng):
+    net = with_points(networks.lif(rng, [3, 2], recurrent=True, accumulate=False))
+    return with_each(rng, net, "theta"), rng.normal(size=(3, 3)), logits(rng), "agr(tau=0.5)", {"point": True}
+
+
+@case
+def neurons_convolution_with_numbers_of_each_channel(rng):
+    shape = Convolution((2, 2, 2, 1), 3, 2)
+    net = oracle.LIF([filters(rng, shape)], layer(rng, 2, 4), theta=0.3, readout_beta=0.5, reduce="last")
+    own = net.layers[0]._replace(beta=np.tile([0.4, 0.8], 2), theta=np.tile([0.1, 0.5], 2))
+    net = with_layers(net, {"layers.0": own, "readout": net.readout})
+    return net, rng.normal(size=(2, 6)), logits(rng), "st", {"convolutions": {"layers.0": shape}}
+
+
 @case
 def two_recurrent_layers_of_neurons(rng):
     net = networks.lif(rng, [3, 2, 1], recurrent=True, theta=0.4, readout_beta=0.7, reduce="max")

@@ -126,13 +126,15 @@ class Neurons(nn.Module):
         weights = layer.initial(stage, streams)
         self.layer, self.steps = layer, stage.place.input.steps or 1
         self.surrogate, self.r = surrogate_of(layer.member), list[Tensor]()
-        self.recurrent_mu = None
-        if layer.recurrent:
-            self.recurrent_mu = nn.Parameter(torch.from_numpy(weights["recurrent_mu"]).float())
+        given = {
+            key: nn.Parameter(torch.from_numpy(value).float()) for key, value in weights.items() if "rho" not in key
+        }
+        self.recurrent_mu, self.beta_logit, self.theta = map(given.get, ("recurrent_mu", "beta_logit", "theta"))
 
     def forward(self, m: Tensor) -> Tensor:
         """Spikes of all steps."""
-        beta, theta = self.layer.beta, self.layer.theta
+        beta: Any = self.layer.beta if self.beta_logit is None else torch.sigmoid(self.beta_logit)  # theory 3.27
+        theta: Any = self.layer.theta if self.theta is None else self.theta
         currents = m.split(len(m) // self.steps)
         membrane = currents[0]
         r = [membrane - theta]
@@ -142,7 +144,9 @@ class Neurons(nn.Module):
             current = own if self.recurrent_mu is None else torch.addmm(own, z, self.recurrent_mu.t())
             lowered = z if self.layer.reset_gradient else z.detach()
             if self.layer.reset == "hard":
-                membrane = torch.addcmul(current, membrane, 1.0 - lowered, value=beta)  # theory 3.9
+                kept = membrane if self.beta_logit is None else beta * membrane
+                factor = beta if self.beta_logit is None else 1.0
+                membrane = torch.addcmul(current, kept, 1.0 - lowered, value=factor)  # theory 3.9
             else:
                 membrane = current + beta * membrane - theta * lowered  # theory 3.10
             r.append(membrane - theta)

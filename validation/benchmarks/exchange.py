@@ -51,7 +51,7 @@ def spikes(network: Network, parameters: dict[str, np.ndarray], x: Any, examples
         if stage.layer.kind == "lif":
             layer: Any = stage.layer
             fired[f"layer{stage.place.index}_lif"] = np.asarray(layer.spikes(each))
-            nearest = min(nearest, float(np.abs(each.M - layer.theta).min()))
+            nearest = min(nearest, float(np.abs(each.M - each.theta).min()))
     if not fired:
         raise InputError("the network has no neurons over time; expected a spiking configuration")
     return Spikes(fired, nearest)

@@ -1,5 +1,6 @@
 """NIR: what is written is read back to the same spikes, by this package and by the libraries in use."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ STEPS, BATCH = 12, 5
 SPOKEN = Signal("values", (30,), "binary", STEPS)
 SEEN = Signal("values", (7, 6, 2), "binary", STEPS)
 IMAGE = Signal("values", (7, 6, 2))
+OWN = {"learn_beta": True, "beta_spread": 0.5}
+EACH = {**OWN, "learn_theta": True, "theta_spread": 0.2}
 NETWORKS: dict[str, tuple[list[Any], Signal]] = {
     "neurons": ([Dense(16), LIF(beta=0.9), Dense(9), LIF(beta=0.7, theta=0.5), Dense(3), LeakyReadout(0.95)], SPOKEN),
     "recurrent": ([Dense(16), LIF(beta=0.83, recurrent=True), Dense(3), LeakyReadout(beta=0.5, reduce="last")], SPOKEN),
@@ -41,6 +44,12 @@ NETWORKS: dict[str, tuple[list[Any], Signal]] = {
     "camera": (
         [Conv2d(4, padding=1), LIF(beta=0.6, theta=0.3), MaxPool(2), Conv2d(3, size=2, stride=2), LIF(beta=0.5),
          AveragePool(1), Flatten(), Dense(3), LeakyReadout(reduce="max")],
+        SEEN,
+    ),
+    "decays of each": ([Dense(16), LIF(beta=0.8, recurrent=True, **OWN), Dense(3), LeakyReadout()], SPOKEN),
+    "numbers of each": ([Dense(16), LIF(beta=0.8, recurrent=True, **EACH), Dense(3), LeakyReadout()], SPOKEN),
+    "numbers of each channel": (
+        [Conv2d(4), LIF(beta=0.6, theta=0.3, **EACH), Flatten(), Dense(6), LIF(**EACH), Dense(3), LeakyReadout()],
         SEEN,
     ),
     "units": ([Conv2d(4, zero_mean=True), Spike(), MaxPool(2), Flatten(), Dense(8), Spike(), Dense(3)], IMAGE),
@@ -102,8 +111,10 @@ def test_without_a_readout_the_currents_and_their_coefficients_are_the_outputs(n
     np.testing.assert_allclose(spikes(again, read, x)[1], y, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["neurons", "recurrent"])
-@pytest.mark.parametrize("library", exchange.LIBRARIES)
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [*product(["neurons", "recurrent"], exchange.LIBRARIES), ("decays of each", "snntorch")],
+)
 def test_libraries_spike_alike(name, library, tmp_path):
     """Sums in float32 have another order there; no membrane here is as close to its threshold as their rounding."""
     pytest.importorskip(library)
@@ -172,7 +183,11 @@ def refused(graph: Any, message: str, **options: Any) -> None:
 
 
 def test_what_is_refused(tmp_path):
-    refused(changed("neurons", tau=np.linspace(1e-3, 2e-3, 16)), "node layer1_lif: its neurons differ")
+    refused(changed("neurons", tau=np.linspace(1e-3, 2e-3, 16)), r"node layer1_lif: r dt / tau is 0\.9.*; expected 1")
+    tau = np.linspace(1e-4, 2e-3, 16)
+    refused(changed("neurons", tau=tau, r=tau / 1e-4), "its neurons differ and the tau of one is a step")
+    tau = np.tile(np.linspace(1e-3, 2e-3, 7)[:, None], (4, 1, 6))
+    refused(changed("camera", tau=tau, r=tau / 1e-4), "node layer1_lif: its neurons differ within a channel")
     refused(changed("neurons", v_reset=np.ones(16)), "node layer1_lif: its v_reset is not 0")
     refused(changed("neurons", v_leak=np.ones(16)), "node layer1_lif: its v_leak is not 0")
     refused(changed("neurons", r=np.ones(16)), r"node layer1_lif: r dt / tau is 0\.1; expected 1")
