@@ -12,7 +12,6 @@ from refsbnn.data.objects import examples
 from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
-from refsbnn.evaluation.temperature import fitted
 from refsbnn.layers import Layer
 from refsbnn.layers.description import describe
 from refsbnn.probe.report import Report as ProbeReport
@@ -136,23 +135,13 @@ class Run:
         Raises
         ------
         InputError
-            A part that the run does not have, examples that do not fit, the validation part at a temperature that was
-            fitted on it.
+            A part that the run does not have, examples that do not fit, `calibrate` for the validation part.
         """
         inputs, name = self._inputs(part)
         task = self.task
         samples = self.config.evaluation.samples if samples is None else samples
-        temperature = None
-        if calibrate:
-            if name == "validation":
-                raise InputError("the temperature is fitted on the validation part; score another one")
-            known, _ = self._inputs("validation")
-            p = predict(
-                *(task.network, self.parameters, known, len(known.labels), task.streams, samples),
-                ranks=task.ranks,
-                report=progress,
-            )
-            temperature = fitted(p, known.labels)
+        if calibrate and name == "validation":
+            raise InputError("the temperature is fitted on the validation part; score another one")
         return report(
             task.network,
             self.parameters,
@@ -161,7 +150,7 @@ class Run:
             task.streams,
             samples,
             part=name,
-            temperature=temperature,
+            known=self._inputs("validation")[0] if calibrate else None,
             ranks=task.ranks,
             progress=progress,
         )

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from refsbnn.evaluation.operations import Counts, Operations, Rate
 from refsbnn.evaluation.predict import Inputs, predict, share
 from refsbnn.evaluation.scores import Scores, score
-from refsbnn.evaluation.temperature import tempered
+from refsbnn.evaluation.temperature import fitted, tempered
 from refsbnn.network import Network
 from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
@@ -108,6 +108,12 @@ def layers(mode: Mode) -> dict[str, dict[str, float]]:
     return dict(sorted(out.items(), key=lambda item: [int(part) for part in item[0].split(".") if part.isdigit()]))
 
 
+class Known(Inputs, Protocol):
+    """Examples with their labels."""
+
+    labels: np.ndarray
+
+
 def report(
     network: Network,
     parameters: dict[str, np.ndarray],
@@ -117,7 +123,7 @@ def report(
     samples: int,
     *,
     part: str,
-    temperature: float | None = None,
+    known: Known | None = None,
     ranks: Ranks = ALONE,
     progress: Callable[[int], None] = lambda examples: None,
 ) -> Report:
@@ -134,8 +140,8 @@ def report(
         Sampled networks that the last mode averages, at least 1.
     part : str
         What the report calls the examples.
-    temperature : float, optional
-        A mode more: the last one's probabilities at this temperature (theory 4.19).
+    known : Known, optional
+        Other examples. A mode more: the last one's probabilities at the temperature of their least NLL (theory 4.19).
     ranks : Ranks, optional
         Each makes the passes of its share of the batches, and gets the report.
     progress : callable, optional
@@ -153,7 +159,11 @@ def report(
             network, parameters, inputs, len(labels), streams, each, counts=counts, ranks=ranks, report=progress
         )
         modes.append(Mode(name, max(each, 1), score(p, labels), counts.rates(), counts.operations()))
-    if temperature is not None:
+    if known is not None:
+        other = predict(
+            *(network, parameters, known, len(known.labels), streams, samples), ranks=ranks, report=progress
+        )
+        temperature = fitted(other, known.labels)
         name = f"{modes[-1].name}, T = {temperature:.3g}"
         modes.append(replace(modes[-1], name=name, scores=score(tempered(p, temperature), labels)))
     return Report(part, modes)
