@@ -151,7 +151,7 @@ class Run:
             task.streams,
             samples,
             part=name,
-            calibration=self.task.data.validation if calibrate else None,
+            calibration=self._inputs("validation")[0] if calibrate else None,
             ranks=task.ranks,
             progress=progress,
         )
