@@ -64,11 +64,15 @@ class Jax:
             a |= {name: self.array(array, jnp.promote_types(dtype, "float32")) for name, array in (noise or {}).items()}
             if op.name not in PULLS and op.name not in networks.NETWORKS and not hasattr(self, op.name):
                 raise Unsupported(op.name)
+            drawn = noise is None and op.name in ("unit", "lif")
+            if drawn:
+                wide = jnp.promote_types(dtype, "float32")
+                a["u"] = jax.random.uniform(jax.random.key(seed), a["m"].shape, wide)
             if op.name in networks.NETWORKS:
                 key = jax.random.key(seed) if noise is None else None
                 out = self.network(op, a, key)
             elif op.name in PULLS:
-                out = self.pull(op, a)
+                out = self.pull(op, a, drawn)
             else:
                 out = jax.jit(lambda a: getattr(self, op.name)(op.options, a))(a)
             return {name: self.back(value) for name, value in out.items()}
@@ -81,8 +85,8 @@ class Jax:
     def back(self, value: Any) -> np.ndarray:
         return np.asarray(value.astype("float32") if value.dtype == jnp.bfloat16 else value)
 
-    def pull(self, op: Op, a: Named) -> Named:
-        """Forward and backward of one operation in one compiled function."""
+    def pull(self, op: Op, a: Named, drawn: bool) -> Named:
+        """Forward and backward of one operation in one compiled function; `drawn` uniforms want the spikes."""
         names, cotangents = PULLS[op.name]
         wrt = {k: a[k] for k in names if k in a}
         rest = {k: x for k, x in a.items() if k not in wrt}
@@ -102,7 +106,7 @@ class Jax:
             return main, others, vjp(g)[0]
 
         main, others, gradients = run(wrt, rest)
-        if op.name == "unit" and "z" in a:
+        if op.name == "unit" and ("z" in a or drawn):
             others["z"] = self.states(main.pop("h"), op.options["domain"])
         if "spikes" in main:
             others["z"] = self.states(main.pop("spikes"))
