@@ -72,6 +72,7 @@ FRAMEWORKS = {
     "validation/benchmarks/oracle_torch.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},
+    "validation/conformance/adapters/jax_deterministic.py": {"jax"},
     "validation/conformance/adapters/jax_networks.py": {"jax"},
     "validation/conformance/adapters/jax_sensitivity.py": {"jax"},
 }

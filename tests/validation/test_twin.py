@@ -57,7 +57,7 @@ def test_the_engine_has_the_same_squares(name: str, engine: dict[str, str]) -> N
     held(name, **engine, squares=True)
 
 
-OWN = [each for each in own_cases() if each.op.name != "reinforce_network"]
+OWN = [each for each in own_cases() if each.op.name.startswith("network.")]
 
 
 @pytest.mark.parametrize("own", OWN, ids=[each.id for each in OWN])

@@ -44,6 +44,11 @@ def unrefused(f: Any, m: Any, v: Any, *a: Any, **k: Any) -> Any:
     return f(m, np.abs(v), *a, **k)
 
 
+def capped(f: Any, m: Any, v: Any, *a: Any, **k: Any) -> Any:
+    """An infinite mean or variance taken for the largest number."""
+    return f(np.nan_to_num(m, nan=np.nan), np.nan_to_num(v, nan=np.nan), *a, **k)
+
+
 def without_a_reason(f: Any, *a: Any, **k: Any) -> Any:
     """A refusal that says nothing."""
     try:
@@ -117,6 +122,12 @@ PLAIN = (
         "unchecked-input",
         GIVEN,
         lambda: [wrapped(unit, "forward", unrefused), wrapped(lif, "forward", unrefused)],
+    ),
+    Mutant(
+        "infinity taken for a number",
+        "unchecked-input",
+        GIVEN,
+        lambda: [wrapped(unit, "forward", capped), wrapped(lif, "forward", capped)],
     ),
     Mutant("refusal without a reason", "unchecked-input", GIVEN, lambda: [wrapped(unit, "forward", without_a_reason)]),
 )

@@ -21,11 +21,11 @@ def check(adapter: str, dtype: str, cases: list, unsupported: int) -> None:
     assert sum(outcome.verdict == "unsupported" for outcome in outcomes) == unsupported
 
 
-# agr with logistic noise at tau = 1/2 has no closed form (3), bad input is not looked at (9), nor has SGD a rate inside
+# agr with logistic noise at tau = 1/2 has no closed form (3), bad input is not looked at (13), SGD has no rate inside
 # its velocity; 16 bits cannot hold uniforms of 24, and float16 no Adam.
 @TORCH
 @pytest.mark.parametrize(
-    ("dtype", "unsupported"), [("float32", 13), ("float64", 13), ("bfloat16", 15), ("float16", 17)]
+    ("dtype", "unsupported"), [("float32", 17), ("float64", 17), ("bfloat16", 19), ("float16", 21)]
 )
 def test_pytorch(dtype: str, unsupported: int) -> None:
     check("validation.conformance.adapters.pytorch:PyTorch", dtype, list(CASES), unsupported)
@@ -35,7 +35,7 @@ def test_pytorch(dtype: str, unsupported: int) -> None:
 @JAX
 def test_jax() -> None:
     kinds = {(c.op.name, c.op.options.get("member") if c.op.name == "unit" else None): c for c in reversed(CASES)}
-    check("validation.conformance.adapters.jax_jit:Jax", "float32", list(kinds.values()), 7)  # what has no noise
+    check("validation.conformance.adapters.jax_jit:Jax", "float32", list(kinds.values()), 0)
 
 
 @TORCH

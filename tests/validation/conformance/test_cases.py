@@ -124,20 +124,25 @@ def test_a_case_of_bad_input_is_spoilt_in_one_place() -> None:
         """Never refuses: the sums of what it gets, whatever that is."""
 
         def run(self, op, arrays, noise, dtype, seed):
-            return dict.fromkeys(("m", "v", "z", "M", "V", "dm", "dv", "loglik", "dlogits"), np.zeros(()))
+            return dict.fromkeys(("m", "v", "z", "M", "V", "dm", "dv", "loglik", "dlogits", "kl"), np.zeros(()))
 
     class Carries(Takes):
-        """Hands NaN on."""
+        """Hands on what is not finite, as NaN or as infinity."""
+
+        def __init__(self, odd):
+            self.odd = odd
 
         def run(self, op, arrays, noise, dtype, seed):
-            bad = any(np.isnan(x).any() for x in arrays.values() if x.dtype.kind == "f")
-            return {k: np.array(np.nan if bad else 0.0) for k in super().run(op, arrays, noise, dtype, seed)}
+            bad = any(not np.isfinite(x).all() for x in arrays.values() if x.dtype.kind == "f")
+            return {k: np.array(self.odd if bad else 0.0) for k in super().run(op, arrays, noise, dtype, seed)}
 
     rejected = [case for case in CASES if "reject" in case.flags]
     assert {run_case(Takes(), case, "float64").verdict for case in rejected} == {"fail"}
     for case in rejected:
         assert case.expected.keys() == {"rejected"}
-        assert run_case(Carries(), case, "float64").verdict == ("pass" if hands_on(case) else "fail")
+        assert run_case(Carries(np.nan), case, "float64").verdict == ("pass" if hands_on(case) else "fail")
+        infinite = "infinity" in case.flags and hands_on(case)
+        assert run_case(Carries(-np.inf), case, "float64").verdict == ("pass" if infinite else "fail")
 
 
 def test_outside_the_edge_group_units_have_margins() -> None:

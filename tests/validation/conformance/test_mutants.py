@@ -96,7 +96,8 @@ def effect(mutant: Mutant, case: OwnCase, examples: int) -> dict[str, np.ndarray
     for call in range(examples // own.BATCH):
         results = adapter.run(case.op, case.arrays(own.BATCH), None, "float64", 7_000_000 + call)
         table = own.counts(case, exact, results) / (own.BATCH * case.draws)
-        for name, value in {"joint": table, "marginal": table @ bits, **{k: results[k] for k in exact.mean}}.items():
+        means = own.gradients(case, exact, results, "float64", own.BATCH)
+        for name, value in {"joint": table, "marginal": table @ bits, **means}.items():
             batches.setdefault(name, []).append(value)
     wanted = {"joint": exact.joint, "marginal": exact.marginals, **exact.mean}
     lower = {}

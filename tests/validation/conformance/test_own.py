@@ -1,5 +1,7 @@
 """Own noise: exact tests, a law that is the oracle's, fail-closed runs, and the false-alarm rate that is promised."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,7 +10,7 @@ from refsbnn.adapter import Capabilities, Unsupported
 from validation.conformance.adapters.reference import Reference
 from validation.conformance.own import alarms
 from validation.conformance.own import run as own
-from validation.conformance.own.cases import make
+from validation.conformance.own.cases import LayerCase, make
 from validation.conformance.own.law import law
 from validation.conformance.own.statistics import bernstein_p, bernstein_reach, binomial_p, detectable
 
@@ -119,6 +121,48 @@ def test_malformed_outputs_fail(change) -> None:
     outcome = own.run_case(Broken(change), SMALL[0], "float64", 0, 1e-9, 2000)
     assert outcome.verdict == "fail"
     assert "ValueError" in outcome.message
+
+
+LAYERS = [case for case in CASES.values() if isinstance(case, LayerCase)]
+
+
+class Given(Reference):
+    """Layers with uniforms of a rule."""
+
+    def __init__(self, rule) -> None:
+        self.rule = rule
+
+    def run(self, op, arrays, noise, dtype, seed):
+        class Ruled:
+            """A generator of such uniforms."""
+
+            def random(one, shape, dtype):
+                return self.rule(np.random.RandomState(seed).random_sample(shape))
+
+        with mock.patch.object(np.random, "default_rng", return_value=Ruled()):
+            return super().run(op, arrays, noise, dtype, seed)
+
+
+WRONG = {
+    "a variance's gradient with its sign turned": lambda out: {**out, "dv": -out["dv"]},
+    "a mean's gradient 10 % too large": lambda out: {**out, "dm": 1.1 * out["dm"]},
+    "spikes where there are none": lambda out: {**out, "z": 1 - out["z"]},
+}
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_a_single_layer_is_held_to_its_law(case) -> None:
+    """What is wrong in a layer alone, at a fifth of a run's examples."""
+    level = own.level_of(own.ALPHA, list(CASES.values()))
+    assert own.run_case(Reference(), case, "float64", 4, level, 20_000).verdict == "pass"
+    for name, change in WRONG.items():
+        assert own.run_case(Broken(change), case, "float64", 4, level, 20_000).verdict == "fail", name
+    for rule in (lambda u: np.broadcast_to(u[..., :1], u.shape), lambda u: u**1.1):
+        outcome = own.run_case(Given(rule), case, "float64", 4, level, 20_000)
+        assert outcome.verdict == "fail"
+        assert "joint" in outcome.message
+    short = own.run_case(Broken(lambda out: {**out, "dm": out["dm"].sum(axis=-2)}), case, "float64", 4, level, 2000)
+    assert "dm has shape" in short.message
 
 
 def test_no_results_fail() -> None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from refsbnn.adapter import Arrays, Capabilities, Op, Unsupported
+from validation.conformance.adapters import jax_deterministic as plain
 from validation.conformance.adapters import jax_layers as layers
 from validation.conformance.adapters import jax_networks as networks
 from validation.conformance.adapters import jax_sensitivity as moved
@@ -36,6 +37,11 @@ PULLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "sensitivity": (("mu", "sigma2", "m", "v"), {"S": "1"}),
     "sensitivity_lif": (("mu", "sigma2", "recurrent_mu", "recurrent_sigma2", "M", "V"), {"S": "1"}),
     "curvature": (("logits", "mu"), {"R": "1"}),
+    "point_dense": (("x", "w", "b"), {"y": "dy"}),
+    "point_conv2d": (("x", "w", "b"), {"y": "dy"}),
+    "surrogate": (("x",), {"spikes": "g"}),
+    "lif_deterministic": (("x",), {"spikes": "g", "V": "gV"}),
+    "loss": (("x",), {"loss": "1"}),
 }
 
 
@@ -58,11 +64,15 @@ class Jax:
             a |= {name: self.array(array, jnp.promote_types(dtype, "float32")) for name, array in (noise or {}).items()}
             if op.name not in PULLS and op.name not in networks.NETWORKS and not hasattr(self, op.name):
                 raise Unsupported(op.name)
+            drawn = noise is None and op.name in ("unit", "lif")
+            if drawn:
+                wide = jnp.promote_types(dtype, "float32")
+                a["u"] = jax.random.uniform(jax.random.key(seed), a["m"].shape, wide)
             if op.name in networks.NETWORKS:
                 key = jax.random.key(seed) if noise is None else None
                 out = self.network(op, a, key)
             elif op.name in PULLS:
-                out = self.pull(op, a)
+                out = self.pull(op, a, drawn)
             else:
                 out = jax.jit(lambda a: getattr(self, op.name)(op.options, a))(a)
             return {name: self.back(value) for name, value in out.items()}
@@ -75,8 +85,8 @@ class Jax:
     def back(self, value: Any) -> np.ndarray:
         return np.asarray(value.astype("float32") if value.dtype == jnp.bfloat16 else value)
 
-    def pull(self, op: Op, a: Named) -> Named:
-        """Forward and backward of one operation in one compiled function."""
+    def pull(self, op: Op, a: Named, drawn: bool) -> Named:
+        """Forward and backward of one operation in one compiled function; `drawn` uniforms want the spikes."""
         names, cotangents = PULLS[op.name]
         wrt = {k: a[k] for k in names if k in a}
         rest = {k: x for k, x in a.items() if k not in wrt}
@@ -86,19 +96,19 @@ class Jax:
         def run(wrt: Named, rest: Named) -> tuple[Named, Named, Named]:
             def outputs(wrt: Named) -> tuple[Named, Named]:
                 out = forward(op.options, {**wrt, **rest})
-                return {k: out.pop(k) for k in cotangents}, out
+                return {k: out.pop(k) for k in cotangents if k in out}, out
 
             main, vjp, others = jax.vjp(outputs, wrt, has_aux=True)
             g = {
-                k: jnp.ones_like(main[k]) if name == "1" else rest[name].astype(main[k].dtype)
-                for k, name in cotangents.items()
+                k: jnp.ones_like(y) if cotangents[k] == "1" else rest[cotangents[k]].astype(y.dtype)
+                for k, y in main.items()
             }
             return main, others, vjp(g)[0]
 
         main, others, gradients = run(wrt, rest)
-        if op.name == "unit" and "z" in a:
+        if op.name == "unit" and ("z" in a or drawn):
             others["z"] = self.states(main.pop("h"), op.options["domain"])
-        if op.name == "lif":
+        if "spikes" in main:
             others["z"] = self.states(main.pop("spikes"))
         return {**main, **others, **{f"d{k}": g for k, g in gradients.items()}}
 
@@ -167,6 +177,32 @@ class Jax:
 
     def curvature(self, o: Any, a: Named) -> Named:
         return {"R": moved.curvature(a["logits"], a["mu"], o["likelihood"])}
+
+    # What has no noise.
+
+    def point_dense(self, o: Any, a: Named) -> Named:
+        y = a["x"] @ a["w"].T
+        return {"y": y + a["b"] if "b" in a else y}
+
+    def point_conv2d(self, o: Any, a: Named) -> Named:
+        y = layers.convolve(a["x"], a["w"], o)
+        return {"y": y + a["b"] if "b" in a else y}
+
+    def surrogate(self, o: Any, a: Named) -> Named:
+        return {"spikes": plain.spike(a["x"], o)}
+
+    def lif_deterministic(self, o: Any, a: Named) -> Named:
+        spikes, membranes = plain.neurons(a["x"], o)
+        return {"spikes": spikes, **({"V": membranes} if o["record"] == "membrane" else {})}
+
+    def loss(self, o: Any, a: Named) -> Named:
+        return {"loss": plain.loss(a["x"], a.get("labels"), a.get("targets"), o)}
+
+    def clip(self, o: Any, a: Named) -> Named:
+        return dict(zip(("g0_out", "g1_out"), plain.clip([a["g0"], a["g1"]], o), strict=True))
+
+    def schedule(self, o: Any, a: Named) -> Named:
+        return {"rate": plain.rates(a["steps"], o, self.dtype)}
 
     # Operations that are their own backward pass.
 
@@ -252,16 +288,19 @@ class Jax:
         return {"weight": (o["temperature"] * rise / o["examples"]).astype(self.dtype)}
 
     def adam(self, o: Any, a: Named) -> Named:
-        if "decay_in" in o:
-            raise Unsupported("Adam with weight decay in the gradient")
-        new = networks.adam(a["parameter"], a["g"], a["mean"], a["square"], o["step"], o)
+        g = a["g"]
+        if o.get("decay_in") == "gradient":
+            g, o = g + o["weight_decay"] * a["parameter"], {**o, "weight_decay": 0.0}
+        new = networks.adam(a["parameter"], g, a["mean"], a["square"], o["step"], o)
         return dict(zip(("parameter_out", "mean_out", "square_out"), new, strict=True))
 
     def sgd(self, o: Any, a: Named) -> Named:
-        if set(o) & {"nesterov", "dampening", "rate_in"}:
-            raise Unsupported("SGD with more than momentum and weight decay")
-        velocity = o["momentum"] * a["velocity"] + (a["g"] + o["weight_decay"] * a["parameter"])
-        return {"parameter_out": a["parameter"] - o["rate"] * velocity, "velocity_out": velocity}
+        g = a["g"] + o["weight_decay"] * a["parameter"]
+        inside = o.get("rate_in") == "velocity"  # the rate's place
+        gain = o["rate"] if inside else 1.0 - o.get("dampening", 0.0)
+        velocity = o["momentum"] * a["velocity"] + gain * g
+        move = (gain if inside else 1.0) * g + o["momentum"] * velocity if o.get("nesterov") else velocity
+        return {"parameter_out": a["parameter"] - (1.0 if inside else o["rate"]) * move, "velocity_out": velocity}
 
     def philox(self, o: Any, a: Named) -> Named:
         return {"words": networks.philox(a["counter"], a["key"])}

@@ -182,15 +182,16 @@ def dense(x: Array, mu: Array, sigma2: Array, bias: Any, domain: str, variance: 
     return (m, v) if bias is None else (m + bias[0], v + bias[1])
 
 
+def convolve(x: Array, w: Array, o: Any) -> Array:
+    """A convolution, channels last."""
+    pad = [(o["padding"], o["padding"])] * 2
+    strides = (o["stride"], o["stride"])
+    return jax.lax.conv_general_dilated(x, w, strides, pad, dimension_numbers=("NHWC", "OHWI", "NHWC"))
+
+
 def conv2d(x: Array, mu: Array, sigma2: Array, bias: Any, o: Any) -> tuple[Array, Array]:
     """Moments of a convolution, channels last (theory 3.6)."""
-
-    def convolve(x: Array, w: Array) -> Array:
-        pad = [(o["padding"], o["padding"])] * 2
-        strides = (o["stride"], o["stride"])
-        return jax.lax.conv_general_dilated(x, w, strides, pad, dimension_numbers=("NHWC", "OHWI", "NHWC"))
-
-    m, v = convolve(x, mu), convolve(square(x, o["domain"], o["variance"]), sigma2)
+    m, v = convolve(x, mu, o), convolve(square(x, o["domain"], o["variance"]), sigma2, o)
     return (m, v) if bias is None else (m + bias[0], v + bias[1])
 
 

@@ -38,8 +38,13 @@ class PyTorch:
         # Uniforms are exact in float32 and not in bfloat16.
         wide = torch.float64 if dtype == "float64" else torch.float32
         uniforms = {name: self.tensor(array, wide) for name, array in (noise or {}).items()}
+        drawn = noise is None and op.name in ("unit", "lif")
+        if drawn:
+            uniforms["u"] = torch.rand(tensors["m"].shape, dtype=wide, device=self.device, generator=self.generator)
         own = () if not op.name.startswith("network") else (noise is None,)
         out = method(op.options, {**tensors, **uniforms}, *own)
+        if drawn and "h" in out:
+            out["z"] = self.states(out.pop("h"), op.options["domain"])
         return {name: self.array(value) for name, value in out.items()}
 
     def tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:

@@ -37,6 +37,11 @@ class Reference:
             raise Unsupported(op.name)
         if op.name.startswith(("network.", "reinforce_network")):
             out = method(op.options, arrays, noise, seed)
+        elif noise is None and op.name in ("unit", "lif"):
+            rng, shape = np.random.default_rng(seed), arrays["m"].shape
+            out = method(op.options, {**arrays, "u": rng.random(shape, np.float32).astype(self.dtype)})
+            if "h" in out:
+                out["z"] = state(out.pop("h"), op.options["domain"])
         else:
             out = method(op.options, {**arrays, **(noise or {})})
         return {k: np.asarray(v) for k, v in out.items()}

@@ -1,7 +1,8 @@
 """Bad input, each a copy of a case with one thing spoilt: it has to be refused, with a reason.
 
 The only output is `rejected`. A program that writes a results file writes 1 there; an adapter raises. Where the flags
-name outputs ("hands-on:m"), NaN in each of those is as good: an implementation on a GPU need not look.
+name outputs ("hands-on:m"), NaN in each of those is as good, and of an infinite input ("infinity") infinity too: an
+implementation on a GPU need not look. An infinity that rounds away to a finite answer everywhere names none.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,6 +30,18 @@ def nan(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def infinite(x: np.ndarray) -> np.ndarray:
+    """The first number made infinite."""
+    out = x.copy()
+    out.flat[0] = np.inf
+    return out
+
+
+def below_all(x: np.ndarray) -> np.ndarray:
+    """The first number made minus infinity."""
+    return np.negative(infinite(-x))
+
+
 def wide(x: np.ndarray) -> np.ndarray:
     """One number more in the last axis."""
     return np.concatenate([x, x[..., :1]], axis=-1)
@@ -45,7 +58,8 @@ def spoilt(case: Case, name: str, array: str, spoil: Spoil, *carriers: str) -> C
     """A case with one array spoilt."""
     arrays = {group: {k: spoil(y) if k == array else y for k, y in held.items()} for group, held in case.arrays.items()}
     dims = {k: axes for k, axes in case.dims.items() if k not in case.expected or k in case.given()} | {"rejected": ""}
-    flags = ("reject", "edge", *(f"hands-on:{output}" for output in carriers))
+    kind = ("infinity",) if spoil in (infinite, below_all) else ()
+    flags = ("reject", "edge", *kind, *(f"hands-on:{output}" for output in carriers))
     return replace(
         case,
         id=f"reject.{case.op.name}_{name}",
@@ -68,19 +82,32 @@ def make() -> Iterator[Case]:
     yield spoilt(dense, "negative_variance", "sigma2", negative)
     yield spoilt(dense, "wrong_width", "x", wide)
     yield spoilt(dense, "nan", "mu", nan, "m")
+    yield spoilt(dense, "infinity", "mu", infinite, "m")
+    yield spoilt(dense, "infinite_input", "x", below_all, "m")
     conv2d = linear.conv2d("binary_linear", "binary", "linear", 1, 1)
     yield spoilt(conv2d, "negative_variance", "sigma2", negative)
     yield spoilt(conv2d, "wrong_channels", "x", wide)
     yield spoilt(conv2d, "nan", "mu", nan, "m")
+    yield spoilt(conv2d, "infinity", "mu", below_all, "m")
     unit = units.unit("gaussian", "trapezoid", "binary")
     yield spoilt(unit, "negative_variance", "v", negative)
     yield spoilt(unit, "wrong_shape", "v", wide)
     yield spoilt(unit, "nan", "m", nan, "dm")
+    yield spoilt(unit, "infinity", "m", infinite)
+    yield spoilt(unit, "minus_infinity", "m", below_all)
+    yield spoilt(unit, "infinite_variance", "v", infinite)
+    yield spoilt(unit, "infinite_cotangent", "g", infinite, "dm", "dv")
     base = {"reset": "hard", "accumulate": True, "reset_gradient": True, "member": "trapezoid"}
     neurons = dynamics.lif("reject", base, False)
     yield spoilt(neurons, "negative_variance", "v", negative)
     yield spoilt(neurons, "wrong_shape", "v", wide)
     yield spoilt(neurons, "nan", "m", nan, "M", "dm")
+    yield spoilt(neurons, "infinity", "m", infinite, "M")
     categorical = next(case for case in objective.likelihoods() if case.op.name == "categorical")
     yield spoilt(categorical, "label_out_of_range", "labels", far)
     yield spoilt(categorical, "nan", "logits", nan, "loglik")
+    yield spoilt(categorical, "infinity", "logits", infinite, "loglik")
+    yield spoilt(categorical, "minus_infinity", "logits", below_all)
+    divergence = next(objective.posterior())
+    yield spoilt(divergence, "infinity", "rho", infinite, "kl")
+    yield spoilt(divergence, "minus_infinity", "rho", below_all, "kl")

@@ -1,7 +1,7 @@
-"""Small networks whose law the oracle enumerates, each as an operation of the suite without noise."""
+"""Small networks and single layers whose law the oracle enumerates, each an operation of the suite without noise."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -64,11 +64,46 @@ class OwnCase:
     bug_class: tuple[str, ...]
     draws: int = 1
 
+    def loss(self) -> oracle.Loss:
+        """Of the oracle."""
+        return oracle.Categorical(LABEL)
+
     def arrays(self, examples: int) -> dict[str, np.ndarray]:
         """The same example many times."""
         axis = -2
         x = np.repeat(np.expand_dims(self.x, axis), examples, axis=axis)
         return {**self.parameters, "x": x, "labels": np.full(examples, LABEL, dtype=np.int64)}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCase(OwnCase):
+    """One layer of units or neurons: `unit` or `lif` with its inputs m and v, which stand for the parameters.
+
+    The network of the oracle has them as biases, or as the weights of inputs of which each is 1 at one step; its loss
+    is the sum of spikes times `g`.
+
+    Attributes
+    ----------
+    g : array
+        Cotangent of the spikes, of m's shape.
+    """
+
+    g: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def arrays(self, examples: int) -> dict[str, np.ndarray]:
+        """The same example many times."""
+        rows = {**self.parameters, "g": self.g}
+        return {k: np.repeat(np.expand_dims(y, -2), examples, axis=-2) for k, y in rows.items()}
+
+    def loss(self) -> oracle.Custom:
+        """The one output."""
+        return oracle.Custom(lambda y: (y[:, 0], np.ones_like(y)))
+
+    def named(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What the oracle says by its names, by "m" and "v"."""
+        if self.op.name == "unit":
+            return {"m": values["layers.0.bias_mu"], "v": values["layers.0.bias_sigma2"]}
+        return {"m": values["layers.0.mu"].T, "v": values["layers.0.sigma2"].T}
 
 
 def parameters(d: Draw, widths: list[int], recurrent: bool) -> dict[str, np.ndarray]:
@@ -139,6 +174,31 @@ def lif(name: str, options: dict[str, Any], *, recurrent: bool = False) -> OwnCa
     return OwnCase(id, Op("network.lif", o), p, d.signed("x", (3, 2)), net, {"layers.0": "0", "readout": "1"}, bugs)
 
 
+def units(noise: str, member: str, domain: str, bugs: str) -> LayerCase:
+    """Four units, independent of one another."""
+    id = f"own.unit_{noise}_{domain}"
+    d, shape = Draw(id), (4,)
+    m, v, g = d.signed("m", shape), d.variances("v", shape, 16, 48), d.signed("g", shape)
+    none = np.zeros((4, 1))
+    net = oracle.Layered([oracle.Layer(none, none, m, v)], oracle.Layer(g[None], 0.0 * g[None]), noise, domain)
+    op = Op("unit", {"noise": noise, "member": member, "domain": domain})
+    return LayerCase(id, op, {"m": m, "v": v}, np.zeros(1), net, {}, tuple(bugs.split()), g=g)
+
+
+def neurons(reset: str, bugs: str) -> LayerCase:
+    """Two neurons over three steps."""
+    id = f"own.lif_layer_{reset}"
+    d, shape, leak = Draw(id), (3, 2), 0.75
+    m, v, w = d.signed("m", shape), d.variances("v", shape, 16, 48), d.signed("w", (1, 2))
+    o = {"beta": 0.875, "theta": 0.5, "reset": reset, "accumulate": True, "reset_gradient": True}
+    o |= {"variance": "linear", "noise": "gaussian"}
+    first, last = oracle.Layer(m.T, v.T), oracle.Layer(w, 0.0 * w)
+    net = oracle.LIF([first], last, readout_beta=leak, reduce="last", **o)
+    g = w * leak ** np.arange(len(m))[::-1, None]  # theory 3.13: what the last value of the readout is made of
+    op = Op("lif", {**o, "domain": "binary", "member": "trapezoid"})
+    return LayerCase(id, op, {"m": m, "v": v}, np.eye(len(m)), net, {}, tuple(bugs.split()), g=g)
+
+
 def make() -> Iterator[OwnCase]:
     """All of them."""
     bugs = "swapped-inequality missing-half kl-scale transposed-weight global-scale zero-gradient variance-extension"
@@ -157,3 +217,8 @@ def make() -> Iterator[OwnCase]:
             yield lif(name, {"reset": reset, "reset_gradient": flows})
     yield lif("lif_recurrent", {"reset": "hard", "reset_gradient": True, "member": "st"}, recurrent=True)
     yield layered("reinforce", [2, 3, 2], {"member": "reinforce", "draws": 2}, "leave-one-out kl-scale")
+    bugs = "swapped-inequality missing-half global-scale zero-gradient"
+    yield units("gaussian", "trapezoid", "binary", bugs + " unnormalised-weight")
+    yield units("logistic", "st", "bipolar", bugs + " bipolar-factor")
+    yield neurons("hard", "swapped-inequality reset-gradient decay-after-reset accumulation missing-half")
+    yield neurons("soft", "swapped-inequality reset-gradient missing-half")

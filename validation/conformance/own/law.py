@@ -8,7 +8,7 @@ import numpy as np
 import oracle
 from oracle import tree
 from oracle.dynamics import output, stages
-from validation.conformance.own.cases import LABEL, OwnCase
+from validation.conformance.own.cases import LABEL, LayerCase, OwnCase
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Law:
 @lru_cache(maxsize=64)
 def law(case: OwnCase) -> Law:
     """Enumerate a case."""
-    loss, o = oracle.Categorical(LABEL), case.op.options
+    loss, o = case.loss(), case.op.options
     _, reach = tree.levels(case.net, case.x)
     if o["member"] == "reinforce":
         estimates = oracle.reinforce(case.net, case.x, loss, draws=case.draws)
@@ -53,6 +53,13 @@ def law(case: OwnCase) -> Law:
         estimates = oracle.moments(case.net, case.x, loss, member, method="tree")
         largest = oracle.largest(case.net, case.x, loss, member)
     mean, variance, distance = {}, {}, {}
+    joint, units = reach[-1], sum(stages(case.net, case.x))
+    if isinstance(case, LayerCase):
+        parts = (
+            {key: getattr(each, attribute) for key, each in estimates.items()} for attribute in ("mean", "variance")
+        )
+        mean, variance, top = ({f"d{k}": y for k, y in case.named(each).items()} for each in (*parts, largest))
+        return Law(joint, units, mean, variance, {key: top[key] + np.abs(mean[key]) for key in mean})
     for key, estimate in estimates.items():
         name, _, field = key.rpartition(".")
         suffix = "" if field.startswith("recurrent") else case.names[name]
@@ -65,7 +72,7 @@ def law(case: OwnCase) -> Law:
         mean[f"d{parameter}"] = factor * estimate.mean + o["kl_weight"] * kl
         variance[f"d{parameter}"] = factor**2 * estimate.variance
         distance[f"d{parameter}"] = factor * (largest[key] + np.abs(estimate.mean))
-    return Law(reach[-1], sum(stages(case.net, case.x)), mean, variance, distance)
+    return Law(joint, units, mean, variance, distance)
 
 
 def _reinforce_largest(case: OwnCase) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ import numpy as np
 from refsbnn.adapter import Adapter, Unsupported
 from validation.conformance.adapters import DTYPES, one_line
 from validation.conformance.judge import Outcome
-from validation.conformance.own.cases import OwnCase, make
+from validation.conformance.own.cases import LayerCase, OwnCase, make
 from validation.conformance.own.law import Law, law
 from validation.conformance.own.statistics import LAW_ERROR, bernstein_p, binomial_p, detectable
 
@@ -61,7 +61,7 @@ def counts(case: OwnCase, exact: Law, results: Mapping[str, Any]) -> np.ndarray:
         z = np.asarray(results[name])
         if z.dtype != np.uint8 or z.ndim < 2 or z.size == 0 or z.max() > 1:
             raise ValueError(f"{name} has shape {z.shape}, type {z.dtype}; expected uint8 spikes (examples, units)")
-        if case.op.name == "network.lif":
+        if case.op.name in ("network.lif", "lif"):
             z = np.concatenate(list(z), axis=-1)  # steps side by side
         parts.append(z.reshape(-1, z.shape[-1]))
     if not parts or len({len(part) for part in parts}) > 1 or sum(part.shape[1] for part in parts) != exact.units:
@@ -90,27 +90,32 @@ def sample(adapter: Adapter, case: OwnCase, examples: int, dtype: str, seed: int
         if not isinstance(results, Mapping) or not all(isinstance(name, str) for name in results):
             raise ValueError(f"the results are a {type(results).__name__}; expected a mapping from names to arrays")
         table += counts(case, exact, results)
-        for name, gradient in gradients(exact, results, dtype).items():
+        for name, gradient in gradients(case, exact, results, dtype, batch).items():
             sums[name] += gradient
     return test(case, exact, table, {k: y / (examples // batch) for k, y in sums.items()}, examples, dtype)
 
 
-def gradients(exact: Law, results: Mapping[str, Any], dtype: str) -> dict[str, np.ndarray]:
+def gradients(case: OwnCase, exact: Law, results: Mapping[str, Any], dtype: str, batch: int) -> dict[str, np.ndarray]:
     """The gradients of one call, in float64. A loss may be among the results, and has to be a number.
+
+    Those of a layer have a row for each example, and their mean is taken here; its membranes are let pass.
 
     Raises
     ------
     ValueError
         Outputs that are missing, unknown, of a wrong shape or type, or not finite.
     """
-    unknown = {k for k in results if not k.startswith("z")} - set(exact.mean) - {"loss"}
+    layer = isinstance(case, LayerCase)
+    unknown = {k for k in results if not k.startswith("z")} - set(exact.mean) - ({"M", "V"} if layer else {"loss"})
     if unknown:
         raise ValueError(f"output {min(unknown)} is unknown")
     found = {}
     for name, mean in exact.mean.items():
         if name not in results:
             raise ValueError(f"output {name} is missing")
-        found[name] = number(name, results[name], mean.shape, dtype)
+        shape = (*mean.shape[:-1], batch, mean.shape[-1]) if layer else mean.shape
+        value = number(name, results[name], shape, dtype)
+        found[name] = value.mean(axis=-2) if layer else value
     if "loss" in results:
         number("loss", results["loss"], (), dtype)
     return found
