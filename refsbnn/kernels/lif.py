@@ -144,13 +144,14 @@ def backward(
         start,
         sent,
     )
-    numbers = np.zeros((2, path.M.shape[2]))
+    d_beta, d_theta = None, None
     if each:
+        numbers = np.zeros((2, path.M.shape[2]))
         lif_each.sums(path, neuron, start, sent, numbers)
-    d_beta, d_theta = (
-        for_each(value, part[:units].reshape(M.shape[2:]), M.dtype)
-        for value, part in zip((beta, theta), numbers, strict=True)
-    )
+        d_beta, d_theta = (
+            for_each(value, part[:units].reshape(M.shape[2:]), M.dtype)
+            for value, part in zip((beta, theta), numbers, strict=True)
+        )
     gm, gv = (np.ascontiguousarray(part[:, :, :units]) for part in (gm, gv))
     own: list[np.ndarray | None] = [None, None]
     if recurrent is not None:

@@ -152,6 +152,18 @@ def bipolar_factor(f: Any, g: np.ndarray, *a: Any, **k: Any) -> Any:
     return f(0.5 * g if k["domain"] == "bipolar" else g, *a, **k)
 
 
+def shared_gradient(f: Any, *a: Any, **k: Any) -> Any:
+    out = f(*a, **k)
+    return out if out.beta is None else out._replace(beta=np.full_like(out.beta, out.beta.mean()))
+
+
+def unreset_threshold(f: Any, g: Any, tape: Any, *a: Any, **k: Any) -> Any:
+    out = f(g, tape, *a, **k)
+    if out.theta is None or k["reset"] == "hard":
+        return out
+    return out._replace(theta=out.theta + (tape.z[:-1] * out.m[1:]).sum(axis=(0, 1)))
+
+
 MUTANTS = (
     Mutant(
         "swapped inequality",
@@ -200,6 +212,18 @@ MUTANTS = (
     Mutant("zero gradient of v", "zero-gradient", BOTH, lambda: fire_backward(lambda dm, dv: (dm, np.zeros_like(dv)))),
     Mutant("decay applied after reset", "decay-after-reset", BOTH, lambda: membranes(decay_after_reset)),
     Mutant("decay of the variance not squared", "accumulation", BOTH, lambda: membranes(decay_not_squared)),
+    Mutant(
+        "one gradient for the decays of all neurons",
+        "numbers-of-each",
+        GIVEN,
+        lambda: [wrapped(lif, "backward", shared_gradient)],
+    ),
+    Mutant(
+        "threshold's gradient without what the soft reset subtracts",
+        "threshold-of-each",
+        GIVEN,
+        lambda: [wrapped(lif, "backward", unreset_threshold)],
+    ),
     Mutant("KL without 1/N", "kl-scale", BOTH, list, {"kl_weight": 16.0}),
     Mutant(
         "missing factor 2 of bipolar units",

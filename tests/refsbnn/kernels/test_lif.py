@@ -1,5 +1,7 @@
 """kernels.lif against reference.lif on the same uniforms: resets, options, members, types."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -92,6 +94,27 @@ def test_neurons_on_both_sides_of_every_block(sizes, dtype, point):
         agree(rng, arrays, weights, {**options, "accumulate": True, "variance": "quadratic"}, True, True)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("units", [(5,), (33,), (2, 3, 7)], ids=str)
+def test_decays_and_thresholds_of_each_neuron(units, dtype):
+    """Both, or one of the two, of neurons or of channels; rules in the loop, slopes given to it, values in between."""
+    for member, reset in (
+        ("agr(tau=0.5)", "hard"),
+        ("trapezoid", "soft"),
+        ("gs(tau=0.8)", "hard"),
+        ("gs(tau=1)", "soft"),
+    ):
+        for number, point in enumerate((False, True)):
+            rng = np.random.default_rng([len(units), number])
+            arrays, weights = arrays_of(rng, (5, 9, *units), dtype, 0.5, len(units) == 1)
+            if point:
+                arrays[1], weights = None, weights and (weights[0], None)
+            beta, theta = rng.uniform(size=units[-1]).astype(dtype), rng.normal(size=units[-1]).astype(dtype)
+            for each in ({"beta": beta, "theta": theta}, {"beta": beta, "theta": 0.75}, {"beta": 0.75, "theta": theta}):
+                options = {**each, "noise": "gaussian", "member": member, "reset": reset, "accumulate": True}
+                agree(rng, arrays, weights, {**options, "variance": "linear"}, number == 0, number == 1)
+
+
 def agree(rng, arrays, weights, options, reset_gradient, continued):
     m, v, g = arrays
     u = rng.integers(0, 2**24, m.shape) * 2.0**-24
@@ -99,8 +122,10 @@ def agree(rng, arrays, weights, options, reset_gradient, continued):
     if continued:
         before, after = between(rng, m, v, options), between(rng, m, v, options, gradient=True)
 
+    exactly = {key: float64(each) if isinstance(each, np.ndarray) else each for key, each in options.items()}
+
     def run(u):
-        return reference.forward(m.astype(float), float64(v), u, doubled(weights), before=before[1], **options)
+        return reference.forward(m.astype(float), float64(v), u, doubled(weights), before=before[1], **exactly)
 
     def probability(u):
         M, V = run(u)[1][:2]
@@ -129,15 +154,16 @@ def agree(rng, arrays, weights, options, reset_gradient, continued):
     got = lif.backward(g, own, u, weights, dM=dM, dV=dV, after=after[0], **words)
     exact = reference.backward(
         g.astype(float), reference.LIFTape(*(float64(part) for part in own[:3]), before[1]), u, doubled(weights),
-        dM=dM.astype(float), dV=dV.astype(float), after=after[1], **words,
+        dM=dM.astype(float), dV=dV.astype(float), after=after[1], **{**words, **exactly},
     )  # fmt: skip
-    got, exact = ([*part[:4], *(part.before or ())] for part in (got, exact))
+    got, exact = ([*part[:4], part.beta, part.theta, *(part.before or ())] for part in (got, exact))
     largest = size(*(part for part in exact if part is not None), g) * (1.0 + size(tape.M, V))
     for part, truth in zip(got, exact, strict=True):
         if truth is None:
             assert part is None
         else:
-            close(part, truth, largest, terms * (1.0 + m.shape[1]) + 40.0 * (1.0 + size(tape.M / np.sqrt(V)) ** 2))
+            summed = math.prod(m.shape[1:-1])  # samples and, where channels share a number, places
+            close(part, truth, largest, terms * (1.0 + summed) + 40.0 * (1.0 + size(tape.M / np.sqrt(V)) ** 2))
 
 
 def test_uniforms_by_address_are_the_same_bits():
@@ -169,6 +195,9 @@ def test_uniforms_by_address_are_the_same_bits():
         ({"recurrent": (np.zeros((3, 3)), np.zeros((3, 3)))}, "recurrent mu is a ndarray of type float64"),
         ({"recurrent": (np.zeros((2, 3), np.float32),) * 2}, r"recurrent mu has shape \(2, 3\); expected \(3, 3\)"),
         ({"beta": 1.5}, "beta and theta are 1.5"),
+        ({"beta": np.full(2, 0.5, np.float32)}, r"beta has shape \(2,\); expected \(3"),
+        ({"beta": np.full(3, 1.5, np.float32)}, "beta and theta are 1.5"),
+        ({"theta": np.zeros(3)}, "theta is a ndarray of type float64; expected a contiguous array of float32"),
         ({"reset": "none"}, "reset is 'none'; accepted: 'hard', 'soft'"),
         ({"m": np.full((4, 2, 3), np.inf, np.float32)}, "m holds NaN or infinity"),
         ({"u": np.zeros((4, 2))}, r"u has shape \(4, 2\)"),

@@ -160,6 +160,38 @@ def test_backward_sends_each_slope_through_time(
     )
 
 
+@given(
+    seed=seeds, shape=shapes, recurrent=st.booleans(), member=st.sampled_from([*BERNOULLI[:3], "gs(tau=0.9)"]),
+    kinds=settings_of_a_neuron, both=st.booleans(),
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_decays_and_thresholds_of_each_neuron_have_their_gradients(
+    seed: int, shape: tuple, recurrent: bool, member: str, kinds: dict, both: bool
+) -> None:
+    """Theory 3.27, 3.28: of the relaxation by its forward pass, of members by spikes that move by their slope."""
+    rng = np.random.default_rng(seed)
+    arguments, u = layer(rng, shape, recurrent)
+    theta = rng.uniform(-0.3, 1.0, shape[-1])
+    each = [rng.uniform(0.1, 0.9, shape[-1]), theta if both else np.full(shape[-1], kinds["theta"])]
+    g, own = rng.normal(size=shape), weights(arguments)
+    words = {**kinds, "member": member, "beta": each[0], "theta": theta if both else kinds["theta"]}
+    z, tape = lif.forward(*arguments[:2], u, own, **words)
+    gradients = lif.backward(g, tape, u, own, **words)
+    r = (tape.M - each[1]) / np.sqrt(tape.V)
+    k = np.zeros_like(r) if member[:3] == "gs(" else estimators.get(member).slope(z, r, noises.get(kinds["noise"]), u=u)
+    terms = k * (np.abs(tape.M) + np.abs(each[1])) / np.sqrt(tape.V)
+
+    def moved(*a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        *rest, beta, theta = a
+        if member[:3] == "gs(":
+            return lif.forward(*rest[:2], u, weights(rest), **{**words, "beta": beta, "theta": theta})[0], terms
+        return moving_spikes(tuple(rest), z, r, k, {**kinds, "beta": beta, "theta": theta}, False), terms
+
+    assert (gradients.theta is None) == (not both)
+    expected = (*given_gradients(gradients, recurrent)[: len(arguments)], gradients.beta, gradients.theta)
+    check_gradient(moved, [*arguments, *each], [g, g], expected, rng)
+
+
 @pytest.mark.parametrize(
     ("reset", "accumulate", "M", "V"),
     [

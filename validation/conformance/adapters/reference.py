@@ -116,6 +116,13 @@ class Reference:
 
     def lif(self, o: Any, a: Arrays) -> Arrays:
         options = {k: o[k] for k in ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")}
+        return self.neurons(options, o, a)
+
+    def lif_each(self, o: Any, a: Arrays) -> Arrays:
+        options = {k: o[k] for k in ("noise", "member", "reset", "accumulate", "variance")}
+        return self.neurons({**options, "beta": a["beta"], "theta": a["theta"]}, o, a)
+
+    def neurons(self, options: dict[str, Any], o: Any, a: Arrays) -> Arrays:
         recurrent = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
         z, tape = self.backend.lif.forward(a["m"], a["v"], a["u"], recurrent, **options)
         flows, extra = o["reset_gradient"], a.get("extra")
@@ -123,7 +130,7 @@ class Reference:
         out = {"M": tape.M, "V": tape.V, "z": state(z, "binary"), "dm": back.m, "dv": back.v}
         if recurrent:
             out |= {"drecurrent_mu": back.recurrent_mu, "drecurrent_sigma2": back.recurrent_sigma2}
-        return out
+        return out if back.beta is None else {**out, "dbeta": back.beta, "dtheta": back.theta}
 
     def leaky_readout(self, o: Any, a: Arrays) -> Arrays:
         m, v, tape = self.backend.readout.integrate_forward(a["m"], a["v"], beta=o["beta"], reduce=o["reduce"])

@@ -11,6 +11,7 @@ from functools import partial
 from validation.conformance.answers import (
     deterministic,
     dynamics,
+    each,
     linear,
     network,
     objective,
@@ -27,6 +28,7 @@ OPS: dict[str, Callable[[Arrays, Options], Answers]] = {
     **linear.OPS,
     **unit.OPS,
     **dynamics.OPS,
+    **each.OPS,
     **surrogate.OPS,
     **deterministic.OPS,
     **point.OPS,

@@ -10,9 +10,9 @@ from validation.conformance.answers.linear import Answers, Arrays, Options
 from validation.conformance.number import Array, Real, array, each, lift, sqrt, total, zeros
 
 
-def number(value: float) -> Decimal:
-    """An option as an exact decimal."""
-    return Decimal(value)
+def number(value: Any) -> Any:
+    """An option as an exact decimal; the numbers of each neuron as they are, decimals already."""
+    return value if isinstance(value, np.ndarray) else Decimal(value)
 
 
 def residual_add(a: Arrays, o: Options) -> Answers:

@@ -15,6 +15,7 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
     "units": ("unit", "weight"),
     "dynamics": ("residual_add", "residual_block", "lif", "leaky_readout", "sampled_readout"),
+    "each": ("lif_each",),
     "objective": (
         *("categorical", "bernoulli", "gaussian", "kl", "kl_weight", "bias_penalty"),
         *("adam", "sgd", "reinforce", "arm", "disarm"),
