@@ -128,7 +128,11 @@ def probed() -> Figure:
                 places.setdefault(row["member"], {})[1.0 + layers.index(row["layer"])] = 100.0 * bias
         series = [Series(member, list(found), list(found.values())) for member, found in places.items()][: draw.COLOURS]
         panels.append(Panel(name, "layer of units", "relative bias, %", series))
-    return Figure("Bias in trained networks", "Of each example's gradient. From results/probe, where the intervals are too.", panels)
+    return Figure(
+        "Bias in trained networks",
+        "Of each example's gradient. From results/probe, where the intervals are too.",
+        panels,
+    )
 
 
 FIGURES = {"family": family, "steps": steps, "scaling": scaling, "probed": probed}

@@ -31,7 +31,10 @@ print("standard deviation\n", np.sqrt(estimate.variance).round(4))
 exact = oracle.exact(net, x, loss)
 other = oracle.exact(net, x, loss, way="score")
 print("expected loss", round(exact.loss, 6), "probability", exact.probability)
-print("largest difference of the two", max(abs(exact.gradient[k] - other.gradient[k]).max() for k in exact.gradient))
+print(
+    "largest difference of the two",
+    max(abs(exact.gradient[k] - other.gradient[k]).max() for k in exact.gradient),
+)
 
 # %%
 # Every member of the family, and the unbiased baselines
@@ -39,12 +42,22 @@ print("largest difference of the two", max(abs(exact.gradient[k] - other.gradien
 # ``oracle.norms`` sums up a layer: the norms of bias and standard deviation, beside the gradient's. REINFORCE with a
 # leave-one-out baseline has no bias, and pays for it.
 
-names = ["st", "trapezoid", "mix(lam=0.5)", "agr(tau=0.5)", "agr(tau=2)", "gr(tau=0.5,K=4)", "st-gs(tau=0.5)"]
+names = [
+    "st",
+    "trapezoid",
+    "mix(lam=0.5)",
+    "agr(tau=0.5)",
+    "agr(tau=2)",
+    "gr(tau=0.5,K=4)",
+    "st-gs(tau=0.5)",
+]
 estimates = {name: oracle.moments(net, x, loss, oracle.member(name)) for name in names}
 estimates["reinforce, 2 draws"] = oracle.reinforce(net, x, loss, draws=2)
 norms = {name: oracle.norms(found)["layers.0"] for name, found in estimates.items()}
 for name, one in norms.items():
-    print(f"{name:20} relative bias {one.relative_bias:6.1%}   deviation / gradient {one.deviation / one.gradient:5.2f}")
+    print(
+        f"{name:20} relative bias {one.relative_bias:6.1%}   deviation / gradient {one.deviation / one.gradient:5.2f}"
+    )
 
 # %%
 
@@ -54,7 +67,11 @@ figure, axis = plt.subplots()
 for index, (name, one) in enumerate(norms.items()):
     bias, deviation = one.bias / one.gradient, one.deviation / one.gradient
     axis.plot(bias, deviation, "osD^vPX*"[index], ms=8, label=name)
-axis.set(xlabel="|bias| / |gradient|", ylabel="|deviation| / |gradient|", title="First layer: exact bias and deviation")
+axis.set(
+    xlabel="|bias| / |gradient|",
+    ylabel="|deviation| / |gradient|",
+    title="First layer: exact bias and deviation",
+)
 axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 plt.show()
 
@@ -81,7 +98,11 @@ for name in ("st", "trapezoid", "agr(tau=0.5)"):
     biases = [oracle.norms(oracle.moments(scaled(s), x, loss, member))["layers.0"].relative_bias for s in scales]
     axis.loglog(scales, biases, "o-", label=name)
     print(f"{name:13} last halving divides the relative bias by {biases[-2] / biases[-1]:.2f}")
-axis.set(xlabel="scale of the upper weights", ylabel="|bias| / |gradient|", title="Order 1, order 2, order 0")
+axis.set(
+    xlabel="scale of the upper weights",
+    ylabel="|bias| / |gradient|",
+    title="Order 1, order 2, order 0",
+)
 axis.legend()
 plt.show()
 

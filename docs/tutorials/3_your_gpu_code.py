@@ -15,7 +15,7 @@ mistake.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CODE = '''
+CODE = """
 import numpy as np
 from math import erf
 
@@ -33,13 +33,13 @@ def unit(m, v, u, g):
     pdf = np.exp(-0.5 * r * r) / np.float32(np.sqrt(2 * np.pi))
     c = g * pdf
     return (u < cdf).astype(np.uint8), c / s, -c * m / s**3
-'''
+"""
 
 # %%
 # An adapter is a class with two methods: what it has, and how one operation is run. What you do not have is
 # ``Unsupported`` with a reason, and is counted, not hidden.
 
-ADAPTER = '''
+ADAPTER = """
 import numpy as np
 from refsbnn.adapter import Capabilities, Unsupported
 import gpu
@@ -72,7 +72,7 @@ class Mine:
             raise Unsupported("other noise, other members, spikes of -1 and +1")
         z, dm, dv = gpu.unit(a["m"], a["v"], noise["u"].astype(a["m"].dtype), a["g"])
         return {"z": z, "dm": dm, "dv": dv}
-'''
+"""
 
 # %%
 # The judge
@@ -90,8 +90,22 @@ def judge(code: str) -> list[dict]:
     with TemporaryDirectory() as folder:
         Path(folder, "gpu.py").write_text(code)
         Path(folder, "mine.py").write_text(ADAPTER)
-        command = ["-m", "refsbnn", "conformance", "run", "--adapter", "mine:Mine", "--case", "[du][en]*"]
-        done = subprocess.run([sys.executable, *command, "--json", "found.json"], cwd=folder, capture_output=True, text=True)
+        command = [
+            "-m",
+            "refsbnn",
+            "conformance",
+            "run",
+            "--adapter",
+            "mine:Mine",
+            "--case",
+            "[du][en]*",
+        ]
+        done = subprocess.run(
+            [sys.executable, *command, "--json", "found.json"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
         tried = ("checks ", "dense ", "unit ", "fail", "  ")
         print("\n".join(line for line in done.stdout.splitlines() if line.startswith(tried)))
         return json.loads(Path(folder, "found.json").read_text())["checks"]
@@ -109,12 +123,12 @@ better = judge(MENDED)
 # What is left is a unit without variance, which arises wherever no input spikes: a NaN that training would have met in
 # its first hour. The answer is theory 3.17: a spike if m > 0, and no gradient.
 
-GUARD = '''    c = g * pdf
+GUARD = """    c = g * pdf
     still = v == 0
     if still.any():
         cdf = np.where(still, m > 0, cdf)
         c, m, s = np.where(still, 0, c), np.where(still, 0, m), np.where(still, 1, s)
-'''
+"""
 right = judge("import numpy as np\nnp.seterr(all='ignore')\n" + MENDED.replace("    c = g * pdf\n", GUARD))
 
 # %%
@@ -125,12 +139,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 figure, axis = plt.subplots(figsize=(6.4, 3.0))
-for record, label, marker in ((wrong, "as written", "X"), (better, "with the 2", "s"), (right, "and v = 0", "o")):
+for record, label, marker in (
+    (wrong, "as written", "X"),
+    (better, "with the 2", "s"),
+    (right, "and v = 0", "o"),
+):
     outputs = [(one["case"], name, value["peak_eps"]) for one in record for name, value in one["outputs"].items()]
     peaks = np.array([np.nan if peak is None else peak for _, _, peak in outputs], dtype=float)
     axis.plot(np.clip(peaks, 1e-2, 1e7), marker, label=label, ms=5)
 axis.axhline(4.0, color="black", linestyle="--", linewidth=1.0, label="allowed")
-axis.set(yscale="log", xlabel="output of a case", ylabel="error / rounding", title="dense and unit, float32")
+axis.set(
+    yscale="log",
+    xlabel="output of a case",
+    ylabel="error / rounding",
+    title="dense and unit, float32",
+)
 axis.legend()
 plt.show()
 
