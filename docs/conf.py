@@ -30,6 +30,7 @@ extensions = [
     "repository",  # links that leave docs/
     "pictures",  # figures by name
     "audited",  # the audit as a part of the site
+    "mathml",  # LaTeX of the pages
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -62,12 +63,13 @@ sphinx_gallery_conf = {
     "plot_gallery": "True",
     "abort_on_example_error": True,
     "remove_config_comments": True,
-    "reset_modules": ("matplotlib", "look.reset"),
+    "reset_modules": ("matplotlib", "look.apply"),  # docs/_ext/look.py
     "write_computation_times": False,
 }
 
 html_theme = "furo"
 html_title = "refsbnn"
+html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
@@ -83,15 +85,3 @@ repository_address = REPOSITORY
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
-
-
-def setup(app):
-    """Leave parts of the site that are not there yet out of the table of contents."""
-    parts = {"_tutorials/index": "tutorials", "_gallery/index": "gallery", "estimators/index": "estimators"}
-
-    def trim(app, docname, source):
-        for page, folder in parts.items():
-            if docname == "index" and not list((DOCS / folder).glob("*.py")):
-                source[0] = source[0].replace(f"{page}\n", "")
-
-    app.connect("source-read", trim)

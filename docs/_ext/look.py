@@ -1,14 +1,21 @@
-"""The figures of the executed pages have the look of the package's own."""
+"""The look of the gallery's figures, set before each script so that none has to carry it."""
 
 from typing import Any
 
 
-def reset(gallery: dict[str, Any], name: str) -> None:
-    """Before each example: the package's settings of matplotlib, and streams that the example may seed itself."""
-    import matplotlib
+def apply(gallery: dict[str, Any], script: str) -> None:
+    """For sphinx-gallery's `reset_modules`: the project's own sheet, at a size that a phone shows in full width."""
+    import matplotlib.pyplot as plt
+    from cycler import cycler
 
-    from refsbnn.figures.style import COLOURS, SHEET
+    from refsbnn.figures import style
 
-    matplotlib.rcParams.update(SHEET)
-    matplotlib.rcParams.update({"figure.constrained_layout.use": True, "figure.figsize": (6.4, 3.4)})
-    matplotlib.rcParams["axes.prop_cycle"] = matplotlib.cycler(color=COLOURS)
+    plt.rcParams.update(style.SHEET)
+    plt.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=style.COLOURS),
+            "figure.figsize": (4.4, 3.3),
+            "figure.constrained_layout.use": True,
+            "lines.markersize": 4.5,
+        }
+    )

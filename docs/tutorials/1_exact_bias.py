@@ -3,19 +3,21 @@ The exact bias of an estimator in ten lines
 ===========================================
 
 The gradient of a network of spikes has to be estimated, and most estimators in use are biased: their mean is not the
-gradient. For a small network ``oracle`` says by exactly how much. It sums over all joint states of the units, so nothing
-here is sampled and no number has an error bar.
+gradient. For a small network ``oracle`` says by exactly how much. It sums over all joint states of the units, so
+nothing here is sampled and no number has an error bar.
 """
 
 # %%
-# Ten lines: two layers of two noisy binary units, a readout, a loss, and the law of an estimator of the gradient.
+# Ten lines: two layers of three noisy binary units, each given by the means and the variances of its weights, a readout,
+# a loss, and the law of an estimator of the gradient.
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import oracle
 
 rng = np.random.default_rng(0)
-layers = [(rng.normal(size=(3, 3)), np.full((3, 3), 0.2)) for _ in range(2)]  # means and variances of the weights
+layers = [(rng.normal(size=(3, 3)), np.full((3, 3), 0.2)) for _ in range(2)]
 readout = (rng.normal(size=(2, 3)), np.zeros((2, 3)))
 net = oracle.Layered(layers=layers, readout=readout)
 loss = oracle.Categorical(label=0)
@@ -61,9 +63,7 @@ for name, one in norms.items():
 
 # %%
 
-import matplotlib.pyplot as plt
-
-figure, axis = plt.subplots()
+figure, axis = plt.subplots(figsize=(6.4, 3.4))
 for index, (name, one) in enumerate(norms.items()):
     bias, deviation = one.bias / one.gradient, one.deviation / one.gradient
     axis.plot(bias, deviation, "osD^vPX*"[index], ms=8, label=name)
@@ -79,8 +79,8 @@ plt.show()
 # What the bias depends on
 # ------------------------
 # It comes from how a spike is read by the layers above: theory 4.8. Scale all weights above the first layer, and the
-# relative bias of straight-through falls in proportion, that of the trapezoid with the square (theory 4.9), as long as a
-# spike acts through the mean alone. So the weights have no variance here, and the biases have.
+# relative bias of straight-through falls in proportion, that of the trapezoid with the square (theory 4.9), as long as
+# a spike acts through the mean alone. So the weights have no variance here, and the biases have.
 
 scales = 2.0 ** -np.arange(9)
 bias = {"bias_mu": np.full(3, 0.5), "bias_sigma2": np.ones(3)}

@@ -9,6 +9,8 @@ drawn, then the built-in digits.
 # %%
 # Data are arrays: x with a row for each example, y with whole numbers. A fifth is held out for validation.
 
+import tempfile
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -22,8 +24,8 @@ x = 1.4 * np.stack([np.cos(angle) - 0.5 + y, np.sin(angle) + 0.25 * (2 * y - 1)]
 x += rng.normal(0.0, 0.15, x.shape)
 
 # %%
-# ``layers`` are yours or a configuration's; the rest of the configuration says how to train. Every weight has a mean and
-# a variance, every unit fires at random, and ``agr`` is the estimator of the gradient. The KL weight,
+# ``layers`` are yours or a configuration's; the rest of the configuration says how to train. Every weight has a mean
+# and a variance, every unit fires at random, and ``agr`` is the estimator of the gradient. The KL weight,
 # ``objective.temperature``, is 1 for the evidence lower bound; smaller ones trust the data more.
 
 layers = [
@@ -94,8 +96,6 @@ plt.show()
 # %%
 # Save it, and hand it on: the folder is the one that ``refsbnn train`` writes, ``to_nir`` writes a file that snnTorch
 # and SpikingJelly read (:doc:`/exchange`).
-
-import tempfile
 
 with tempfile.TemporaryDirectory() as folder:
     digits.save(folder)

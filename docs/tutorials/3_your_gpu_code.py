@@ -12,8 +12,14 @@ mistake.
 # The code under test: a dense layer with noisy weights (theory 3.1, 3.3) and a spiking unit with the straight-through
 # estimator (theory 3.2). The mistake is in the last line of ``unit``.
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import matplotlib.pyplot as plt
+import numpy as np
 
 CODE = """
 import numpy as np
@@ -55,8 +61,9 @@ class Mine:
     def dense(self, o, a, noise):
         if o["variance"] != "linear":
             raise Unsupported("the quadratic extension")
-        shape, a = a["x"].shape, {key: value.reshape(-1, value.shape[-1]) if key in ("x", "dm", "dv") else value
-                                  for key, value in a.items()}  # steps and batch are rows alike
+        shape = a["x"].shape
+        for key in ("x", "dm", "dv"):  # steps and batch are rows alike
+            a[key] = a[key].reshape(-1, a[key].shape[-1])
         x = a["x"].astype(a["mu"].dtype)
         x2, dx2 = {"real": (x * x, 2 * x), "binary": (x, 1), "bipolar": (np.ones_like(x), 0)}[o["domain"]]
         none = np.zeros(len(a["mu"]), x.dtype)
@@ -79,10 +86,6 @@ class Mine:
 # ---------
 # ``refsbnn conformance run --adapter mine:Mine`` runs every case; here those of the two operations. Of what it prints
 # the rows and the failures are shown.
-
-import json
-import subprocess
-import sys
 
 
 def judge(code: str) -> list[dict]:
@@ -134,9 +137,6 @@ right = judge("import numpy as np\nnp.seterr(all='ignore')\n" + MENDED.replace("
 # %%
 # How far each check is from the 40-digit answer, in roundings of float32; up to 4 times what a plain program may lose
 # is allowed. A wrong factor is a hundred thousand of them: no tolerance has to be chosen to see it.
-
-import matplotlib.pyplot as plt
-import numpy as np
 
 figure, axis = plt.subplots(figsize=(6.4, 3.0))
 for record, label, marker in (
