@@ -28,9 +28,9 @@ extensions = [
     "equations",  # the mathematics of theory.md
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
-    "mathml",  # LaTeX of the pages
     "pictures",  # figures by name
     "audited",  # the audit as a part of the site
+    "mathml",  # LaTeX of the pages
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -85,15 +85,3 @@ repository_address = REPOSITORY
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
-
-
-def setup(app):
-    """Leave parts of the site that are not there yet out of the table of contents."""
-    parts = {"_tutorials/index": "tutorials", "_gallery/index": "gallery", "estimators/index": "estimators"}
-
-    def trim(app, docname, source):
-        for page, folder in parts.items():
-            if docname == "index" and not list((DOCS / folder).rglob("*.py")):
-                source[0] = source[0].replace(f"{page}\n", "")
-
-    app.connect("source-read", trim)

@@ -27,18 +27,16 @@ def moved(page: str, repository: str) -> str:
     )
     page = re.sub(r'href="\.\./docs/(\w+)\.md', r'href="../\1.html', page)
     return _FILE.sub(
-        lambda found: found[0]
-        if found[1].endswith(".html")
-        else f'href="{repository}/blob/main/{found[1]}{found[2] or ""}"',
+        lambda found: (
+            found[0] if found[1].endswith(".html") else f'href="{repository}/blob/main/{found[1]}{found[2] or ""}"'
+        ),
         page,
     )
 
 
 def colours(style: str) -> str:
     """Of the audit's style, the colours of lines and grids, for the theme's light and dark."""
-    light, dark = (
-        "".join(re.findall(r"--(?:series-\d|grid): [^;]+;", part)) for part in style.split("@media", 2)[:2]
-    )
+    light, dark = ("".join(re.findall(r"--(?:series-\d|grid): [^;]+;", part)) for part in style.split("@media", 2)[:2])
     return (
         f":root {{ {light} }}\nbody[data-theme=dark] {{ {dark} }}\n"
         f"@media (prefers-color-scheme: dark) {{ body:not([data-theme=light]) {{ {dark} }} }}\n"

@@ -19,7 +19,9 @@ from validation.report.text import mathematics
 PAGE = "theory"
 NUMBER = re.compile(r"^(.*?)\s*\((\d\.\d+)\)$")
 _HERE = re.compile(r"(?<=\()(\d\.\d{1,2})(?=[),])")
-_THERE = re.compile(r"(?<=[Tt]heory )(\d\.\d{1,2})\b|(?<= to )(\d\.\d{1,2})\b|(?<=, )(\d\.\d{1,2})\b")
+_THERE = re.compile(
+    r"(?<=[Tt]heory )(\d\.\d{1,2})\b|(?<= to )(\d\.\d{1,2})\b|(?<= and )(\d\.\d{1,2})\b|(?<=, )(\d\.\d{1,2})\b"
+)
 _logger = logging.getLogger(__name__)
 
 

@@ -41,7 +41,8 @@ def family() -> Figure:
         return 100.0 * (bias / size) ** 0.5, (sum(float(np.sum(law.variance)) for law in laws) / size) ** 0.5
 
     def line(label: str, names: list[str]) -> Series:
-        places = [place(lambda net, x, m=oracle.member(n): oracle.moments(net, x, loss, m)) for n in names]
+        members = [oracle.member(name) for name in names]
+        places = [place(lambda net, x, member=each: oracle.moments(net, x, loss, member)) for each in members]
         return Series(label, *(list(axis) for axis in zip(*places, strict=True)))
 
     taus, shares = (0.05, 0.2, 0.5, 1.0, 2.0), (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -128,7 +129,11 @@ def probed() -> Figure:
                 places.setdefault(row["member"], {})[1.0 + layers.index(row["layer"])] = 100.0 * bias
         series = [Series(member, list(found), list(found.values())) for member, found in places.items()][: draw.COLOURS]
         panels.append(Panel(name, "layer of units", "relative bias, %", series))
-    return Figure("Bias in trained networks", "Of each example's gradient. From results/probe, where the intervals are too.", panels)
+    return Figure(
+        "Bias in trained networks",
+        "Of each example's gradient. From results/probe, where the intervals are too.",
+        panels,
+    )
 
 
 FIGURES = {"family": family, "steps": steps, "scaling": scaling, "probed": probed}

@@ -3,19 +3,21 @@ The exact bias of an estimator in ten lines
 ===========================================
 
 The gradient of a network of spikes has to be estimated, and most estimators in use are biased: their mean is not the
-gradient. For a small network ``oracle`` says by exactly how much. It sums over all joint states of the units, so nothing
-here is sampled and no number has an error bar.
+gradient. For a small network ``oracle`` says by exactly how much. It sums over all joint states of the units, so
+nothing here is sampled and no number has an error bar.
 """
 
 # %%
-# Ten lines: two layers of two noisy binary units, a readout, a loss, and the law of an estimator of the gradient.
+# Ten lines: two layers of three noisy binary units, each given by the means and the variances of its weights, a readout,
+# a loss, and the law of an estimator of the gradient.
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import oracle
 
 rng = np.random.default_rng(0)
-layers = [(rng.normal(size=(3, 3)), np.full((3, 3), 0.2)) for _ in range(2)]  # means and variances of the weights
+layers = [(rng.normal(size=(3, 3)), np.full((3, 3), 0.2)) for _ in range(2)]
 readout = (rng.normal(size=(2, 3)), np.zeros((2, 3)))
 net = oracle.Layered(layers=layers, readout=readout)
 loss = oracle.Categorical(label=0)
@@ -31,7 +33,10 @@ print("standard deviation\n", np.sqrt(estimate.variance).round(4))
 exact = oracle.exact(net, x, loss)
 other = oracle.exact(net, x, loss, way="score")
 print("expected loss", round(exact.loss, 6), "probability", exact.probability)
-print("largest difference of the two", max(abs(exact.gradient[k] - other.gradient[k]).max() for k in exact.gradient))
+print(
+    "largest difference of the two",
+    max(abs(exact.gradient[k] - other.gradient[k]).max() for k in exact.gradient),
+)
 
 # %%
 # Every member of the family, and the unbiased baselines
@@ -39,22 +44,34 @@ print("largest difference of the two", max(abs(exact.gradient[k] - other.gradien
 # ``oracle.norms`` sums up a layer: the norms of bias and standard deviation, beside the gradient's. REINFORCE with a
 # leave-one-out baseline has no bias, and pays for it.
 
-names = ["st", "trapezoid", "mix(lam=0.5)", "agr(tau=0.5)", "agr(tau=2)", "gr(tau=0.5,K=4)", "st-gs(tau=0.5)"]
+names = [
+    "st",
+    "trapezoid",
+    "mix(lam=0.5)",
+    "agr(tau=0.5)",
+    "agr(tau=2)",
+    "gr(tau=0.5,K=4)",
+    "st-gs(tau=0.5)",
+]
 estimates = {name: oracle.moments(net, x, loss, oracle.member(name)) for name in names}
 estimates["reinforce, 2 draws"] = oracle.reinforce(net, x, loss, draws=2)
 norms = {name: oracle.norms(found)["layers.0"] for name, found in estimates.items()}
 for name, one in norms.items():
-    print(f"{name:20} relative bias {one.relative_bias:6.1%}   deviation / gradient {one.deviation / one.gradient:5.2f}")
+    print(
+        f"{name:20} relative bias {one.relative_bias:6.1%}   deviation / gradient {one.deviation / one.gradient:5.2f}"
+    )
 
 # %%
 
-import matplotlib.pyplot as plt
-
-figure, axis = plt.subplots()
+figure, axis = plt.subplots(figsize=(6.4, 3.4))
 for index, (name, one) in enumerate(norms.items()):
     bias, deviation = one.bias / one.gradient, one.deviation / one.gradient
     axis.plot(bias, deviation, "osD^vPX*"[index], ms=8, label=name)
-axis.set(xlabel="|bias| / |gradient|", ylabel="|deviation| / |gradient|", title="First layer: exact bias and deviation")
+axis.set(
+    xlabel="|bias| / |gradient|",
+    ylabel="|deviation| / |gradient|",
+    title="First layer: exact bias and deviation",
+)
 axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 plt.show()
 
@@ -62,8 +79,8 @@ plt.show()
 # What the bias depends on
 # ------------------------
 # It comes from how a spike is read by the layers above: theory 4.8. Scale all weights above the first layer, and the
-# relative bias of straight-through falls in proportion, that of the trapezoid with the square (theory 4.9), as long as a
-# spike acts through the mean alone. So the weights have no variance here, and the biases have.
+# relative bias of straight-through falls in proportion, that of the trapezoid with the square (theory 4.9), as long as
+# a spike acts through the mean alone. So the weights have no variance here, and the biases have.
 
 scales = 2.0 ** -np.arange(9)
 bias = {"bias_mu": np.full(3, 0.5), "bias_sigma2": np.ones(3)}
@@ -81,7 +98,11 @@ for name in ("st", "trapezoid", "agr(tau=0.5)"):
     biases = [oracle.norms(oracle.moments(scaled(s), x, loss, member))["layers.0"].relative_bias for s in scales]
     axis.loglog(scales, biases, "o-", label=name)
     print(f"{name:13} last halving divides the relative bias by {biases[-2] / biases[-1]:.2f}")
-axis.set(xlabel="scale of the upper weights", ylabel="|bias| / |gradient|", title="Order 1, order 2, order 0")
+axis.set(
+    xlabel="scale of the upper weights",
+    ylabel="|bias| / |gradient|",
+    title="Order 1, order 2, order 0",
+)
 axis.legend()
 plt.show()
 

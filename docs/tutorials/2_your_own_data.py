@@ -9,6 +9,8 @@ drawn, then the built-in digits.
 # %%
 # Data are arrays: x with a row for each example, y with whole numbers. A fifth is held out for validation.
 
+import tempfile
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -22,11 +24,18 @@ x = 1.4 * np.stack([np.cos(angle) - 0.5 + y, np.sin(angle) + 0.25 * (2 * y - 1)]
 x += rng.normal(0.0, 0.15, x.shape)
 
 # %%
-# ``layers`` are yours or a configuration's; the rest of the configuration says how to train. Every weight has a mean and
-# a variance, every unit fires at random, and ``agr`` is the estimator of the gradient. The KL weight,
+# ``layers`` are yours or a configuration's; the rest of the configuration says how to train. Every weight has a mean
+# and a variance, every unit fires at random, and ``agr`` is the estimator of the gradient. The KL weight,
 # ``objective.temperature``, is 1 for the evidence lower bound; smaller ones trust the data more.
 
-layers = [Dense(64), Spike("agr(tau=0.5)"), Dense(64), Spike("agr(tau=0.5)"), Dense(2), SampledReadout()]
+layers = [
+    Dense(64),
+    Spike("agr(tau=0.5)"),
+    Dense(64),
+    Spike("agr(tau=0.5)"),
+    Dense(2),
+    SampledReadout(),
+]
 run = fit(
     "digits_binary",
     "training.epochs=50",
@@ -38,8 +47,8 @@ report = run.evaluate("validation", samples=32)
 print(report.table())
 
 # %%
-# What a Bayesian network is for: it says where it does not know. Averages over 32 sampled networks fade towards one half
-# away from the data; the deterministic network of the mean weights, beside it, does not.
+# The average over 32 sampled networks follows the data and is unsure along the border. The deterministic network of the
+# mean weights, beside it, is not what was trained, and draws a sharp line.
 
 side = np.linspace(-3.2, 3.2, 61)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -69,8 +78,18 @@ images[0, :, 3:5] = 1.0  # a one
 images[1, 1:7, 1:7] = 1.0  # a box, which is no digit
 images[2] = rng.uniform(0.0, 1.0, (8, 8, 1))  # noise
 for index, label in enumerate(("a bar", "a box", "noise")):
-    axes[1].plot(range(10), digits.predict_proba(images, samples=32)[index], "osD"[index] + "-", label=label)
-axes[1].set(xlabel="digit", ylabel="probability", title="What it makes of other pictures", xticks=range(10))
+    axes[1].plot(
+        range(10),
+        digits.predict_proba(images, samples=32)[index],
+        "osD"[index] + "-",
+        label=label,
+    )
+axes[1].set(
+    xlabel="digit",
+    ylabel="probability",
+    title="What it makes of other pictures",
+    xticks=range(10),
+)
 axes[1].legend()
 plt.show()
 
@@ -78,9 +97,10 @@ plt.show()
 # Save it, and hand it on: the folder is the one that ``refsbnn train`` writes, ``to_nir`` writes a file that snnTorch
 # and SpikingJelly read (:doc:`/exchange`).
 
-import tempfile
-
 with tempfile.TemporaryDirectory() as folder:
     digits.save(folder)
     again = type(digits).load(folder)
-print("the same bits:", np.array_equal(again.predict_proba(images, samples=8), digits.predict_proba(images, samples=8)))
+print(
+    "the same bits:",
+    np.array_equal(again.predict_proba(images, samples=8), digits.predict_proba(images, samples=8)),
+)

@@ -35,8 +35,18 @@ def unit() -> Spike:
 
 
 head = [unit(), Dense(10), SampledReadout()]
-plain = [Flatten(), Dense(WIDTH), *(layer for _ in range(DEPTH) for layer in (unit(), Dense(WIDTH))), *head]
-stream = [Flatten(), Dense(WIDTH), *(Residual((unit(), Dense(WIDTH)), scale=0.5) for _ in range(DEPTH)), *head]
+plain = [
+    Flatten(),
+    Dense(WIDTH),
+    *(layer for _ in range(DEPTH) for layer in (unit(), Dense(WIDTH))),
+    *head,
+]
+stream = [
+    Flatten(),
+    Dense(WIDTH),
+    *(Residual((unit(), Dense(WIDTH)), scale=0.5) for _ in range(DEPTH)),
+    *head,
+]
 
 
 def gradients(layers: list) -> tuple[list[float], list[float]]:
@@ -58,7 +68,7 @@ for layers, label, marker in ((plain, "in a row", "s"), (stream, "residual strea
     axes[1].plot(spreads, marker + "-", label=label)
     print(f"{label:16} gradient of the first layer over that of the last: {norms[0] / norms[-1]:.1e}")
 axes[0].set(xlabel="layer", ylabel="norm of the gradient", title="Gradient, before training")
-axes[1].set(xlabel="layer of units", ylabel="spread of r = m / s", title="Drive over noise", ylim=(0, None))
+axes[1].set(xlabel="layer of units", ylabel="spread of r = m / s", title="Drive over noise", ylim=(0, 2))
 axes[0].legend()
 plt.show()
 
@@ -81,7 +91,12 @@ figure, axis = plt.subplots(figsize=(5.2, 3.2))
 for (label, values), marker in zip(accuracies.items(), "so", strict=True):
     axis.plot(range(1, 5), values, marker + "-", label=label)
 axis.axhline(10.0, color="black", linestyle="--", linewidth=1.0, label="chance")
-axis.set(xlabel="epoch", ylabel="validation accuracy, %", title="16 layers of binary units", xticks=range(1, 5))
+axis.set(
+    xlabel="epoch",
+    ylabel="validation accuracy, %",
+    title="16 layers of binary units",
+    xticks=range(1, 5),
+)
 axis.legend()
 plt.show()
 
