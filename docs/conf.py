@@ -65,13 +65,15 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "reset_modules": ("matplotlib", "look.apply"),  # docs/_ext/look.py
     "write_computation_times": False,
+    "capture_repr": (),  # what is printed, and no addresses of objects
+    "notebook_extensions": set(),
 }
 
 html_theme = "furo"
 html_title = "refsbnn"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "gallery.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False

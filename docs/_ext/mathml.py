@@ -12,7 +12,9 @@ def _inline(writer: Any, node: nodes.math) -> None:
 
 
 def _block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math" tabindex="0">{convert(node.astext(), display="block")}</div>')
+    """A row for each paragraph, so that long ones need no scrolling on a phone."""
+    rows = "".join(f'<div class="row">{convert(each, display="block")}</div>' for each in node.astext().split("\n\n"))
+    writer.body.append(f'<div class="formulas">{rows}</div>')
     raise nodes.SkipNode
 
 
