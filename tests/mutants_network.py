@@ -226,9 +226,23 @@ NETWORKS = (
     Mutant(
         "the gradient of a sum where an example has several samples",
         "refsbnn/training/step.py",
-        "-dlogits / len(rows)",
-        "-dlogits / len(index)",
+        "-found.dm / len(rows)",
+        "-found.dm / len(shard.rows)",
         f"{LOOP}::test_several_samples_are_the_mean_over_their_draws",
+    ),
+    Mutant(
+        "the gradient of the readout's variance with its sign turned",
+        "refsbnn/training/step.py",
+        "share * -found.dv",
+        "share * found.dv",
+        "tests/refsbnn/training/test_likelihood.py::test_the_steps_gradient_at_the_readout",
+    ),
+    Mutant(
+        "learnt noise without the readout's own",
+        "refsbnn/training/likelihood.py",
+        "np.square(labels - output.m) + output.v  # theory 4.18",
+        "np.square(labels - output.m)",
+        "tests/refsbnn/training/test_likelihood.py::test_the_learnt_noise_is_the_most_likely_one",
     ),
     Mutant(
         "samples of an example that share their noise",
