@@ -302,6 +302,20 @@ NETWORKS = (
         "part[0] += sent",
         f"{PIECES}[recurrent neurons-numpy]",
     ),
+    Mutant(
+        "the decay's gradient of each neuron without the variance's part",
+        "refsbnn/reference/lif.py",
+        "d_beta += (2.0 * beta * kept",
+        "d_beta += 0.0 * (2.0 * beta * kept",
+        "tests/refsbnn/reference/test_lif.py::test_decays_and_thresholds_of_each_neuron_have_their_gradients",
+    ),
+    Mutant(
+        "the penalty's gradient of a threshold without what the soft reset subtracts",
+        "refsbnn/sensitivity.py",
+        "dtheta -= of_each(dmean)",
+        "dtheta -= 0.0 * of_each(dmean)",
+        f"{GRADIENTS}[numbers of each, soft-sensitivity]",
+    ),
     # Evaluation
     Mutant(
         "Brier's score as a mean over classes",

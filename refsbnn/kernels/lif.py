@@ -164,8 +164,8 @@ def backward(
     if tape.before is not None:
         dM, dv, dz = back.reshape(3, *M.shape[1:])
         earlier_state = State(dM, None if point else dv, dz)
-    spread = None if point else gv.reshape(M.shape)
-    return LIFGradients(gm.reshape(M.shape), spread, own[0], own[1], earlier_state, d_beta, d_theta)
+    currents = gm.reshape(M.shape), None if point else gv.reshape(M.shape)
+    return LIFGradients(*currents, own[0], own[1], earlier_state, d_beta, d_theta)
 
 
 def neuron_of(beta: Each, theta: Each, m: np.ndarray, reset: str, accumulate: bool) -> Neuron:

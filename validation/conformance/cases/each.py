@@ -17,7 +17,7 @@ def lif(name: str, member: str, recurrent: bool = False, **changes: Any) -> Case
     """Four steps, two examples, three neurons."""
     id = f"lif_each.{name}"
     d, shape = Draw(id), (4, 2, 3)
-    o = {"noise": "gaussian", "domain": "binary", "variance": "linear", "member": member}
+    o: dict[str, Any] = {"noise": "gaussian", "domain": "binary", "variance": "linear", "member": member}
     o |= {"reset": "hard", "accumulate": True, "reset_gradient": True, **changes}
     m, v = d.signed("m", shape, 1.25), d.variances("v", shape, 16, 48)
     params = {"beta": d.grid("beta", (3,), 4, 15, 16), "theta": d.signed("theta", (3,), 0.75)}
