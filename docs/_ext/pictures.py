@@ -2,9 +2,13 @@
 
 In Markdown, ``{pictures}`` with a name stands for a figure. It is part of the page, so its colours are the page's, in
 light and dark. The numbers of measurements are those of validation/benchmarks/results, and nothing is measured here.
+
+    PYTHONPATH=. python docs/_ext/pictures.py docs/family.svg    # the README's picture again
 """
 
 import json
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +42,8 @@ def family() -> Figure:
         laws = [ask(net, x)["layers.0.mu"] for net, x in zip(nets, inputs, strict=True)]
         size = sum(float(np.sum(law.gradient**2)) for law in laws)
         bias = sum(float(np.sum(law.bias**2)) for law in laws)
-        return 100.0 * (bias / size) ** 0.5, (sum(float(np.sum(law.variance)) for law in laws) / size) ** 0.5
+        variance = sum(float(np.sum(law.variance)) for law in laws)
+        return round(100.0 * (bias / size) ** 0.5, 6), round((variance / size) ** 0.5, 6)  # an unbiased one has 0
 
     def line(label: str, names: list[str]) -> Series:
         members = [oracle.member(name) for name in names]
@@ -147,6 +152,18 @@ def html(name: str) -> str:
     return f'<figure class="pictures"><div class="panels">{panels}</div>{caption}</figure>'
 
 
+def standalone(name: str) -> str:
+    """The first panel of a figure as a file of its own, in light and dark."""
+    style = Path(draw.__file__).with_name("style.css").read_text(encoding="utf-8").split("@media", 2)
+    light, dark = (" ".join(re.findall(r"--(?:series-\d|grid|ink|paper): [^;]+;", part)) for part in style[:2])
+    rules = (
+        f":root {{ {light} color: var(--ink); background: var(--paper); font-family: sans-serif }} "
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
+    )
+    drawn = draw.svg(FIGURES[name]().panels[0], name)
+    return re.sub(r"(<svg [^>]*>)", lambda found: f'{found[1][:-1]} width="540"><style>{rules}</style>', drawn, count=1) + "\n"
+
+
 class Pictures(Directive):
     """``{pictures}`` with the name of a figure."""
 
@@ -164,3 +181,7 @@ def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_directive("pictures", Pictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(standalone(Path(sys.argv[1]).stem), encoding="utf-8")

@@ -8,7 +8,7 @@ nothing here is sampled and no number has an error bar.
 """
 
 # %%
-# Ten lines: two layers of three noisy binary units, each given by the means and the variances of its weights, a readout,
+# Ten lines: two layers of three noisy binary units, each given by means and variances of its weights, a readout,
 # a loss, and the law of an estimator of the gradient.
 
 import matplotlib.pyplot as plt
