@@ -69,6 +69,12 @@ class LIF(Units[NeuronTape]):
     beta_spread, theta_spread : float
         Deviation of their initial values, normal around logit(beta) and theta: that of the logarithm of
         beta / (1 - beta), and of the threshold.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import LIF, Signal
+    >>> print(LIF(beta=0.9).connect(Signal("moments", (8,), steps=20)))
+    binary values of shape (8,) over 20 steps
     """
 
     kind: ClassVar[str] = "lif"

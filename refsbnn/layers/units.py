@@ -92,6 +92,12 @@ class Spike(Units[SpikeTape]):
         Estimator of the backward pass, as `refsbnn.estimators.get` reads it.
     noise : {"gaussian", "logistic"}
     domain : {"binary", "bipolar"}
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Signal, Spike
+    >>> print(Spike("agr(tau=0.5)", domain="bipolar").connect(Signal("moments", (8,))))
+    bipolar values of shape (8,)
     """
 
     kind: ClassVar[str] = "spike"
