@@ -99,7 +99,7 @@ def swept(folder: Path) -> list[str]:
     for path in sorted(folder.glob(f"*/{RESULT}")):
         run = read_json(path)
         values = dict(flat(run["config"]))
-        network = ", ".join(f"`{last}={values[key]}`" for key, last in keys.items())
+        network = ", ".join(f"`{last}={values[key]}`" for key, last in keys.items()) or "as configured"
         points.setdefault(network, []).append((run, path.parent))
     if about["test"]:
         return [row(network, [run for run, _ in runs]) for network, runs in points.items()]
