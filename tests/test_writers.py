@@ -35,7 +35,10 @@ WRITERS = {
     ),
     "refsbnn/run.py": f"{DISK}::test_a_run_saved_from_python",
     "validation/audit.py": f"{DISK}::test_the_audit",
-    "validation/certify/command.py": "tests/validation/certify/test_command.py::test_a_full_disk",
+    **dict.fromkeys(
+        ("validation/certify/command.py", "validation/certify/draws_file.py"),
+        "tests/validation/certify/test_command.py::test_a_full_disk",
+    ),
     "validation/conformance/command.py": f"{DISK}::test_the_reports",
     "validation/conformance/json_vectors.py": f"{DISK}::test_the_vectors",
     "validation/conformance/bundle.py": f"{DISK}::test_a_submission",

@@ -103,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.export is not None:
         if options.code:
             raise InputError("--export writes draws and takes no code")
+        files.writable(options.export)
         how = {"noise": options.noise, "domain": options.units, "below": not options.above}
         count = export(options.export, network=options.network or "one-unit", **how)
         print(f"{options.export}: {count} draws on network {options.network or 'one-unit'}")

@@ -15,7 +15,7 @@ import numpy as np
 
 from refsbnn import estimators, files
 from refsbnn import noise as noises
-from refsbnn.errors import InputError
+from refsbnn.errors import InputError, refusing
 from validation.certify import time
 from validation.certify.call import Convention, Estimator
 from validation.certify.networks import LOSSES, SLOPE, TARGETS, Loss
@@ -179,17 +179,19 @@ class Answered:
                 f"{estimates}: estimates is {found}; expected a list of {len(asked['draws'])}, a draw each"
             )
         self.__name__ = str(told.get("implementation", estimates))
-        self.how = Convention(asked["noise"], asked["domain"], asked["below"])
-        self.network = str(asked["network"])
         self.place: dict[tuple[Any, ...], int] = {}
         self.given, self.where = given, estimates
-        nets = [
-            ({k: np.array(v) for k, v in each["parameters"].items()}, np.array(each["x"])) for each in asked["networks"]
-        ]
-        losses = [Loss(each["kind"], each["bend"], 0.0, each["shift"]) for each in asked["losses"]]
-        for number, draw in enumerate(asked["draws"]):
-            uniforms = [np.array(u) for u in draw["uniforms"]]
-            self.place[_key(*nets[draw["network"]], uniforms, losses[draw["loss"]])] = number
+        with refusing(f"{draws} is damaged", KeyError, TypeError, ValueError, IndexError, AttributeError):
+            self.how = Convention(asked["noise"], asked["domain"], asked["below"])
+            self.network = str(asked["network"])
+            nets = [
+                ({k: np.array(v) for k, v in net["parameters"].items()}, np.array(net["x"]))
+                for net in asked["networks"]
+            ]
+            losses = [Loss(each["kind"], each["bend"], 0.0, each["shift"]) for each in asked["losses"]]
+            for number, draw in enumerate(asked["draws"]):
+                (parameters, x), loss = nets[draw["network"]], losses[draw["loss"]]
+                self.place[_key(parameters, x, [np.array(u) for u in draw["uniforms"]], loss)] = number
 
     def __call__(self, parameters: Any, x: np.ndarray, uniforms: Sequence[np.ndarray], loss: Loss) -> Any:
         """The answer to a draw; the loss is asked about its logits."""

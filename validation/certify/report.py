@@ -284,14 +284,12 @@ def tried_on(fn: Estimator, found: Profile, network: str | None) -> list[Tried]:
         raise InputError("network two-two is for slopes that do not vary given the spike; accepted: one-unit, one-one")
     if found.relaxed and network in ("one-one", "two-two"):
         raise InputError("a relaxed value is no state of the deeper networks; accepted: one-unit")
-    words = {
-        "inside": found.inside or found.relaxed,
-        "kink": found.value or found.elsewhere,
-        "spikes": not found.relaxed,
-    }
+    inside, kink = found.inside or found.relaxed, found.value or found.elsewhere
     deeper = () if found.relaxed else ("one-one",) if found.inside else ("two-two",)
     return [
-        Tried(each, loss, moments(fn, standard(each), found.how, loss, **words))
+        Tried(
+            each, loss, moments(fn, standard(each), found.how, loss, inside=inside, kink=kink, spikes=not found.relaxed)
+        )
         for each in ((network,) if network else ("one-unit", *deeper))
         for loss in LOSSES
     ]

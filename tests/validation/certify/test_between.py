@@ -6,8 +6,11 @@ import pytest
 import oracle
 from refsbnn.errors import InputError
 from tests.validation.certify import codes
+from validation.certify.between import between
+from validation.certify.identify import identify
 from validation.certify.networks import Loss, standard
 from validation.certify.report import Report, certify
+from validation.certify.slopes import profile
 
 
 def mirrored(fn):
@@ -64,3 +67,20 @@ def test_a_slope_that_is_none_and_values_of_no_member() -> None:
         certify(codes.member("gauss2"), network="two-two")
     with pytest.raises(InputError, match="has units 0 and 1; those of the code are between"):
         certify(codes.member("gauss2"), network="recurrent")
+
+
+@pytest.mark.parametrize(
+    ("framework", "code", "name"),
+    [
+        ("numpy", lambda name: codes.own(name, "numpy", "gaussian"), "uniform"),
+        ("torch", codes.pytorch, "simpson"),
+        ("jax", codes.jax, "gauss2"),
+    ],
+)
+def test_members_of_the_three_implementations_are_named(framework: str, code, name: str) -> None:
+    pytest.importorskip(framework)
+    fn = code(name)
+    how = between(fn)
+    assert how is not None
+    match = identify(profile(fn, how))
+    assert (how.noise, match.told()) == ("gaussian", f"this is {name}")

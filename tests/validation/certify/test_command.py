@@ -57,6 +57,8 @@ def test_a_full_disk(here: Path, capsys: pytest.CaptureFixture) -> None:
         fill(disk, 0)
         assert refsbnn(["certify", "mine.py:estimate", "--network", "one-unit", "--json", f"{disk}/out.json"]) == 2
         assert f"refsbnn: error: cannot write {disk}/out.json: No space left on device" in capsys.readouterr().err
+        assert refsbnn(["certify", "--export", f"{disk}/draws.json"]) == 2
+        assert f"refsbnn: error: cannot write {disk}/draws.json" in capsys.readouterr().err
         assert [path.name for path in disk.iterdir()] == ["filling"]
 
 

@@ -190,7 +190,7 @@ def neurons(reset: str, bugs: str) -> LayerCase:
     id = f"own.lif_layer_{reset}"
     d, shape, leak = Draw(id), (3, 2), 0.75
     m, v, w = d.signed("m", shape), d.variances("v", shape, 16, 48), d.signed("w", (1, 2))
-    o = {"beta": 0.875, "theta": 0.5, "reset": reset, "accumulate": True, "reset_gradient": True}
+    o: dict[str, Any] = {"beta": 0.875, "theta": 0.5, "reset": reset, "accumulate": True, "reset_gradient": True}
     o |= {"variance": "linear", "noise": "gaussian"}
     first, last = oracle.Layer(m.T, v.T), oracle.Layer(w, 0.0 * w)
     net = oracle.LIF([first], last, readout_beta=leak, reduce="last", **o)
