@@ -357,9 +357,9 @@ def _layer(name: str, given: Any, width: int | None, *, recurrent: bool = False)
         raise InputError(f"{name}.sigma2 is None; expected an array of shape {mu.shape}")
     if (checked["recurrent_mu"] is None) != (checked["recurrent_sigma2"] is None):
         raise InputError(f"{name} has only one of recurrent_mu and recurrent_sigma2; expected both or neither")
-    for field in ("recurrent_mu", "beta", "theta"):
+    for field, told in {"recurrent_mu": "recurrent weights", "beta": "decays", "theta": "thresholds"}.items():
         if checked[field] is not None and not recurrent:
-            raise InputError(f"{name} has {field}; only the layers of a LIF network may")
+            raise InputError(f"{name} has {told}; only the layers of a LIF network may")
     if checked["beta"] is not None and (checked["beta"] > 1.0).any():
         raise InputError(f"{name}.beta holds {checked['beta'].max()}; expected decays in [0, 1]")
     return Layer(mu, **checked)

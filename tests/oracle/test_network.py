@@ -76,6 +76,8 @@ def test_arrays_are_copied_and_read_only() -> None:
         (lambda: oracle.Layered([ONE], TWO, domain="real"), "domain is 'real'; accepted: binary, bipolar"),
         (lambda: oracle.Layered([ONE], TWO, variance="cubic"), "variance is 'cubic'; accepted: linear, quadratic"),
         (lambda: oracle.Layered([layer(RNG, 3, 2, recurrent=True)], TWO), "layers.0 has recurrent weights"),
+        (lambda: oracle.Layered([layer(RNG, 3, 2)._replace(theta=np.ones(3))], TWO), "layers.0 has thresholds"),
+        (lambda: oracle.LIF([layer(RNG, 3, 2)._replace(beta=np.full(3, 1.5))], TWO), "layers.0.beta holds 1.5"),
         (lambda: oracle.LIF([changed(ONE, recurrent_mu=np.eye(3))], TWO), "only one of recurrent_mu and"),
         (lambda: oracle.LIF([ONE], TWO, beta=1.5), r"beta is 1.5; expected a decay in \[0, 1\]"),
         (lambda: oracle.LIF([ONE], TWO, beta="half"), "beta is 'half'; expected a number >= 0"),

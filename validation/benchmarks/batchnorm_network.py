@@ -133,8 +133,8 @@ class Neurons(nn.Module):
 
     def forward(self, m: Tensor) -> Tensor:
         """Spikes of all steps."""
-        beta: Any = self.layer.beta if self.beta_logit is None else torch.sigmoid(self.beta_logit)  # theory 3.27
-        theta: Any = self.layer.theta if self.theta is None else self.theta
+        beta: Any = self.layer.beta if self.beta_logit is None else of_each(torch.sigmoid(self.beta_logit), m)
+        theta: Any = self.layer.theta if self.theta is None else of_each(self.theta, m)
         currents = m.split(len(m) // self.steps)
         membrane = currents[0]
         r = [membrane - theta]
@@ -153,6 +153,11 @@ class Neurons(nn.Module):
             spikes.append(Step.apply(r[-1], self.surrogate))
         self.r = [each.detach() for each in r]
         return torch.cat(spikes)
+
+
+def of_each(numbers: Tensor, m: Tensor) -> Tensor:
+    """A number of each neuron, or of each channel of images (rows, channels, height, width), beside m (theory 3.27)."""
+    return numbers.reshape(-1, *[1] * (m.ndim - 2))
 
 
 class Branch(nn.Module):

@@ -26,6 +26,7 @@ POINT = {"posterior": "point"}
 SLOPE = {"member": "fast-sigmoid(scale=3)"}
 IMAGE, TRAIN = Signal("values", (8, 8, 2)), Signal("values", (8, 8, 2), "binary", 5)
 LEAKY = {**SLOPE, "theta": 0.4}
+EACH = {"theta": 0.3, "learn_beta": True, "beta_spread": 0.7, "learn_theta": True, "theta_spread": 0.1}
 MODELS: dict[str, tuple[models.Model, Signal]] = {
     "mlp": (models.Mlp(hidden=[12, 9], units={**SLOPE, "domain": "bipolar"}, weights=POINT), IMAGE),
     "convnet": (models.Convnet(channels=[5, 6], units=SLOPE, weights={**POINT, "zero_mean": True}), IMAGE),
@@ -55,6 +56,11 @@ MODELS: dict[str, tuple[models.Model, Signal]] = {
         models.Spiking(hidden=[12], units={**LEAKY, "reset_gradient": False}, weights=POINT),
         TRAIN,
     ),
+    "numbers of each": (
+        models.Spiking(hidden=[12, 9], units={**LEAKY, **EACH, "recurrent": True, "reset": "soft"}, weights=POINT),
+        TRAIN,
+    ),
+    "numbers of each channel": (models.SpikingConvnet(channels=[5, 6], units={**SLOPE, **EACH}, weights=POINT), TRAIN),
     "spiking_convnet": (models.SpikingConvnet(channels=[5, 6], units={**SLOPE, "theta": 0.3}, weights=POINT), TRAIN),
 }
 NETWORKS = {name: (model.layers(4), signal) for name, (model, signal) in MODELS.items()}
