@@ -60,6 +60,13 @@ def fold(
     Returns
     -------
     ndarray, (..., *shape)
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> oracle.fold(np.ones((2, 3)), shape=(1, 1, 2, 1), height=1, width=3)
+    array([[[[2.],
+             [2.]]]])
     """
     matrix, index = _index(shape, height, width, stride, padding)
     if gradient.shape[-2:] != matrix.shape:

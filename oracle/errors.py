@@ -7,7 +7,16 @@ import numpy as np
 
 
 class InputError(ValueError):
-    """Input the oracle cannot use, or a network too large for it."""
+    """Input the oracle cannot use, or a network too large for it.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.mix(2.0)
+    Traceback (most recent call last):
+        ...
+    oracle.errors.InputError: lam is 2.0; expected a number in [0, 1]
+    """
 
 
 def choice(name: str, value: Any, accepted: Sequence[str]) -> None:

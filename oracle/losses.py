@@ -18,7 +18,14 @@ Evaluated = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Loss(Protocol):
-    """Anything with these two methods is a loss."""
+    """Anything with these two methods is a loss.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> loss: oracle.Loss = oracle.Gaussian(targets=[1.0])
+    >>> loss.check(outputs=1)  # as many as there are targets
+    """
 
     def check(self, outputs: int) -> None:
         """Raise `InputError` unless the loss fits a readout with so many outputs."""
@@ -53,6 +60,13 @@ class Categorical:
     label : int
     eps : (outputs,), optional
         Readout noise.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0], [0.0]], [[0.0], [0.0]]))
+    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Categorical(label=0)).loss, 6)
+    0.378371
     """
 
     label: int
@@ -88,6 +102,13 @@ class Bernoulli:
         In [0, 1].
     eps : (outputs,), optional
         Readout noise.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Bernoulli(targets=[1.0])).loss, 6)
+    0.378371
     """
 
     targets: Any
@@ -118,6 +139,13 @@ class Gaussian:
     ----------
     targets : (outputs,)
     noise_variance : float
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Gaussian(targets=[1.0])).loss, 6)
+    1.004634
     """
 
     targets: Any
@@ -146,6 +174,14 @@ class Custom:
         logits (states, outputs) -> (value (states,), gradient (states, outputs)).
     eps : (outputs,), optional
         Readout noise.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> square = oracle.Custom(lambda y: (y[:, 0] ** 2, 2.0 * y))
+    >>> round(oracle.exact(net, [1.0, 0.5], square).loss, 6)
+    0.828609
     """
 
     function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

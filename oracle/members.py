@@ -43,6 +43,12 @@ class Discrete:
         Law -> Slopes.
     highest : float, optional
         For a slope that varies given z, with values between 0 and `highest`.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> isinstance(oracle.st(), oracle.Discrete), oracle.st_gs().random
+    (True, True)
     """
 
     name: str
@@ -89,6 +95,16 @@ def two_point(target: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], nam
     target : callable
         pi -> masses (p0, p1), arrays of pi's shape; they need not add up to 1.
     name : str
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> half = oracle.two_point(lambda pi: (0.5 + 0 * pi, 0.5 + 0 * pi), name="half")
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, half)["layers.0.mu"]
+    >>> law.mean.round(5)  # the trapezoid
+    array([[-0.12371, -0.06185]])
     """
 
     def slopes(law: Law) -> Slopes:
@@ -102,7 +118,14 @@ def two_point(target: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], nam
 
 
 def st() -> Discrete:
-    """Straight-through: weight 1, the slope is f whatever the spike."""
+    """Straight-through: weight 1, the slope is f whatever the spike.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.st().name
+    'st'
+    """
 
     def slopes(law: Law) -> Slopes:
         mean = np.stack([law.f, law.f], axis=-1)
@@ -112,7 +135,14 @@ def st() -> Discrete:
 
 
 def iwst(p: float | Callable[[np.ndarray], np.ndarray]) -> Discrete:
-    """Importance-weighted straight-through: masses (1-p, p), p a number in [0, 1] or a function of pi (theory 2.5)."""
+    """Importance-weighted straight-through: masses (1-p, p), p a number in [0, 1] or a function of pi (theory 2.5).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.iwst(0.5).name
+    'iwst(p=0.5)'
+    """
     if callable(p):
         mass = p
         return two_point(lambda pi: (1.0 - np.asarray(mass(pi)), np.asarray(mass(pi))), "iwst(p=function)")
@@ -121,7 +151,14 @@ def iwst(p: float | Callable[[np.ndarray], np.ndarray]) -> Discrete:
 
 
 def mix(lam: float) -> Discrete:
-    """Between straight-through (lam = 0) and the trapezoid (lam = 1): p1 = (1-lam) pi + lam/2 (theory 2.6)."""
+    """Between straight-through (lam = 0) and the trapezoid (lam = 1): p1 = (1-lam) pi + lam/2 (theory 2.6).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.mix(0.25).name
+    'mix(lam=0.25)'
+    """
     lam = _fraction("lam", lam)
 
     def slopes(law: Law) -> Slopes:
@@ -133,7 +170,17 @@ def mix(lam: float) -> Discrete:
 
 
 def trapezoid() -> Discrete:
-    """Masses (1/2, 1/2), whatever pi is."""
+    """Masses (1/2, 1/2), whatever pi is.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.trapezoid())["layers.0.mu"]
+    >>> law.gradient.round(5), law.mean.round(5)
+    (array([[-0.12223, -0.06112]]), array([[-0.12371, -0.06185]]))
+    """
     return mix(1.0)
 
 
@@ -169,7 +216,14 @@ def gapped_st(gap: float = 1.0, tau: float = 1.0) -> Discrete:
 
 
 def agr(tau: float = 1.0) -> Discrete:
-    """Analytical Gumbel-Rao: the relaxation's mean slope given the spike (theory 2.7, 2.8)."""
+    """Analytical Gumbel-Rao: the relaxation's mean slope given the spike (theory 2.7, 2.8).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.agr(tau=0.5).name
+    'agr(tau=0.5)'
+    """
     tau = number("tau", tau, above=0.0)
 
     def slopes(law: Law) -> Slopes:
@@ -180,7 +234,18 @@ def agr(tau: float = 1.0) -> Discrete:
 
 
 def st_gs(tau: float = 1.0) -> Discrete:
-    """Straight-through Gumbel-softmax: the relaxation's slope at the draw that made the spike (theory 2.9)."""
+    """Straight-through Gumbel-softmax: the relaxation's slope at the draw that made the spike (theory 2.9).
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.st_gs(tau=0.5))["layers.0.mu"]
+    >>> same = oracle.moments(net, [1.0, 0.5], loss, oracle.agr(tau=0.5))["layers.0.mu"]
+    >>> bool(np.allclose(law.mean, same.mean)), bool((law.variance >= same.variance).all())
+    (True, True)
+    """
     tau = number("tau", tau, above=0.0)
 
     def slopes(law: Law) -> Slopes:
@@ -190,7 +255,14 @@ def st_gs(tau: float = 1.0) -> Discrete:
 
 
 def gr(tau: float = 1.0, draws: int = 1) -> Discrete:
-    """Monte-Carlo Gumbel-Rao: the mean slope of `draws` fresh draws given the spike (theory 2.10)."""
+    """Monte-Carlo Gumbel-Rao: the mean slope of `draws` fresh draws given the spike (theory 2.10).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.gr(tau=0.5, draws=4).name
+    'gr(tau=0.5,K=4)'
+    """
     tau = number("tau", tau, above=0.0)
     if not isinstance(draws, int | np.integer) or draws < 1:
         raise InputError(f"draws is {draws!r}; expected an integer >= 1")
@@ -203,7 +275,14 @@ def gr(tau: float = 1.0, draws: int = 1) -> Discrete:
 
 
 def identity_st() -> Discrete:
-    """Identity straight-through: slope 1 in r, no density (theory 2.16)."""
+    """Identity straight-through: slope 1 in r, no density (theory 2.16).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.identity_st().name
+    'identity-st'
+    """
 
     def slopes(law: Law) -> Slopes:
         mean = np.stack([law.live, law.live], axis=-1).astype(np.float64)

@@ -35,6 +35,14 @@ class Exact:
         Of the expected loss, by parameter: "layers.0.mu".
     probability : float
         Of all states together: a certificate, 1 to rounding.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> bool(abs(oracle.exact(net, [1.0, 0.5], loss).probability - 1.0) < 1e-15)
+    True
     """
 
     loss: float
@@ -56,6 +64,15 @@ class Estimate:
         Expectation of its square.
     mean_error, square_error : ndarray
         Estimates of the error of the two, other than rounding: 0 unless the member needs quadrature, see `moments`.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.st())["layers.0.mu"]
+    >>> bool(np.allclose(law.mse, law.variance + law.bias**2))
+    True
     """
 
     gradient: np.ndarray
@@ -97,6 +114,15 @@ def exact(net: Network, x: Any, loss: Loss, *, method: str = "auto", way: str = 
     ------
     InputError
         Wrong shapes or words, or a network too large.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> found = oracle.exact(net, [1.0, 0.5], loss)
+    >>> round(found.loss, 6), found.gradient["layers.0.mu"].round(6)
+    (0.378371, array([[-0.122234, -0.061117]]))
     """
     x = check(net, x, loss, method)
     choice("way", way, WAYS)
@@ -127,6 +153,15 @@ def moments(
     ------
     InputError
         As in `exact`.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.trapezoid())["layers.0.mu"]
+    >>> law.bias.round(5), law.variance.round(5)
+    (array([[-0.00148, -0.00074]]), array([[0.02471, 0.00618]]))
     """
     x = check(net, x, loss, method)
     if not isinstance(member, Member):
@@ -157,6 +192,14 @@ def largest(net: Network, x: Any, loss: Loss, member: Discrete) -> dict[str, np.
     ------
     InputError
         As in `exact`.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> oracle.largest(net, [1.0, 0.5], loss, oracle.st())["layers.0.mu"].round(4)
+    array([[0.1609, 0.0804]])
     """
     x = check(net, x, loss)
     if not isinstance(member, Discrete):

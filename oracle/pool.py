@@ -12,6 +12,12 @@ class Pool(NamedTuple):
     """Windows of `size` x `size` over (height, width, channels), `stride` apart (None: `size`).
 
     kind : "average", whose values are real numbers, or "max", whose values are of the domain of what is pooled.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.Pool("max", height=4, width=4, channels=3, size=2).shape
+    (2, 2, 3)
     """
 
     kind: str

@@ -25,6 +25,16 @@ class Norms:
         Of the estimate's bias.
     deviation : float
         Root of the summed variances.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> laws = oracle.moments(net, [1.0, -0.5], oracle.Categorical(label=0), oracle.st())
+    >>> one = oracle.norms(laws)["layers.0"]
+    >>> bool(np.isclose(one.relative_bias, one.bias / one.gradient))
+    True
     """
 
     gradient: float
@@ -51,6 +61,15 @@ def norms(estimates: Mapping[str, Estimate], field: str = "mu") -> dict[str, Nor
         From `oracle.moments`.
     field : str
         Which of a layer's parameters counts, for example "mu" or "sigma2".
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> laws = oracle.moments(net, [1.0, -0.5], oracle.Categorical(label=0), oracle.st())
+    >>> round(oracle.norms(laws)["layers.0"].relative_bias, 4)
+    0.4972
     """
     return {
         key.removesuffix(f".{field}"): Norms(
@@ -80,6 +99,14 @@ class Activity:
     jacobian : float or None
         Expected squared norm of dE[y_i]/dy_j through mean and variance (theory 4.5, J of 5.5); `Layered` networks only,
         and None for the first layer, which sees no spikes.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> oracle.activity(net, [1.0, -0.5])[0].name
+    'layers.0'
     """
 
     name: str
@@ -101,6 +128,14 @@ def activity(net: Network, x: Any) -> list[Activity]:
     ------
     InputError
         As in `oracle.exact`.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> [(each.name, each.rate.round(3)) for each in oracle.activity(net, [1.0, -0.5])]
+    [('layers.0', array([0.921, 0.821])), ('layers.1', array([0.351, 0.866]))]
     """
     named_layers(net)
     x = check_input(net, x)

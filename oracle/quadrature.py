@@ -35,6 +35,12 @@ class Relaxed:
         (law, order) -> UnitStates.
     orders : sequence of int
         Orders to choose from, best first, each >= 4; none where the nodes are exact.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> isinstance(oracle.gs(), oracle.Relaxed)
+    True
     """
 
     name: str
@@ -52,7 +58,17 @@ def coarser(order: int) -> int:
 
 
 def uniform() -> Relaxed:
-    """Forward value uniform in (0, 1), weight 1: exact for one unit (theory 2.12)."""
+    """Forward value uniform in (0, 1), weight 1: exact for one unit (theory 2.12).
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.uniform())["layers.0.mu"]
+    >>> bool(abs(law.bias).max() < 1e-12)  # one unit: unbiased for every loss
+    True
+    """
 
     def nodes(law: Law, order: int) -> UnitStates:
         points, weights = np.polynomial.legendre.leggauss(order)
@@ -77,6 +93,12 @@ def rule(
     ------
     InputError
         Nodes outside [0, 1], lengths that differ, or probabilities that are none.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.rule(nodes=[0.0, 1.0], weights=[0.5, 0.5]).name
+    'rule'
     """
     points = array("nodes", nodes, (None,), lowest=0.0)
     masses = array("weights", weights, points.shape)
@@ -91,18 +113,42 @@ def rule(
 
 
 def simpson() -> Relaxed:
-    """Nodes 0, 1/2, 1 with weights 1/6, 4/6, 1/6, drawn with these (theory 2.12)."""
+    """Nodes 0, 1/2, 1 with weights 1/6, 4/6, 1/6, drawn with these (theory 2.12).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.simpson().name
+    'simpson'
+    """
     return rule([0.0, 0.5, 1.0], [1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0], name="simpson")
 
 
 def gauss2() -> Relaxed:
-    """The two-point Gauss rule, nodes 1/2 -+ 1/(2 sqrt 3), drawn with weights 1/2 (theory 2.12)."""
+    """The two-point Gauss rule, nodes 1/2 -+ 1/(2 sqrt 3), drawn with weights 1/2 (theory 2.12).
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.gauss2().name
+    'gauss2'
+    """
     offset = 0.5 / np.sqrt(3.0)
     return rule([0.5 - offset, 0.5 + offset], [0.5, 0.5], name="gauss2")
 
 
 def gs(tau: float = 1.0) -> Relaxed:
-    """The relaxation: forward value F(a / tau), slope its derivative in a (theory 2.11)."""
+    """The relaxation: forward value F(a / tau), slope its derivative in a (theory 2.11).
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> law = oracle.moments(net, [1.0, 0.5], loss, oracle.gs(tau=1.0))["layers.0.mu"]
+    >>> law.bias.round(4)
+    array([[0.0241, 0.0121]])
+    """
     tau = number("tau", tau, above=0.0)
 
     def nodes(law: Law, order: int) -> UnitStates:
@@ -135,6 +181,12 @@ def surrogate(kind: str, scale: float = 1.0) -> Relaxed:
         1 / (1 + k|r|)^2, (k/2) / (1 + (pi k r / 2)^2), max(0, 1 - k|r|).
     scale : float
         k > 0.
+
+    Examples
+    --------
+    >>> import oracle
+    >>> oracle.surrogate("fast-sigmoid", scale=2.0).name
+    'fast-sigmoid(scale=2)'
     """
     choice("kind", kind, tuple(SURROGATES))
     scale = number("scale", scale, above=0.0)

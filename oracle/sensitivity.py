@@ -45,6 +45,14 @@ class Penalty:
         By the layer that spikes: mean over its units, and steps, of sum_j (dr_i/dz_j)^2 (theory 4.11, 4.13).
     curvature : float
         sum_j w_j^T H w_j of the readout (theory 4.14).
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> sorted(oracle.penalty(net, [1.0, -0.5], oracle.Categorical(label=0)).sensitivity)
+    ['layers.0', 'layers.1']
     """
 
     sensitivity: dict[str, float]
@@ -70,6 +78,14 @@ def penalty(net: Network, x: Any, loss: Loss) -> Penalty:
     ------
     InputError
         As in `oracle.exact`, pools, or another loss.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> round(oracle.penalty(net, [1.0, -0.5], oracle.Categorical(label=0)).value, 5)
+    0.89488
     """
     x, known = _checked(net, x, loss)
     laws, reach = tree.levels(net, x)
@@ -98,6 +114,15 @@ def penalty_gradient(net: Network, x: Any, loss: Loss) -> dict[str, np.ndarray]:
     ------
     InputError
         As in `penalty`.
+
+    Examples
+    --------
+    >>> import numpy as np, oracle
+    >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
+    >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
+    >>> oracle.penalty_gradient(net, [1.0, -0.5], oracle.Categorical(label=0))["layers.1.mu"].round(4)
+    array([[ 0.5434, -0.7161],
+           [ 0.254 , -0.1243]])
     """
     x, known = _checked(net, x, loss)
     laws, reach = tree.levels(net, x)

@@ -15,14 +15,26 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Op:
-    """An operation: its name, and options such as {"domain": "binary", "variance": "linear"}."""
+    """An operation: its name, and options such as {"domain": "binary", "variance": "linear"}.
+
+    Examples
+    --------
+    >>> Op("unit", {"noise": "gaussian", "member": "st"}).name
+    'unit'
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Unsupported(Exception):
-    """Raised by `run` for an operation or option that the implementation declares not to have."""
+    """Raised by `run` for an operation or option that the implementation declares not to have.
+
+    Examples
+    --------
+    >>> str(Unsupported("biases"))
+    'biases'
+    """
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,11 @@ class Capabilities:
     checks : bool
         Whether bad input (a negative variance, shapes that do not fit) is refused with an exception that says why;
         False reports the cases of bad input as unsupported.
+
+    Examples
+    --------
+    >>> Capabilities(dtypes=("float32",), ops=frozenset({"dense"})).own_noise
+    True
     """
 
     dtypes: tuple[str, ...]
@@ -49,7 +66,18 @@ class Capabilities:
 
 
 class Adapter(Protocol):
-    """An implementation under test. It is made without arguments, or with `device="cuda"` where one is asked for."""
+    """An implementation under test. It is made without arguments, or with `device="cuda"` where one is asked for.
+
+    Examples
+    --------
+    >>> class Mine:
+    ...     def capabilities(self):
+    ...         return Capabilities(dtypes=("float64",), ops=frozenset({"rho"}))
+    ...     def run(self, op, arrays, noise, dtype, seed):
+    ...         raise Unsupported(op.name)
+    >>> Mine().capabilities().dtypes
+    ('float64',)
+    """
 
     def capabilities(self) -> Capabilities:
         """What it has."""

@@ -36,6 +36,13 @@ class Estimate(NamedTuple):
         What the layers returned for these states.
     gradients : list of array (batch, *units)
         Estimates of d E[L] / dr for each example; REINFORCE's are to be summed over the samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = Estimate(loss=np.zeros(2), states=[], r=[], gradients=[])
+    >>> one.loss.shape
+    (2,)
     """
 
     loss: np.ndarray

@@ -16,6 +16,12 @@ class Curvature(NamedTuple):
     value : float
     logits : (batch, classes) array
     weight : (classes, inputs) array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(categorical(np.zeros((1, 2)), np.eye(2)).value, 4)
+    0.5
     """
 
     value: float

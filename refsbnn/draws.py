@@ -18,6 +18,14 @@ class Draws(Protocol):
 
     Everything is a function of the layer and the time step: asked twice, it answers the same, which is what running a
     part of the network again in the backward pass rests on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn.streams import Purpose, Streams
+    >>> draws: Draws = CounterDraws(Streams(1), Purpose.TRAIN, step=0, samples=np.arange(2))
+    >>> draws.uniforms(0, (3,)).shape
+    (2, 3)
     """
 
     @property
@@ -56,7 +64,17 @@ class Draws(Protocol):
 
 @dataclass(frozen=True)
 class CounterDraws:
-    """Draws by counter (theory 6.1): a purpose, a step, which sample each row of the batch is, the first time step."""
+    """Draws by counter (theory 6.1): a purpose, a step, which sample each row of the batch is, the first time step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn.streams import Purpose, Streams
+    >>> both = CounterDraws(Streams(1), Purpose.TRAIN, step=0, samples=np.arange(2)).uniforms(0, (3,))
+    >>> second = CounterDraws(Streams(1), Purpose.TRAIN, step=0, samples=np.array([1])).uniforms(0, (3,))
+    >>> bool((both[1] == second[0]).all())  # whatever batch an example is in
+    True
+    """
 
     streams: Streams
     purpose: Purpose

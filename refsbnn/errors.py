@@ -9,7 +9,16 @@ import numpy as np
 
 
 class InputError(ValueError):
-    """Input that cannot be used. The command line prints its one line and exits with code 2."""
+    """Input that cannot be used. The command line prints its one line and exits with code 2.
+
+    Examples
+    --------
+    >>> from refsbnn import noise
+    >>> noise.get("uniform")
+    Traceback (most recent call last):
+        ...
+    refsbnn.errors.InputError: noise is 'uniform'; accepted: 'gaussian', 'logistic'
+    """
 
 
 @contextmanager

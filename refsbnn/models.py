@@ -64,6 +64,11 @@ class Model(ABC):
     weights, units : dict
         Options of its `Dense` and `Conv2d` layers, and of its `Spike` or `LIF` layers, where `member` may list an
         estimator for each.
+
+    Examples
+    --------
+    >>> Mlp(hidden=[16]).name
+    'mlp'
     """
 
     name: ClassVar[str]
@@ -109,7 +114,13 @@ class OverTime(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Mlp(Model):
-    """Dense layers of `hidden` noisy binary units and a sampled readout."""
+    """Dense layers of `hidden` noisy binary units and a sampled readout.
+
+    Examples
+    --------
+    >>> [layer.kind for layer in Mlp(hidden=[16]).layers(classes=10)]
+    ['flatten', 'dense', 'spike', 'dense', 'sampled_readout']
+    """
 
     name: ClassVar[str] = "mlp"
     hidden: list[int]
@@ -127,7 +138,13 @@ class Mlp(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Convnet(Model):
-    """3x3 convolutions of noisy binary units with `channels` filters, the image halved after each; sampled readout."""
+    """3x3 convolutions of noisy binary units with `channels` filters, the image halved after each; sampled readout.
+
+    Examples
+    --------
+    >>> [layer.kind for layer in Convnet(channels=[8]).layers(classes=10)]
+    ['conv2d', 'spike', 'max_pool', 'flatten', 'dense', 'sampled_readout']
+    """
 
     name: ClassVar[str] = "convnet"
     channels: list[int]
@@ -166,6 +183,11 @@ class Resnet(Model):
         Pairs of units and convolution in each block.
     stem, stem_stride : int
         Size and stride of the first convolution's filters.
+
+    Examples
+    --------
+    >>> [layer.kind for layer in Resnet(depth=2, width=8, pool=4, scale=0.5).layers(classes=10)]
+    ['conv2d', 'residual', 'residual', 'spike', 'average_pool', 'flatten', 'dense', 'sampled_readout']
     """
 
     name: ClassVar[str] = "resnet"
@@ -208,14 +230,26 @@ class Resnet(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Spiking(OverTime, Mlp):
-    """Dense layers of `hidden` LIF neurons over time and a leaky readout."""
+    """Dense layers of `hidden` LIF neurons over time and a leaky readout.
+
+    Examples
+    --------
+    >>> [layer.kind for layer in Spiking(hidden=[16]).layers(classes=10)]
+    ['flatten', 'dense', 'lif', 'dense', 'leaky_readout', 'sampled_readout']
+    """
 
     name: ClassVar[str] = "spiking"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingConvnet(OverTime, Convnet):
-    """3x3 convolutions of LIF neurons over time with `channels` filters, the image halved after each; leaky readout."""
+    """3x3 convolutions of LIF neurons over time with `channels` filters, the image halved after each; leaky readout.
+
+    Examples
+    --------
+    >>> [layer.kind for layer in SpikingConvnet(channels=[8]).layers(classes=10)]
+    ['conv2d', 'lif', 'max_pool', 'flatten', 'dense', 'leaky_readout', 'sampled_readout']
+    """
 
     name: ClassVar[str] = "spiking_convnet"
 

@@ -32,7 +32,18 @@ class Segment:
 
 @dataclass(frozen=True)
 class Tape:
-    """What `Network.backward` needs of a forward pass: of the layers in pieces of time, if any, and of the others."""
+    """What `Network.backward` needs of a forward pass: of the layers in pieces of time, if any, and of the others.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Dense, SampledReadout, Signal, Spike
+    >>> from refsbnn.draws import MeanDraws
+    >>> from refsbnn.streams import Streams
+    >>> network = Network([Dense(8), Spike(), Dense(3), SampledReadout()], Signal("values", (5,)))
+    >>> logits, tape = network.forward(network.initial(Streams(1)), np.ones((2, 5)), MeanDraws(batch=2))
+    >>> len(tape.stages)
+    4
+    """
 
     run: Pass
     pieces: time.Pieces | None

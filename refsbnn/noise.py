@@ -24,7 +24,13 @@ _SQUARE_OVERFLOW = 1e150
 
 
 class Noise(ABC):
-    """A symmetric, standardised noise. Methods map float64 arrays element by element and keep their shape."""
+    """A symmetric, standardised noise. Methods map float64 arrays element by element and keep their shape.
+
+    Examples
+    --------
+    >>> get("gaussian").cdf(0.0), round(float(get("logistic").pdf(0.0)), 2)
+    (array(0.5), 0.25)
+    """
 
     name: str
 

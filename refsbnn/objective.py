@@ -13,7 +13,13 @@ from refsbnn.errors import InputError, check_array, check_integer, check_number
 
 
 class KLWeight(NamedTuple):
-    """The KL term's weight in the per-example objective, and whether it is anything but 1/N."""
+    """The KL term's weight in the per-example objective, and whether it is anything but 1/N.
+
+    Examples
+    --------
+    >>> kl_weight(step=100, examples=1000).value
+    0.001
+    """
 
     value: float
     tempered: bool

@@ -97,6 +97,12 @@ class Adam:
     steps : int
     buffers : dict
         "mean" and "square": the running means, a dictionary with the parameters' keys each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Adam().step({"w": np.array([1.0])}, {"w": np.array([2.0])}, 0.1)["w"].round(6)
+    array([0.9])
     """
 
     decay1: float = 0.9
@@ -142,6 +148,12 @@ class SGD:
     steps : int
     buffers : dict
         "velocity": a dictionary with the parameters' keys.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SGD().step({"w": np.array([1.0])}, {"w": np.array([2.0])}, 0.1)["w"].round(6)
+    array([0.8])
     """
 
     momentum: float = 0.9
@@ -244,6 +256,13 @@ def clip(gradients: Parameters, largest: float) -> tuple[Parameters, float]:
     ------
     InputError
         A gradient that is not finite, naming the parameter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clipped, norm = clip({"w": np.array([3.0, 4.0])}, largest=1.0)
+    >>> clipped["w"].round(6), norm
+    (array([0.6, 0.8]), 5.0)
     """
     total = 0.0
     for key in sorted(gradients):

@@ -42,6 +42,13 @@ class Run:
         A row an epoch, as in metrics.csv.
     data_given : bool
         Whether the data were given as arrays, and not by the configuration.
+
+    Examples
+    --------
+    >>> from refsbnn import fit
+    >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
+    >>> run.predict_proba(np.zeros((3, 8, 8, 1)), samples=4).shape
+    (3, 10)
     """
 
     task: Task

@@ -143,7 +143,14 @@ def added(one: Rows | None, other: Rows | None) -> Rows | None:
 
 
 class Sensitivity(NamedTuple):
-    """The mean over units and samples of the squared sensitivity, and its gradients (theory 4.11)."""
+    """The mean over units and samples of the squared sensitivity, and its gradients (theory 4.11).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> units(Rows(np.ones(2), np.zeros(2), np.zeros(2)), np.zeros((1, 2)), np.full((1, 2), 2.0)).value
+    0.5
+    """
 
     value: float
     rows: Rows

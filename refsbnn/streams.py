@@ -30,7 +30,13 @@ GRID = 2.0**-24
 
 
 class Purpose(IntEnum):
-    """What a draw is for; draws of different purposes never share a counter."""
+    """What a draw is for; draws of different purposes never share a counter.
+
+    Examples
+    --------
+    >>> Purpose.TRAIN.name
+    'TRAIN'
+    """
 
     INITIAL = 0  # initial weights
     ORDER = 1  # order of the examples

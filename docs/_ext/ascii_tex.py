@@ -96,6 +96,8 @@ class _Reader:
         if kind == "sign" and text in ("|", "||") and after not in ("space", "gap", "end"):
             bar = SIGNS.get(text, text)
             return self.postfix(_Piece(f"{bar} {self.formula(text, fractions=False)} {bar}", "atom"))
+        if kind == "sign" and text in _CLOSING.values():
+            raise ValueError(f"{text} closes nothing")
         if kind == "sign":
             dot = text == "." and before == after == "space"
             return _Piece(r"\cdot" if dot else SIGNS.get(text, text), "sign", raw=text)

@@ -161,7 +161,10 @@ def standalone(name: str) -> str:
         f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
     )
     drawn = draw.svg(FIGURES[name]().panels[0], name)
-    return re.sub(r"(<svg [^>]*>)", lambda found: f'{found[1][:-1]} width="540"><style>{rules}</style>', drawn, count=1) + "\n"
+    return (
+        re.sub(r"(<svg [^>]*>)", lambda found: f'{found[1][:-1]} width="540"><style>{rules}</style>', drawn, count=1)
+        + "\n"
+    )
 
 
 class Pictures(Directive):

@@ -77,6 +77,11 @@ class Iwst(Affine):
     ----------
     p : float or callable
         A number in [0, 1], or a function of the array pi that returns one for every unit.
+
+    Examples
+    --------
+    >>> Iwst(p=0.25).name
+    'iwst(p=0.25)'
     """
 
     spelling: ClassVar[str] = "iwst"
@@ -100,7 +105,13 @@ class Iwst(Affine):
 
 @dataclass(frozen=True)
 class Mix(Affine):
-    """`mix(lam=...)`: p1 = (1 - lam) pi + lam/2, from `st` (lam = 0) to the trapezoid (lam = 1) (theory 2.6)."""
+    """`mix(lam=...)`: p1 = (1 - lam) pi + lam/2, from `st` (lam = 0) to the trapezoid (lam = 1) (theory 2.6).
+
+    Examples
+    --------
+    >>> Mix(lam=0.25).name
+    'mix(lam=0.25)'
+    """
 
     spelling: ClassVar[str] = "mix"
     examples: ClassVar[tuple[str, ...]] = ("mix(lam=0.5)",)
@@ -184,6 +195,13 @@ class Temp(BinaryTarget):
     ----------
     c : float
         A number >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import noise
+    >>> Temp(c=2.0).weight(np.array([0.0, 1.0]), np.array([30.0, -30.0]), noise.GAUSSIAN)  # at most 1 + c/2
+    array([2., 2.])
     """
 
     spelling: ClassVar[str] = "temp"
@@ -227,6 +245,11 @@ class GappedSt(BinaryTarget):
         A number >= 0: how far the logit lies on the spike's side at least.
     tau : float
         Temperature, > 0.
+
+    Examples
+    --------
+    >>> GappedSt(gap=1.0, tau=0.5).name
+    'gapped-st(gap=1,tau=0.5)'
     """
 
     spelling: ClassVar[str] = "gapped-st"

@@ -41,6 +41,13 @@ class Agr(Gumbel, BinaryTarget):
     The target's mass is not 1. As tau -> 0 the member becomes the trapezoid. Saturated: the slope of the state that
     cannot occur tends to relax'(0)/tau (Gaussian; the excess over the threshold vanishes there) or to the mean of
     relax'(a/tau)/tau over exponential a (logistic; ln 2 - 1/2 at tau = 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import noise
+    >>> Agr(tau=0.5).slope(np.array([0.0, 1.0]), np.zeros(2), noise.GAUSSIAN).round(4)
+    array([0.3568, 0.3568])
     """
 
     spelling: ClassVar[str] = "agr"
@@ -85,6 +92,11 @@ class Gr(Gumbel):
 
     Its mean given z is `agr`; its variance around that mean falls as 1/K. With an extra uniform e the draw is
     a = r - F^-1(u') with u' = e pi for a spike and u' = pi + e (1 - pi) for none. `masses` are the mean masses.
+
+    Examples
+    --------
+    >>> Gr(tau=0.5, K=4).draws
+    4
     """
 
     spelling: ClassVar[str] = "gr"
@@ -119,6 +131,11 @@ class StGs(Gumbel):
     """`st-gs(tau=...)`, straight-through Gumbel-softmax: w f = relax'(a/tau)/tau with the a that made z (theory 2.9).
 
     `masses` are the mean masses, those of `agr`.
+
+    Examples
+    --------
+    >>> StGs(tau=0.5).name
+    'st-gs(tau=0.5)'
     """
 
     spelling: ClassVar[str] = "st-gs"
@@ -138,6 +155,13 @@ class Gs(Gumbel):
     The same as w = f(tau relax^-1(h) - r) / (f(r) q(h)) with the density q(h) = f(a - r) tau / relax'(a/tau): the
     target has the density f(tau relax^-1(h) - r) / f(r) on (0, 1). The forward value is not a spike, so deeper layers
     see inputs between the states.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import noise
+    >>> Gs(tau=1.0).sample(np.zeros(2), np.array([0.25, 0.75]), noise.GAUSSIAN).round(4)
+    array([0.75, 0.25])
     """
 
     spelling: ClassVar[str] = "gs"

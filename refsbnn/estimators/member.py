@@ -16,7 +16,14 @@ Given = np.ndarray | None  # uniforms, which most slopes do not look at
 
 
 class Form(NamedTuple):
-    """A slope that a compiled kernel can evaluate: its kind, of `refsbnn.kernels.slopes.FORMS`, and its numbers."""
+    """A slope that a compiled kernel can evaluate: its kind, of `refsbnn.kernels.slopes.FORMS`, and its numbers.
+
+    Examples
+    --------
+    >>> from refsbnn import estimators
+    >>> estimators.get("st").form.kind
+    'affine'
+    """
 
     kind: str
     numbers: tuple[float, ...] = ()
@@ -49,6 +56,15 @@ class Member(ABC):
         Law of the forward value: a spike of probability F(r); 1[r > 0]; F((r - F^-1(u)) / `temperature`); a function of
         u alone; any other, which the kernels cannot sample. A class with a `sample` of its own says which, or has
         "own".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import estimators, noise
+    >>> st, r = estimators.get("st"), np.array([0.0, 1.0])
+    >>> h = st.sample(r, np.array([0.4, 0.9]), noise.GAUSSIAN)
+    >>> h, st.slope(h, r, noise.GAUSSIAN).round(4)
+    (array([1., 0.]), array([0.3989, 0.242 ]))
     """
 
     spelling: ClassVar[str]
@@ -111,7 +127,15 @@ class Member(ABC):
 
 
 class BinaryTarget(Member):
-    """A member with proposal Bern(pi) and a target on {0, 1}: w = p1/pi or p0/(1 - pi) (theory 2.3)."""
+    """A member with proposal Bern(pi) and a target on {0, 1}: w = p1/pi or p0/(1 - pi) (theory 2.3).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import estimators, noise
+    >>> estimators.get("iwst(p=0.25)").masses(np.zeros(1), noise.GAUSSIAN)
+    (array([0.75]), array([0.25]))
+    """
 
     @abstractmethod
     def masses(self, r: np.ndarray, noise: Noise) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,15 @@ SURROGATES = ("fast-sigmoid", "arctan", "triangular")
 
 @dataclass(frozen=True)
 class IdentitySt(BinaryTarget):
-    """`identity-st`: slope 1, the factor dpi/dr left out (theory 2.16). As a measure: p1 = pi/f, p0 = (1 - pi)/f."""
+    """`identity-st`: slope 1, the factor dpi/dr left out (theory 2.16). As a measure: p1 = pi/f, p0 = (1 - pi)/f.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import noise
+    >>> IdentitySt().slope(np.ones(2), np.array([0.0, 3.0]), noise.GAUSSIAN)
+    array([1., 1.])
+    """
 
     spelling: ClassVar[str] = "identity-st"
     examples: ClassVar[tuple[str, ...]] = ("identity-st",)
@@ -48,6 +56,13 @@ class Surrogate(Member):
         One of the three names.
     scale : float
         k > 0, in units of 1/r.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import estimators, noise
+    >>> estimators.get("fast-sigmoid(scale=1)").slope(np.ones(2), np.array([0.0, 1.0]), noise.GAUSSIAN)
+    array([1.  , 0.25])
     """
 
     proposal: ClassVar[str] = "deterministic"

@@ -18,7 +18,15 @@ from refsbnn.noise import Noise
 
 @dataclass(frozen=True)
 class Uniform(Member):
-    """`uniform`: h = u, w = 1; unbiased for every loss of one unit (theory 1.3, 2.12)."""
+    """`uniform`: h = u, w = 1; unbiased for every loss of one unit (theory 1.3, 2.12).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from refsbnn import noise
+    >>> Uniform().sample(np.zeros(2), np.array([0.25, 0.75]), noise.GAUSSIAN)
+    array([0.25, 0.75])
+    """
 
     spelling: ClassVar[str] = "uniform"
     examples: ClassVar[tuple[str, ...]] = ("uniform",)
@@ -35,7 +43,13 @@ class Uniform(Member):
 
 
 class Rule(Member):
-    """A rule: h is one of the nodes, drawn with the rule's probabilities, and w = node weight / probability."""
+    """A rule: h is one of the nodes, drawn with the rule's probabilities, and w = node weight / probability.
+
+    Examples
+    --------
+    >>> Simpson().rule()[0]
+    array([0. , 0.5, 1. ])
+    """
 
     proposal: ClassVar[str] = "fixed"
 
@@ -62,7 +76,14 @@ class Rule(Member):
 
 @dataclass(frozen=True)
 class Simpson(Rule):
-    """`simpson`: nodes 0, 1/2, 1 drawn with their weights 1/6, 4/6, 1/6; exact for cubic L' (theory 2.12)."""
+    """`simpson`: nodes 0, 1/2, 1 drawn with their weights 1/6, 4/6, 1/6; exact for cubic L' (theory 2.12).
+
+    Examples
+    --------
+    >>> nodes, weights, probabilities = Simpson().rule()
+    >>> weights.round(4)
+    array([0.1667, 0.6667, 0.1667])
+    """
 
     spelling: ClassVar[str] = "simpson"
     examples: ClassVar[tuple[str, ...]] = ("simpson",)
@@ -74,7 +95,13 @@ class Simpson(Rule):
 
 @dataclass(frozen=True)
 class Gauss2(Rule):
-    """`gauss2`: nodes 1/2 -+ 1/(2 sqrt 3), each with weight 1/2; exact for cubic L' (theory 2.12)."""
+    """`gauss2`: nodes 1/2 -+ 1/(2 sqrt 3), each with weight 1/2; exact for cubic L' (theory 2.12).
+
+    Examples
+    --------
+    >>> Gauss2().rule()[0].round(4)
+    array([0.2113, 0.7887])
+    """
 
     spelling: ClassVar[str] = "gauss2"
     examples: ClassVar[tuple[str, ...]] = ("gauss2",)

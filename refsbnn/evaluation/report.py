@@ -27,6 +27,13 @@ class Mode:
     rates : list of Rate
     operations : list of Operations
         Of one forward pass.
+
+    Examples
+    --------
+    >>> from refsbnn import fit
+    >>> found = fit("digits_binary", "training.epochs=1", "model.hidden=[16]").evaluate("test", samples=2)
+    >>> [mode.name for mode in found.modes]
+    ['mean weights', 'single sample', 'average of 2 samples']
     """
 
     name: str
@@ -61,6 +68,13 @@ class Report:
         What was scored.
     modes : list of Mode
         Mean weights, single sample, and, where more than one is asked for, the average of samples.
+
+    Examples
+    --------
+    >>> from refsbnn import fit
+    >>> found = fit("digits_binary", "training.epochs=1", "model.hidden=[16]").evaluate("test", samples=2)
+    >>> found.table().splitlines()[0].split()[:3]
+    ['test,', '360', 'examples']
     """
 
     part: str

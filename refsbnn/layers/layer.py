@@ -110,7 +110,13 @@ class Pass:
 
 @dataclass(frozen=True)
 class Monitor:
-    """What a unit layer saw, for the training record: mean firing rate, mean and standard deviation of r, penalty."""
+    """What a unit layer saw, for the training record: mean firing rate, mean and standard deviation of r, penalty.
+
+    Examples
+    --------
+    >>> Monitor(rate=0.5, mean=0.0, spread=1.0, penalty=0.1).rate
+    0.5
+    """
 
     rate: float
     mean: float
@@ -124,6 +130,12 @@ class Layer(ABC, Generic[TapeT]):
 
     TapeT is what its forward pass keeps for the backward pass. Nothing but the layer looks into its tapes; it answers
     for them by `monitor`, `spikes`, `densities` and `counted`.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Dense, Flatten
+    >>> Dense(8).kind, Flatten().kind
+    ('dense', 'flatten')
     """
 
     kind: ClassVar[str]

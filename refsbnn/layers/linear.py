@@ -170,7 +170,14 @@ class Linear(Layer[LinearTape]):
 
 @dataclass(frozen=True)
 class Dense(Linear):
-    """Fully connected layer: values (features,) to moments (out,)."""
+    """Fully connected layer: values (features,) to moments (out,).
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Dense, Signal
+    >>> print(Dense(8).connect(Signal("values", (5,))))
+    moments of shape (8,)
+    """
 
     kind: ClassVar[str] = "dense"
 
@@ -197,6 +204,12 @@ class Conv2d(Linear):
     size : int
         Height and width of the filters.
     stride, padding : int
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Conv2d, Signal
+    >>> print(Conv2d(16, padding=1).connect(Signal("values", (8, 8, 1))))
+    moments of shape (8, 8, 16)
     """
 
     kind: ClassVar[str] = "conv2d"

@@ -34,6 +34,12 @@ class LeakyReadout(Layer[LeakyTape]):
         Decay per step, in [0, 1].
     reduce : {"mean", "max", "last"}
         Which value over time is the output.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import LeakyReadout, Signal
+    >>> print(LeakyReadout(beta=0.9).connect(Signal("moments", (10,), steps=20)))
+    moments of shape (10,)
     """
 
     kind: ClassVar[str] = "leaky_readout"
@@ -74,6 +80,12 @@ class SampledReadout(Layer[SampledTape]):
     """One sample of the outputs under the readout's own posterior: moments to real values.
 
     Beside point weights the outputs are the means (theory 3.18).
+
+    Examples
+    --------
+    >>> from refsbnn.layers import SampledReadout, Signal
+    >>> print(SampledReadout().connect(Signal("moments", (10,))))
+    real values of shape (10,)
     """
 
     kind: ClassVar[str] = "sampled_readout"

@@ -30,6 +30,12 @@ class Residual(Layer[ResidualTape]):
         The branch's weight a_l.
     accumulate : bool
         False keeps only this branch's variance in U.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Dense, Residual, Signal, Spike
+    >>> print(Residual((Spike(), Dense(8)), scale=0.5).connect(Signal("moments", (8,))))
+    moments of shape (8,)
     """
 
     branch: tuple[Layer[Any], ...]

@@ -54,7 +54,14 @@ class Pool(Layer[TapeT]):
 
 @dataclass(frozen=True)
 class AveragePool(Pool[ShapeTape]):
-    """Mean over windows; spikes become real values."""
+    """Mean over windows; spikes become real values.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import AveragePool, Signal
+    >>> print(AveragePool(2).connect(Signal("values", (8, 8, 3), "binary")))
+    real values of shape (4, 4, 3)
+    """
 
     kind: ClassVar[str] = "average_pool"
 
@@ -75,7 +82,14 @@ class AveragePool(Pool[ShapeTape]):
 
 @dataclass(frozen=True)
 class MaxPool(Pool[MaxPoolTape]):
-    """Largest value of windows: on spikes, whether any of them fired."""
+    """Largest value of windows: on spikes, whether any of them fired.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import MaxPool, Signal
+    >>> print(MaxPool(2).connect(Signal("values", (8, 8, 3), "binary")))
+    binary values of shape (4, 4, 3)
+    """
 
     kind: ClassVar[str] = "max_pool"
 
@@ -94,7 +108,14 @@ class MaxPool(Pool[MaxPoolTape]):
 
 @dataclass(frozen=True)
 class Flatten(Layer[ShapeTape]):
-    """All features on one axis."""
+    """All features on one axis.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Flatten, Signal
+    >>> print(Flatten().connect(Signal("values", (8, 8, 3), "binary")))
+    binary values of shape (192,)
+    """
 
     kind: ClassVar[str] = "flatten"
 

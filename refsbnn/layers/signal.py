@@ -28,6 +28,11 @@ class Signal:
     span : float
         Of values: how far a spike of the units that they come from moves them, 1 from {0,1} and 2 from {-1,+1}; 0 where
         no unit fired, as in the network's input.
+
+    Examples
+    --------
+    >>> print(Signal("values", (5,), "binary", steps=20))
+    binary values of shape (5,) over 20 steps
     """
 
     kind: Literal["values", "moments"]
@@ -68,6 +73,12 @@ class Moments:
         The weights that feed the units; none in a gradient.
     rows : Rows or None
         In a gradient that of the sums over them, None where nothing depends on them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Moments(np.zeros((2, 3)), np.ones((2, 3))).m.shape
+    (2, 3)
     """
 
     m: np.ndarray

@@ -113,6 +113,12 @@ class Spike(Units[SpikeTape]):
         Estimator of the backward pass, as `refsbnn.estimators.get` reads it.
     noise : {"gaussian", "logistic"}
     domain : {"binary", "bipolar"}
+
+    Examples
+    --------
+    >>> from refsbnn.layers import Signal, Spike
+    >>> print(Spike("agr(tau=0.5)", domain="bipolar").connect(Signal("moments", (8,))))
+    bipolar values of shape (8,)
     """
 
     kind: ClassVar[str] = "spike"
@@ -193,6 +199,12 @@ class LIF(Units[NeuronTape]):
         Whether the gradient flows through the reset.
     variance, gain, spread, prior
         Of the recurrent weights, as in `Dense`.
+
+    Examples
+    --------
+    >>> from refsbnn.layers import LIF, Signal
+    >>> print(LIF(beta=0.9).connect(Signal("moments", (8,), steps=20)))
+    binary values of shape (8,) over 20 steps
     """
 
     kind: ClassVar[str] = "lif"

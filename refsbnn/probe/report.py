@@ -29,6 +29,14 @@ class Row:
         Of the gradients of single examples.
     all : Bias
         Of their mean.
+
+    Examples
+    --------
+    >>> from refsbnn import fit
+    >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
+    >>> row = run.probe(["st"], units=2, examples=4, draws=4).rows[0]
+    >>> row.layer, row.member, row.units
+    ('2.spike', 'st', 2)
     """
 
     layer: str
@@ -49,6 +57,14 @@ class Report:
         The examples that were probed.
     examples, draws : int
     rows : list of Row
+
+    Examples
+    --------
+    >>> from refsbnn import fit
+    >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
+    >>> found = run.probe(["st"], units=2, examples=4, draws=4)
+    >>> found.table().splitlines()[0] != ""
+    True
     """
 
     part: str

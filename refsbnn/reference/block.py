@@ -124,6 +124,16 @@ def backward(
     ------
     InputError
         As the three functions that it composes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, w = np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1))
+    >>> options = {"noise": "gaussian", "member": "st", "scale": 0.5}
+    >>> H, U, h = forward(one, one, 0.5 * one, w, w, np.zeros(1), np.zeros(1), **options)
+    >>> found = backward(one, one, h, one, one, 0.5 * one, w, w, **options)
+    >>> found.mu.item(), found.sigma2.item()
+    (0.5, 0.25)
     """
     kept, U_kept, dm, dv = residual.add_backward(dH, dU, scale=scale, accumulate=accumulate)
     options = {"stride": stride, "padding": padding, "domain": domain, "variance": variance}

@@ -100,6 +100,15 @@ def backward(
     ------
     InputError
         As `forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, w = np.ones((5, 6, 1)), np.ones((2, 3, 3, 1))
+    >>> g = np.ones((3, 3, 2))
+    >>> found = backward(g, g, x, w, w, stride=2, padding=1)
+    >>> found.x.shape, found.mu.shape, found.mu[0, 1, 1, 0]
+    ((5, 6, 1), (2, 3, 3, 1), np.float64(9.0))
     """
     mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, ndim=4)
     x = check_input(x, mu, stride, padding)

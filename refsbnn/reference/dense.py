@@ -89,6 +89,14 @@ def backward(
     ------
     InputError
         Shapes that do not fit, negative variances, NaN, unknown names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, mu, sigma2 = np.array([[1.0, 0.0]]), np.array([[0.5, 2.0]]), np.array([[0.1, 0.2]])
+    >>> found = backward(np.array([[1.0]]), np.array([[1.0]]), x, mu, sigma2, domain="binary")
+    >>> found.x, found.mu, found.sigma2
+    (array([[0.6, 2.2]]), array([[1., 0.]]), array([[1., 0.]]))
     """
     mu, sigma2, _, _ = check_weights(mu, sigma2, None, None, ndim=2)
     x = check_array("x", x, (*np.shape(x)[:-1], mu.shape[1]))

@@ -195,6 +195,16 @@ def backward(
     ------
     InputError
         As `forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> m, v, u = np.full((3, 1, 1), 0.6), np.full((3, 1, 1), 0.5), np.full((3, 1, 1), 0.5)
+    >>> options = {"beta": 1.0, "theta": 1.0, "noise": "gaussian", "member": "st"}
+    >>> z, tape = forward(m, v, u, **options)
+    >>> found = backward(np.ones((3, 1, 1)), tape, u, **options)
+    >>> found.m.shape
+    (3, 1, 1)
     """
     point = tape.V is None
     M, V, u = check_moments(tape.M, tape.V, u)

@@ -54,6 +54,13 @@ def average_backward(g: np.ndarray, x_shape: tuple[int, ...], size: int, stride:
     ------
     InputError
         Shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> average_backward(np.ones((1, 1, 1)), (2, 2, 1), 2)[..., 0]
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
     """
     return scatter(g, None, x_shape, size, stride)
 
@@ -111,6 +118,14 @@ def max_backward(
     ------
     InputError
         Shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, index = max_forward(np.array([[0.0, 1.0], [1.0, 0.0]])[..., None], 2)
+    >>> max_backward(np.ones((1, 1, 1)), index, (2, 2, 1), 2)[..., 0]
+    array([[0., 1.],
+           [0., 0.]])
     """
     return scatter(g, index, x_shape, size, stride)
 

@@ -80,6 +80,14 @@ def integrate_backward(dm: np.ndarray, dv: np.ndarray | None, tape: np.ndarray) 
     ------
     InputError
         Shapes that do not fit, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> m_out, v_out, tape = integrate_forward(np.array([[1.0], [2.0]]), np.ones((2, 1)), beta=0.5, reduce="last")
+    >>> dm, dv = integrate_backward(np.ones(1), np.ones(1), tape)
+    >>> dm.ravel(), dv.ravel()
+    (array([0.5, 1. ]), array([0.25, 1.  ]))
     """
     dm = check_array("dm", dm, tape.shape[1:])
     if dv is None:
@@ -151,6 +159,12 @@ def sample_backward(g: np.ndarray, v: np.ndarray, eps: np.ndarray) -> tuple[np.n
     ------
     InputError
         As `sample_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sample_backward(np.array([1.0]), np.array([4.0]), np.array([0.5]))
+    (array([1.]), array([0.125]))
     """
     g = check_array("g", g)
     v = check_array("v", v, g.shape, nonnegative=True)

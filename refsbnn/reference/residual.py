@@ -65,6 +65,12 @@ def add_backward(
     ------
     InputError
         Shapes that differ, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [float(g[0]) for g in add_backward(np.ones(1), np.ones(1), scale=0.5)]
+    [1.0, 1.0, 0.5, 0.25]
     """
     dH = check_array("dH", dH)
     dU = check_array("dU", dU, dH.shape)

@@ -91,6 +91,15 @@ def backward(
     ------
     InputError
         As `forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> m, v, u = np.array([0.3]), np.array([1.0]), np.array([0.5])
+    >>> z = forward(m, v, u, noise="gaussian", member="st")
+    >>> dm, dv = backward(np.array([2.0]), z, m, v, u, noise="gaussian", member="st")
+    >>> dm.round(4), dv.round(4)
+    (array([0.7628]), array([-0.1144]))
     """
     check_choice("domain", domain, DOMAINS)
     m, v_or_one, u = check_moments(m, v, u)

@@ -102,6 +102,14 @@ def conv2d(
     ------
     InputError
         As `conv2d.forward`; draws of a wrong shape; relaxed values in a spike domain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, w = np.ones((1, 2, 2, 1)), np.ones((3, 1, 1, 1))
+    >>> m, v, u = conv2d(x, w, w, np.zeros((1, 3, 1, 1, 1)))
+    >>> m.shape, u[0, 0, 0, 0]
+    ((1, 2, 2, 3), np.float64(0.5))
     """
     m, v = convolution.forward(x, mu, sigma2, bias_mu, bias_sigma2, stride=stride, padding=padding, domain=domain)
     x = check_states(x, domain, 4)

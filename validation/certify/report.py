@@ -342,6 +342,18 @@ def assert_unbiased(fn: Estimator, network: str = "one-unit", *, up_to: str = "a
         A bias, or none that is decided; with the report.
     InputError
         As `certify`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def straight_through(parameters, x, uniforms, loss):
+    ...     w0, b0, w1, b1 = (parameters[key] for key in ("w0", "b0", "w1", "b1"))
+    ...     pi = 1 / (1 + np.exp(-(w0 @ x + b0)))
+    ...     z = (uniforms[0] < pi).astype(float)
+    ...     g = np.asarray(loss.gradient(w1 @ z + b1))
+    ...     d = (w1.T @ g) * pi * (1 - pi)
+    ...     return {"w0": np.outer(d, x), "b0": d, "w1": np.outer(g, z), "b1": g}
+    >>> assert_unbiased(straight_through, up_to="affine")
     """
     check_choice("up_to", up_to, LOSSES)
     report = certify(fn, network=network)
