@@ -20,7 +20,10 @@ lint: $(VENV)/.test  ## ruff (lint and format) and mypy
 	"$(BIN)/ruff" format --check --config .ci/ruff.toml .
 	"$(BIN)/mypy"
 
-docs: $(VENV)/.docs  ## build the site into docs/_build/html, warnings as errors, links checked
+docs: $(VENV)/.docs site  ## build the site into docs/_build/html, warnings as errors, links inside it checked
+
+# With whatever is installed. Addresses outside are not asked: there may be no network.
+site:
 	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "The site, to open in a browser: $(CURDIR)/docs/_build/html/index.html"
 
@@ -59,5 +62,5 @@ print(f"The audit's report, to open in a browser: {Path('audit/quick.html').abso
 endef
 export SUMMARY
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test lint docs site clean
 .DELETE_ON_ERROR:

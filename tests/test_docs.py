@@ -1,7 +1,10 @@
 """The documents keep their promises: every equation that is cited exists, and the README's example runs."""
 
+import configparser
 import doctest
 import re
+import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,35 @@ def test_the_readme_runs() -> None:
     )
     assert result.attempted
     assert not result.failed
+
+
+def test_the_changelog_counts_what_there_is() -> None:
+    from validation.conformance.cases import all_cases
+    from validation.conformance.mutants import MUTANTS
+
+    told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(list(all_cases()))} cases" in told
+    assert f"{len(MUTANTS)} planted bugs" in told
+
+
+def test_links_of_the_readme_hold_on_pypi_and_lead_somewhere() -> None:
+    """Where there is no folder beside the README: addresses, whose paths exist in this tree."""
+    repository = configparser.ConfigParser()
+    repository.read(ROOT / "setup.cfg", encoding="utf-8")
+    address = repository["metadata"]["url"]
+    targets = re.findall(r"\]\(([^)\s]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert not [target for target in targets if "://" not in target]
+    raw = address.replace("github.com", "raw.githubusercontent.com")
+    paths = [re.sub(rf"^(?:{address}/(?:blob|tree)|{raw})/main/", "", target).split("#")[0] for target in targets]
+    assert not [path for path in paths if "://" not in path and not (ROOT / path).exists()]
+    assert sum("://" not in path for path in paths) > 20
+
+
+def test_the_readmes_picture_shows_what_the_oracle_says() -> None:
+    pytest.importorskip("docutils")
+    sys.path.insert(0, str(ROOT / "docs" / "_ext"))
+    import pictures
+
+    from validation.report.draw import described
+
+    assert described(pictures.family().panels[0]) in unescape((ROOT / "docs" / "family.svg").read_text("utf-8"))

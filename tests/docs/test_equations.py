@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
-from ascii_tex import tex
+from ascii_tex import tex  # noqa: E402
 
 THEORY = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
 # Indented lines that follow an empty line, an equation's line or another one: not those of a list.
