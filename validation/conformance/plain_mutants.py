@@ -45,8 +45,9 @@ def unrefused(f: Any, m: Any, v: Any, *a: Any, **k: Any) -> Any:
 
 
 def capped(f: Any, m: Any, v: Any, *a: Any, **k: Any) -> Any:
-    """An infinite mean or variance taken for the largest number."""
-    return f(np.nan_to_num(m, nan=np.nan), np.nan_to_num(v, nan=np.nan), *a, **k)
+    """An infinite mean or variance taken for a large number, which every type has."""
+    m, v = (np.nan_to_num(y, nan=np.nan, posinf=1e30, neginf=-1e30) for y in (m, v))
+    return f(m, v, *a, **k)
 
 
 def without_a_reason(f: Any, *a: Any, **k: Any) -> Any:

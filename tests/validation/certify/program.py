@@ -90,4 +90,5 @@ def main(draws, estimates, kind):
         json.dump({"draws_sha256": asked["sha256"], "implementation": "program.py", "estimates": found}, file)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
