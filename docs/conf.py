@@ -28,6 +28,7 @@ extensions = [
     "equations",  # the mathematics of theory.md
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
+    "spoken",  # levels of headings, parts that scroll
     "pictures",  # figures by name
     "audited",  # the audit as a part of the site
     "mathml",  # LaTeX of the pages
@@ -77,6 +78,7 @@ html_css_files = ["site.css", "gallery.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+html_show_search_summary = False  # summaries are fetched, which a page opened as a file may not
 html_theme_options = {
     "source_repository": f"{REPOSITORY}/",
     "source_branch": "main",
