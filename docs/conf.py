@@ -4,6 +4,7 @@ The Markdown files stay as they are read in the repository; docs/_ext holds what
 """
 
 import configparser
+import os
 import sys
 from pathlib import Path
 
@@ -59,6 +60,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,
+    "parallel": min(os.cpu_count() or 1, 4),
     "show_signature": False,
     "min_reported_time": 60,
     "plot_gallery": "True",
