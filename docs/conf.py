@@ -4,6 +4,7 @@ The Markdown files stay as they are read in the repository; docs/_ext holds what
 """
 
 import configparser
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ extensions = [
     "equations",  # the mathematics of theory.md
     "plain",  # docstrings are plain text
     "repository",  # links that leave docs/
+    "spoken",  # levels of headings, parts that scroll
     "pictures",  # figures by name
     "audited",  # the audit as a part of the site
     "mathml",  # LaTeX of the pages
@@ -58,6 +60,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,
+    "parallel": min(os.cpu_count() or 1, 4),
     "show_signature": False,
     "min_reported_time": 60,
     "plot_gallery": "True",
@@ -77,6 +80,7 @@ html_css_files = ["site.css", "gallery.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+html_show_search_summary = False  # summaries are fetched, which a page opened as a file may not
 html_theme_options = {
     "source_repository": f"{REPOSITORY}/",
     "source_branch": "main",

@@ -88,7 +88,8 @@ def show(window: Any, page: str) -> list[str]:
     window.on("console", lambda message: told.append(message.text))
     window.on("pageerror", lambda error: told.append(str(error)))
     window.on("request", lambda request: told.append(request.url) if not request.url.startswith("file:") else None)
-    window.goto((SITE / page).as_uri())
+    file, _, query = page.partition("?")
+    window.goto((SITE / file).as_uri() + (f"?{query}" if query else ""))
     return told
 
 
