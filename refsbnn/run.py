@@ -142,21 +142,14 @@ class Run:
         Raises
         ------
         InputError
-            A part that the run does not have, examples that do not fit, the validation part at a temperature that was
-            fitted on it.
+            A part that the run does not have, examples that do not fit, a temperature fitted on the part itself.
         """
-        inputs, name = self._inputs(part)
-        task = self.task
+        (inputs, name), task = self._inputs(part), self.task
         samples = self.config.evaluation.samples if samples is None else samples
         if calibrate and name == "validation":
             raise InputError("the temperature is fitted on the validation part; score another one")
         return report(
-            task.network,
-            self.parameters,
-            inputs,
-            inputs.labels,
-            task.streams,
-            samples,
+            *(task.network, self.parameters, inputs, inputs.labels, task.streams, samples),
             part=name,
             calibration=self._inputs("validation")[0] if calibrate else None,
             ranks=task.ranks,
