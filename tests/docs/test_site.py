@@ -31,9 +31,9 @@ PAGES = (
     "api/oracle.html",
 )
 WIDTHS = (390, 768, 1400)
-# What reaches over the right edge of the window, unless it lies in a part that scrolls by itself or is put aside.
+# What reaches over the right edge of the window, unless it lies in a part of the article that scrolls by itself.
 OVER = """() => [...document.querySelectorAll('article *')].filter(one => {
-  const scrolls = at => at.tagName !== 'ARTICLE' &&
+  const scrolls = at => at && at.tagName !== 'ARTICLE' &&
     (/auto|scroll|hidden/.test(getComputedStyle(at).overflowX) || scrolls(at.parentElement));
   return one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !scrolls(one.parentElement)
 }).map(one => one.outerHTML.slice(0, 90))"""

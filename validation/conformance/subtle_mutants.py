@@ -26,9 +26,15 @@ def half_slope(f: Any, x: np.ndarray, domain: str, variance: str) -> tuple[np.nd
 
 
 def neurons_backward(late: int, decay: Callable[[float], float]) -> list[Patch]:
-    """Backward through time by theory 3.12, with recurrent spikes `late` steps late and another decay of dV."""
+    """Backward through time by theory 3.12, with recurrent spikes `late` steps late and another decay of dV.
+
+    Neurons with numbers of their own (theory 3.27) have bugs of their own.
+    """
+    right = lif.backward
 
     def backward(g: np.ndarray, tape: Any, u: Any, recurrent: Any = None, **k: Any) -> Any:
+        if np.ndim(k["beta"]) or np.ndim(k["theta"]):
+            return right(g, tape, u, recurrent, **k)
         flows, beta, hard, keep = k["reset_gradient"], k["beta"], k["reset"] == "hard", k["accumulate"]
         options = {name: k[name] for name in ("noise", "member")}
         M, V, z = tape.M, tape.V, np.asarray(tape.z, dtype=np.float64)
