@@ -50,8 +50,8 @@ autodoc_typehints = "none"  # numpydoc's sections say the types, with shapes
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
-# The executed examples. A folder that is not there yet is left out.
-_galleries = [(name, f"_{name}") for name in ("tutorials", "gallery") if (DOCS / name / "GALLERY_HEADER.rst").is_file()]
+# The executed examples.
+_galleries = [(name, f"_{name}") for name in ("tutorials", "gallery")]
 sphinx_gallery_conf = {
     "examples_dirs": [source for source, _ in _galleries],
     "gallery_dirs": [built for _, built in _galleries],
