@@ -17,7 +17,7 @@ STARTS = (0.3, 1.0, 3.0)
 # Members that are not of the form of theory 2.19; the numbers left open are fitted, all of them positive.
 FITTED = (
     *("identity-st", "temp(c={})", "agr(tau={})", "gapped-st(gap=0,tau={})", "gapped-st(gap={},tau={})"),
-    *("fast-sigmoid(scale={})", "arctan(scale={})", "triangular(scale={})"),
+    *("fast-sigmoid(scale={})", "arctan(scale={})", "triangular(scale={})", "gaussian(scale={})"),
 )
 VARYING = ("st-gs(tau={})",)  # given the spike
 RELAXED = ("gs(tau={})", *MEMBERS)
@@ -46,10 +46,15 @@ def identify(found: Profile) -> Match | None:
     return None
 
 
+def _size(found: Profile) -> np.ndarray:
+    """The largest slope at each r, of shape (r, 1); where it is 0, as beyond a hard tanh's ends, the largest of all."""
+    size = np.abs(found.slope).max(axis=1, keepdims=True)
+    return np.where(size > 0.0, size, size.max())
+
+
 def _difference(found: Profile, slope: np.ndarray) -> float:
     """The largest, relative to the largest slope at the same r."""
-    size = np.abs(found.slope).max(axis=1, keepdims=True)
-    return float((np.abs(slope - found.slope) / np.maximum(size, 1e-300)).max())
+    return float((np.abs(slope - found.slope) / _size(found)).max())
 
 
 def _affine(found: Profile) -> Match | None:
@@ -59,7 +64,7 @@ def _affine(found: Profile) -> Match | None:
     law, r = found.how.law, found.r[:, None]
     f, one = law.pdf(r), found.z == 1.0
     columns = [f + 0.0 * found.z, np.where(one, 0.0, f / law.cdf(-r)), np.where(one, f / law.cdf(r), 0.0)]
-    size = np.abs(found.slope).max(axis=1, keepdims=True)
+    size = _size(found)
     matrix = np.stack([(column / size).ravel() for column in columns], axis=1)
     a, b0, b1 = np.linalg.lstsq(matrix, (found.slope / size).ravel(), rcond=None)[0]
     a, b0, b1 = (0.0 if abs(n) < CLOSE else float(n) for n in (a, b0, b1))
@@ -114,7 +119,7 @@ def _sent(found: Profile, name: str) -> float:
 
 
 def _factor(found: Profile, slope: np.ndarray) -> float:
-    size = np.abs(found.slope).max(axis=1, keepdims=True)
+    size = _size(found)
     ours, theirs = slope / size, found.slope / size
     return float((ours * theirs).sum() / max((ours**2).sum(), 1e-300))
 
@@ -128,7 +133,7 @@ def _fit(
     found: Profile, slope: Callable[[np.ndarray], np.ndarray], count: int, start: float
 ) -> tuple[float, np.ndarray]:
     """Least squares in the logarithms of the numbers, the factor at its best for each."""
-    size = np.abs(found.slope).max(axis=1, keepdims=True)
+    size = _size(found)
 
     def left(logs: np.ndarray) -> np.ndarray:
         candidate = slope(np.exp(np.clip(logs, -6.0, 6.0)))

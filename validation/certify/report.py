@@ -119,8 +119,20 @@ class Report:
             return "no member: depends on the loss at both states"
         if not np.abs(self.profile.slope).max():
             return "no member: the unit's gradient is 0"
-        varies = "varies given the spike" if self.profile.inside else "is a function of r and the spike"
-        return f"no member: the slope {varies}, and is that of none"
+        if self.profile.inside:
+            return "no member: the slope varies given the spike, and is that of none"
+        return f"no member: the slope is a function of {self._slope()}, and is that of none"
+
+    def _slope(self) -> str:
+        """What a slope that does not vary given the spike depends on, and some of it."""
+        found, some = self.profile, []
+        states = [(found.slope * each).sum(axis=1) / each.sum(axis=1) for each in (found.z == 0.0, found.z == 1.0)]
+        alone = bool(np.allclose(*states, rtol=1e-5, atol=1e-5 * np.abs(found.slope).max()))
+        for at in (-1.0, 0.0, 1.0):
+            i = int(np.abs(found.r - at).argmin())
+            values = f"{states[0][i]:.4g}" if alone else f"{states[0][i]:.4g} and {states[1][i]:.4g}"
+            some.append(f"{values} at r = {found.r[i]:.3g}")
+        return f"r{'' if alone else ' and the spike'} ({'; '.join(some)})"
 
     @property
     def mass(self) -> str:

@@ -164,13 +164,29 @@ def test_a_slope_of_the_wrong_sign_is_times_minus_one() -> None:
     [
         (lambda z, r, noise, u: hazard(1.0 * (1.0 - u < noise.cdf(r)), r, noise), True),  # a spike drawn besides
         (lambda z, r, noise, u: hazard(1.0 - z, r, noise), False),
-        (lambda z, r, noise, u: np.exp(-0.5 * r**2) / np.sqrt(2.0 * np.pi), False),  # the other noise's density
+        (lambda z, r, noise, u: np.exp(-np.abs(r)), False),  # another noise's density
     ],
 )
 def test_slopes_of_no_member(slope: Callable[..., np.ndarray], inside: bool) -> None:
     report = certify(law(slope), network="one-unit")
-    varies = "varies given the spike" if inside else "is a function of r and the spike"
-    assert report.member == f"no member: the slope {varies}, and is that of none"
+    varies = "varies given the spike" if inside else "is a function of r"
+    assert report.member.startswith(f"no member: the slope {varies}")
+    assert report.member.endswith("and is that of none")
+    assert report.verdict("affine") != "unbiased"
+
+
+@pytest.mark.parametrize(
+    ("slope", "told"),
+    [
+        (lambda r: 1.0 * (np.abs(r) <= 1.0), "no member: the slope is a function of r (0 at r = -1.3; 1 at r = 0; 1"),
+        (lambda r: np.maximum(1.0 - np.abs(r) / 3.0, 0.0) / 3.0, "this is triangular(scale=0.333333), times 0.333333"),
+        (lambda r: np.exp(-2.0 * r**2), "this is gaussian(scale=2), times 1.25331"),
+    ],
+)
+def test_slopes_that_end_somewhere(slope: Callable[..., np.ndarray], told: str) -> None:
+    """A hard tanh, a hat, and a bump with the noise's draws: 0 at some of the r where they are looked at."""
+    report = certify(law(lambda z, r, noise, u: slope(r) + 0.0 * z), network="one-unit")
+    assert report.member.startswith(told)
     assert report.verdict("affine") != "unbiased"
 
 
