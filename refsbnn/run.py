@@ -64,7 +64,7 @@ class Run:
         >>> fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
         Run of model 'mlp' on data 'digits', seed 0
           2,420 parameters, 1 epoch
-          validation: accuracy ..., NLL ...
+          validation, one sampled network: accuracy ..., NLL ...
         """
         data = "arrays" if self.data_given else f"data {self.config.data.name!r}"
         size, epochs = sum(array.size for array in self.parameters.values()), len(self.history)
@@ -73,8 +73,8 @@ class Run:
             f"  {size:,} parameters, {epochs} epoch{'s' * (epochs != 1)}",
         ]
         if self.history:
-            last = self.history[-1]
-            lines.append(f"  validation: accuracy {last['validation_accuracy']:.1%}, NLL {last['validation_nll']:.3f}")
+            scores = "accuracy {validation_accuracy:.1%}, NLL {validation_nll:.3f}".format(**self.history[-1])
+            lines.append(f"  validation, one sampled network: {scores}")
         return "\n".join(lines)
 
     @property

@@ -56,6 +56,8 @@ def test_a_member_stands_in_the_files_that_are_told_and_in_no_other() -> None:
     compared |= {"docs/api/estimators.md", "docs/estimators/temp.md", "docs/estimators/figures.py"}
     compared |= {f"docs/gallery/audit/{name}.py" for name in ("04_frontier", "05_best_member")}
     compared |= {"tests/docs/test_estimators.py"}
+    # What was trained with it.
+    compared |= {"docs/training.md", "validation/benchmarks/results/README.md"}
     assert found - compared - {"docs/extending.md", "tests/test_extending.py"} == files - {
         "validation/conformance/vectors.sha256"
     }

@@ -15,9 +15,9 @@ the way in and of the type under test on the way out, spikes uint8. Made by
 
 
 def axes(cases: Iterable[Case], name: str) -> str:
-    """How an array's axes are called; the shortest, where some cases have an axis more."""
-    found = sorted({case.dims[name] for case in cases if name in case.dims}, key=len)
-    return found[0] or "a number"
+    """How an array's axes are called, in all cases."""
+    found = sorted({case.dims[name] for case in cases if name in case.dims}, key=lambda each: (len(each), each))
+    return " or ".join(each or "a number" for each in found)
 
 
 def told(cases: list[Case], names: list[set[str]], dtypes: dict[str, str]) -> list[str]:
