@@ -91,9 +91,20 @@ class Jax:
         names, cotangents = PULLS[op.name]
         wrt = {k: a[k] for k in names if k in a}
         rest = {k: x for k, x in a.items() if k not in wrt}
+        key = op.name, repr(sorted(op.options.items())), self.dtype.name
+        if key not in self.compiled:  # a call of own noise repeats it with another seed
+            self.compiled[key] = jax.jit(self.pulled(op, cotangents))
+        main, others, gradients = self.compiled[key](wrt, rest)
+        if op.name == "unit" and ("z" in a or drawn):
+            others["z"] = self.states(main.pop("h"), op.options["domain"])
+        if "spikes" in main:
+            others["z"] = self.states(main.pop("spikes"))
+        return {**main, **others, **{f"d{k}": g for k, g in gradients.items()}}
+
+    def pulled(self, op: Op, cotangents: dict[str, str]) -> Any:
+        """The function of `pull`: the cotangents' outputs, the others, and the gradients."""
         forward = getattr(self, op.name)
 
-        @jax.jit
         def run(wrt: Named, rest: Named) -> tuple[Named, Named, Named]:
             def outputs(wrt: Named) -> tuple[Named, Named]:
                 out = forward(op.options, {**wrt, **rest})
@@ -106,12 +117,7 @@ class Jax:
             }
             return main, others, vjp(g)[0]
 
-        main, others, gradients = run(wrt, rest)
-        if op.name == "unit" and ("z" in a or drawn):
-            others["z"] = self.states(main.pop("h"), op.options["domain"])
-        if "spikes" in main:
-            others["z"] = self.states(main.pop("spikes"))
-        return {**main, **others, **{f"d{k}": g for k, g in gradients.items()}}
+        return run
 
     def states(self, h: Any, domain: str = "binary") -> Any:
         return (h > (0.0 if domain == "bipolar" else 0.5)).astype("uint8")
