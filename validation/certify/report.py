@@ -126,11 +126,11 @@ class Report:
     def _slope(self) -> str:
         """What a slope that does not vary given the spike depends on, and some of it."""
         found, some = self.profile, []
-        states = [(found.slope * each).sum(axis=1) / each.sum(axis=1) for each in (found.z == 0.0, found.z == 1.0)]
-        alone = bool(np.allclose(*states, rtol=1e-5, atol=1e-5 * np.abs(found.slope).max()))
+        low, high = ((found.slope * each).sum(axis=1) / each.sum(axis=1) for each in (found.z == 0.0, found.z == 1.0))
+        alone = bool(np.abs(high - low).max() <= 1e-5 * np.abs(found.slope).max())
         for at in (-1.0, 0.0, 1.0):
             i = int(np.abs(found.r - at).argmin())
-            values = f"{states[0][i]:.4g}" if alone else f"{states[0][i]:.4g} and {states[1][i]:.4g}"
+            values = f"{low[i]:.4g}" if alone else f"{low[i]:.4g} and {high[i]:.4g}"
             some.append(f"{values} at r = {found.r[i]:.3g}")
         return f"r{'' if alone else ' and the spike'} ({'; '.join(some)})"
 
