@@ -60,8 +60,8 @@ def family() -> Figure:
     ]
     panel = Panel("Bias against variance", "|bias|, % of |gradient|", "|deviation| / |gradient|", series, log_y=True)
     caption = (
-        f"Exact, of the first layer of {NETWORKS} random networks of two layers of three {{0,1}} units with random biases. No "
-        "estimator from one pass is at the lower left: each line trades one for the other."
+        f"Exact, of the first layer of {NETWORKS} random networks of two layers of three {{0,1}} units with random "
+        "biases. No estimator from one pass is at the lower left: each line trades one for the other."
     )
     return Figure("What estimators of the gradient trade", caption, [panel])
 
