@@ -13,7 +13,7 @@ demo: $(VENV)/.demo  ## install, run the quick audit, train on the built-in digi
 	@"$(BIN)/python" -c "$$SUMMARY"
 
 test: $(VENV)/.test  ## install and run the whole test suite
-	OPENBLAS_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto --dist loadgroup
+	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive "$(BIN)/python" -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.test  ## ruff (lint and format) and mypy
 	"$(BIN)/ruff" check --config .ci/ruff.toml .
