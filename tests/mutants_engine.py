@@ -70,8 +70,8 @@ ENGINE = (
     Mutant(
         "weight decay pulls at the biases' log-variances",
         "refsbnn/optim.py",
-        'endswith("rho")',
-        'endswith(".rho")',
+        'endswith(("rho", ',
+        'endswith((".rho", ',
         "tests/refsbnn/test_optim.py::test_weight_decay_spares_rho",
     ),
     Mutant(

@@ -240,7 +240,7 @@ NETWORKS = (
     Mutant(
         "learnt noise without the readout's own",
         "refsbnn/training/likelihood.py",
-        "np.square(labels - output.m) + output.v  # theory 4.18",
+        "np.square(labels - output.m) + output.v  # theory 4.20",
         "np.square(labels - output.m)",
         "tests/refsbnn/training/test_likelihood.py::test_the_learnt_noise_is_the_most_likely_one",
     ),

@@ -23,6 +23,7 @@ CROSSED = {
     "kernels.optim.CHUNK": "kernels/test_optim.py",
     "kernels.posterior.SHARDS": "kernels/test_posterior.py",
     "kernels.readout.COLUMNS": "kernels/test_readout.py",
+    "kernels.fixed_point.BLOCK": "test_fixed_point.py",
     "kernels.residual.CHUNK": "kernels/test_residual.py",
     "kernels.simd.LANES": "kernels/test_unit.py",
     "kernels.slopes.CHUNK": "kernels/test_unit.py",
