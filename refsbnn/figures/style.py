@@ -45,7 +45,7 @@ def available() -> bool:
 
 def not_drawn(names: Sequence[str]) -> str:
     """What to say of figures where it is not."""
-    return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]', then --resume)"
+    return f"not drawn, for want of matplotlib: {', '.join(names)} (pip install 'refsbnn[plots]')"
 
 
 @contextmanager
