@@ -111,7 +111,9 @@ class SBNNRegressor(MultiOutputMixin, RegressorMixin, SBNN):
         if first:
             targets = self._first(y)
         elif y.shape[1:] != self._shape:
-            raise InputError(f"y has shape {y.shape}; that of the first call was {('n', *self._shape)}")
+            raise InputError(
+                f"y has shape {y.shape}; that of the first call was (n{''.join(f', {k}' for k in self._shape)})"
+            )
         else:
             targets = (self._columns(y) - self.y_mean_) / self.y_scale_
         self._train_more(X, lambda rows: Measured(self._standardised(X[rows]), targets[rows]), first)
