@@ -138,7 +138,7 @@ def test_bad_parameters(parameters, message, lines) -> None:
 def test_what_comes_later_has_to_fit(lines) -> None:
     x, y = lines
     found = clone(QUICK).partial_fit(x, y)
-    with pytest.raises(InputError, match=r"y has shape \(160,\); that of the first call was \('n', 2\)"):
+    with pytest.raises(InputError, match=r"y has shape \(160,\); that of the first call was \(n, 2\)"):
         found.partial_fit(x, y[:, 0])
     with pytest.raises(ValueError, match="X has 2 features, but SBNNRegressor is expecting 3"):
         found.partial_fit(x[:, :2], y)
