@@ -46,7 +46,6 @@ SHARDS = (2, 16, 128)  # of which sums are rounded
 SUMS = ("first", "add", "value", "float first", "float add")
 SAMPLE = 4096  # numbers of each array of a gradient to round
 
-
 Works = Mapping[str, Callable[[], Any]]
 
 
@@ -168,6 +167,7 @@ class Parts:
         total = sums.Sum(self.shapes, scale, 8, np.empty(self.elements, np.int64), fixed_point)
 
         def first() -> None:
+            total.buffer = total.buffer[:0]  # a step has given its message back before it asks for the next
             total.buffer, total.empty = np.empty(self.elements, np.int64), True
             total.add(gradient)
 
@@ -183,13 +183,12 @@ class Parts:
 
         def float_first() -> None:
             nonlocal floats
-            floats = np.empty_like(floats)
+            floats = floats[:0]
+            floats = np.empty(self.elements, floats.dtype)
             place(np.copyto)
 
-        def float_add() -> None:
-            place(lambda into, g: np.add(into, g, out=into))
-
-        return {**integers, "float first": float_first, "float add": float_add}
+        add = partial(place, lambda into, g: np.add(into, g, out=into))
+        return {**integers, "float first": float_first, "float add": add}
 
     def replicated(self) -> None:
         """What every rank does for itself: KL and its gradients, clipping, tally, update."""
