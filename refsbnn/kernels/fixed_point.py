@@ -67,8 +67,8 @@ def largest(values: np.ndarray) -> float:
 def _add(into, g, bits, factor, first):
     """Add the integers nearest to g times a power of two; returns the largest magnitude in g.
 
-    The largest is found in the same loop, so the memory is gone through once. What is too large for an integer, or is no
-    number, leaves a sum of no use.
+    The largest is found in the same loop, so the memory is gone through once. What is too large for an integer or
+    is no number leaves a sum of no use.
 
     Parameters
     ----------
