@@ -83,9 +83,7 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
     for ranks in (1, most):
         whole, more = models[0].share(ranks, most)
         shares[str(ranks)] = {"shards": most, "whole": whole, "more": more}
-        lines.append(
-            f"  sums' arithmetic, {most} shards on {ranks} ranks: {whole:.1%} of a step, {more:.1%} more than of floats"
-        )
+        lines.append(f"  sums' arithmetic, {most} shards on {ranks} ranks: {share(shares[str(ranks)])}")
     for model in models:
         numbers = record["fabrics"][model.fabric.name] = told(model)
         lines += [
@@ -97,6 +95,11 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
         lines.append(f"shortest step at {numbers['best']} ranks; half of ideal at {numbers['half']}; "
                      f"batch {LARGE}: {numbers['best_large']} and {numbers['half_large']}")  # fmt: skip
     return lines, record
+
+
+def share(of: dict[str, Any]) -> str:
+    """The sums' arithmetic as a part of a step, and what floating-point sums would not take of it."""
+    return f"{of['whole']:.1%}" + ("" if of["more"] is None else f", {of['more']:.1%} more than of floats")
 
 
 def told(model: Model) -> dict[str, Any]:
@@ -138,11 +141,9 @@ def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str
             f"{what}: {1e3 * each['predicted']:.1f}, {1e3 * each['found']:.1f}"
             for what, each in record[name]["checks"].items()
         )
-        share = "; ".join(
-            f"{each['shards']} shards on {ranks}: {each['whole']:.1%}, {each['more']:.1%} more than of floats"
-            for ranks, each in record[name]["fixed_point_share"].items()
-        )
-        lines.append(f"| `{name}` | {told} | {share} |")
+        each = record[name]["fixed_point_share"].items()
+        arithmetic = "; ".join(f"{one['shards']} shards on {ranks}: {share(one)}" for ranks, one in each)
+        lines.append(f"| `{name}` | {told} | {arithmetic} |")
     lines += ["", "| configuration | " + " | ".join(f"{r} ranks, h (core-h)" for r in COSTED) + " |"]
     lines.append("|---" * (1 + len(COSTED)) + "|")
     for name in names:

@@ -167,7 +167,7 @@ class Parts:
         total = sums.Sum(self.shapes, scale, 8, np.empty(self.elements, np.int64), fixed_point)
 
         def first() -> None:
-            total.buffer = total.buffer[:0]  # a step has given its message back before it asks for the next
+            total.buffer = np.empty(0, np.int64)  # a step gives its message back before it asks for the next
             total.buffer, total.empty = np.empty(self.elements, np.int64), True
             total.add(gradient)
 
@@ -183,7 +183,7 @@ class Parts:
 
         def float_first() -> None:
             nonlocal floats
-            floats = floats[:0]
+            floats = np.empty(0, floats.dtype)
             floats = np.empty(self.elements, floats.dtype)
             place(np.copyto)
 

@@ -138,10 +138,12 @@ class Model:
             return float(each["float first"] + (mine - 1) * self.one["fixed_point"]["float add"])
         return float(each["first"] + (mine - 1) * self.one["fixed_point"]["add"] + each["value"])
 
-    def share(self, ranks: int, shards: int) -> tuple[float, float]:
-        """What part of a step the sums' arithmetic is; and what part of it is there because the sums are integers."""
+    def share(self, ranks: int, shards: int) -> tuple[float, float | None]:
+        """What part of a step the sums' arithmetic is; and of a step what floating-point sums would not take, if known."""
         whole = self.seconds(ranks, shards=shards)
         own = self.arithmetic(ranks, shards)
+        if "float first" not in self.one["fixed_point"]:
+            return own / whole, None
         return own / whole, (own - self.arithmetic(ranks, shards, floats=True)) / whole
 
     def seconds(self, ranks: int, batch: int | None = None, shards: int | None = None) -> float:
