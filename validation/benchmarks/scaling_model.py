@@ -139,7 +139,7 @@ class Model:
         return float(each["first"] + (mine - 1) * self.one["fixed_point"]["add"] + each["value"])
 
     def share(self, ranks: int, shards: int) -> tuple[float, float | None]:
-        """What part of a step the sums' arithmetic is; and of a step what floating-point sums would not take, if known."""
+        """What part of a step the sums' arithmetic is; and what is there as they are integers, if known."""
         whole = self.seconds(ranks, shards=shards)
         own = self.arithmetic(ranks, shards)
         if "float first" not in self.one["fixed_point"]:
