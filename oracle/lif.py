@@ -58,9 +58,8 @@ def _path(net: LIF, x: np.ndarray, stage: int, history: Sequence[np.ndarray]) ->
         both = net.alpha * beta * keep * before.both + own
         kept = keep * (beta**2 * before.spread + 2.0 * net.alpha * beta * before.both)
         up = net.adapt_decay * before.up + (1.0 - net.adapt_decay) * fired  # not of the reset: never detached
-        path.append(
-            Step(beta * before.mean * keep + current - drop, kept + own if net.accumulate else v, current, own, both, up)
-        )
+        mean, spread = beta * before.mean * keep + current - drop, kept + own if net.accumulate else v
+        path.append(Step(mean, spread, current, own, both, up))
     return path
 
 

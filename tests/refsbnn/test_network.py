@@ -131,6 +131,39 @@ NETWORKS |= {
         Signal("values", (4, 3, 1), "binary", 4),
     ),
 }
+SLOW = {"alpha": 0.6, "adapt": 0.8, "adapt_decay": 0.7}
+NETWORKS |= {
+    "current": ([Dense(3), LIF(recurrent=True, alpha=0.6, **EACH, **GS), Dense(2), LeakyReadout()], FRAMES),
+    "current and adaptation": (
+        [Dense(3), LIF(recurrent=True, **SLOW, **EACH, **GS), Dense(3), LIF(alpha=0.4, **GS), Dense(2), LeakyReadout()],
+        FRAMES,
+    ),
+    "adaptation, soft": (
+        [Dense(3), LIF(reset="soft", **SLOW, **EACH, **GS), Dense(3), LIF(adapt=0.5, **GS), Dense(2), LeakyReadout()],
+        FRAMES,
+    ),
+    "current and adaptation, point": (
+        [
+            Dense(3, posterior="point"),
+            LIF(recurrent=True, **SLOW, **EACH, **GS),
+            Dense(2, posterior="point"),
+            LeakyReadout(),
+        ],
+        FRAMES,
+    ),
+    "current and adaptation of images": (
+        [
+            Conv2d(2, size=2),
+            LIF(accumulate=False, **SLOW, **GS),
+            Conv2d(3, size=2),
+            LIF(**SLOW, **EACH, **GS),
+            Flatten(),
+            Dense(2),
+            LeakyReadout(),
+        ],
+        Signal("values", (4, 3, 1), "binary", 4),
+    ),
+}
 PENALTY = 0.3
 
 
@@ -268,6 +301,8 @@ def test_kl_gradient_is_the_derivative(fitted):
         # 3x3 filters without padding have 4 x 3 places on 6 x 5.
         ([Conv2d(4), Spike(), Flatten(), Dense(2), SampledReadout()], IMAGE, [12, 1]),
         ([Dense(4), LIF(beta=0.0), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(beta=0.0, adapt=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(beta=0.0, alpha=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 5]),
         ([Dense(4), LIF(recurrent=True), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 15, 5]),
         ([Dense(4), LIF(accumulate=False), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),
         ([Dense(4), LIF(noise="logistic"), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),

@@ -152,9 +152,7 @@ def test_backward_sends_each_slope_through_time(
     z, tape = lif_slow.forward(*arguments[:2], u, weights(arguments), **words)
     draws = estimators.get(member).draws
     extra = rng.random((draws, *shape)) if draws else None
-    gradients = lif_slow.backward(
-        g, tape, u, weights(arguments), reset_gradient=not detached, extra=extra, **words
-    )
+    gradients = lif_slow.backward(g, tape, u, weights(arguments), reset_gradient=not detached, extra=extra, **words)
     threshold = each[1] + kinds["adapt"] * tape.a
     r = (tape.M - threshold) / np.sqrt(tape.V)
     k = estimators.get(member).slope(z, r, noises.get(kinds["noise"]), u=u, extra=extra)
@@ -205,9 +203,7 @@ def test_two_pieces_are_the_whole(seed: int, recurrent: bool, kinds: dict, cut: 
     z2, tape2 = lif_slow.forward(*parts[1], recurrent_weights, before=tape1.last, **words)
     np.testing.assert_array_equal(np.concatenate([z1, z2]), z)
     for name in ("M", "a"):
-        np.testing.assert_array_equal(
-            np.concatenate([getattr(tape1, name), getattr(tape2, name)]), getattr(tape, name)
-        )
+        np.testing.assert_array_equal(np.concatenate([getattr(tape1, name), getattr(tape2, name)]), getattr(tape, name))
     pieces = [{**words, **{name: d[part] for name, d in direct.items()}} for part in (early, late)]
     second = lif_slow.backward(g[late], tape2, u[late], recurrent_weights, **pieces[1])
     first = lif_slow.backward(g[early], tape1, u[early], recurrent_weights, after=second.before, **pieces[0])
