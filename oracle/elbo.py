@@ -83,7 +83,7 @@ def draws(net: Network, x: Any) -> dict[str, int | None]:
         # One draw for each pair of a step and an earlier one whose input membrane or current still hold.
         held = net.beta != 0.0 or net.alpha != 0.0
         one = steps if not held else steps * (steps + 1) // 2 if net.accumulate or steps == 1 else None
-        lawful = lawful and (net.noise == "gaussian" or net.theta == 0.0)
+        lawful = lawful and (net.noise == "gaussian" or net.theta == net.adapt == 0.0)
         found = {**dict.fromkeys(layers, one if lawful else None), "readout": steps}
         if net.reduce == "max" and steps > 1:
             found["readout"] = None

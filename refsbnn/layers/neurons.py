@@ -166,7 +166,7 @@ class LIF(Units[NeuronTape]):
         # One draw for each pair of a step and an earlier one whose input membrane or current still hold.
         held = self.beta > 0.0 or self.alpha > 0.0
         each = steps if not held else steps * (steps + 1) // 2 if self.accumulate or steps == 1 else None
-        if self.noise == "logistic" and (self.learn_theta or self.theta != 0.0):
+        if self.noise == "logistic" and (self.learn_theta or self.theta != 0.0 or self.adapt):
             each = None
         return each, dict.fromkeys(self.priors(stage), each)
 

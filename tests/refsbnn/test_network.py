@@ -302,6 +302,7 @@ def test_kl_gradient_is_the_derivative(fitted):
         ([Conv2d(4), Spike(), Flatten(), Dense(2), SampledReadout()], IMAGE, [12, 1]),
         ([Dense(4), LIF(beta=0.0), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
         ([Dense(4), LIF(beta=0.0, adapt=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(theta=0.0, noise="logistic", adapt=0.5), Dense(2), LeakyReadout()], FRAMES, [None, 5]),
         ([Dense(4), LIF(beta=0.0, alpha=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 5]),
         ([Dense(4), LIF(recurrent=True), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 15, 5]),
         ([Dense(4), LIF(accumulate=False), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),

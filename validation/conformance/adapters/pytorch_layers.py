@@ -233,14 +233,14 @@ def lif_slow(m: Tensor, v: Tensor, u: Tensor, own: Any, o: Any) -> tuple[Tensor,
     path = []
     for t in range(len(m)):
         a = decay * a + (1.0 - decay) * z
-        past = z if o["reset_gradient"] else z.detach()
+        lowered = z if o["reset_gradient"] else z.detach()
         m_t, v_t = m[t], v[t]
         if t and own is not None:
             m_own, v_own = dense(z, own[0], own[1], None, "binary", o["variance"])
             m_t, v_t = m_t + m_own, v_t + v_own
-        kept = 1.0 - past if o["reset"] == "hard" else torch.ones_like(past)
+        kept = 1.0 - lowered if o["reset"] == "hard" else torch.ones_like(lowered)
         J, U = alpha * J + m_t, alpha**2 * U + v_t
-        M = beta * kept * M + J - (o["theta"] * past if o["reset"] == "soft" else 0.0)
+        M = beta * kept * M + J - (o["theta"] * lowered if o["reset"] == "soft" else 0.0)
         V = kept * (beta**2 * V + 2.0 * alpha * beta * C) + U if o["accumulate"] else v_t
         C = alpha * beta * kept * C + U
         z = Spike.apply(M - o["theta"] - o["adapt"] * a, V, u[t], None, None, o)
