@@ -90,7 +90,8 @@ def forward(
     J, U = ends.reshape(2, *m.shape[1:])
     last = SlowState(M[-1], None if point else V[-1], z[-1], J, None, None, a[-1])
     last = last._replace(U=U, C=C[-1]) if carries else last
-    last = SlowState(*(None if part is None else part.copy() for part in last))
+    copies: list[Any] = [None if part is None else part.copy() for part in last]
+    last = SlowState(*copies)
     return z, SlowTape(M, None if point else V, z, C if carries else None, a, last, before)
 
 
@@ -154,7 +155,7 @@ def backward(
     back = np.zeros((0 if before is None else 7, batch, units), M.dtype)
     sent = slow_adjoint.SlowSent(np.empty_like(path.M), np.empty_like(path.V), back, each, np.empty_like(each))
     slow_adjoint.gradients(
-        slow_adjoint.SlowGiven(wide(g), *map(wide, direct), carried(after, M, point, carries)),
+        slow_adjoint.SlowGiven(*map(wide, (g, *direct)), after=carried(after, M, point, carries)),
         path,
         values,
         lif_adjoint.Slopes(wide(k), slopes.floor(M.dtype)),

@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from refsbnn.kernels.lif_adjoint import SHARD, add_recurrent
 from refsbnn.kernels.lif_loops import lanes, shared
-from refsbnn.kernels.moves import load_values
+from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_less, splat, sqrt, store
 from refsbnn.kernels.slopes import cut, own_slope
 
@@ -53,21 +53,20 @@ class SlowSent(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
-def values_at(h, t, b, i, end, like):
+def values_at(h, row, units, i, end, like):
     """Values of units i to i + LANES, as a vector.
 
     Parameters
     ----------
-    h : (T, batch, units) uint8 or float
-    t, b, i : int
+    h : address of (rows, units) uint8 or float
+    row, units, i : int
     end : (LANES,) of h's type, zeros behind the last unit; overwritten where a vector is not whole
     like : 16 lanes of float
     """
-    batch, units = h.shape[1:]
     if i + LANES <= units:
-        return load_values(address(h), (t * batch + b) * units + i, like)
+        return load_values(h, row * units + i, like)
     for k in range(units - i):
-        end[k] = h[t, b, i + k]
+        end[k] = h[row * units + i + k]
     return load_values(end, 0, like)
 
 
@@ -137,7 +136,18 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
     betas, thetas = shared(beta), shared(theta)
     alphas, gains, decays, rests = splat(alpha), splat(adapt), splat(adapt_decay), splat(rest)
-    at_k = address(k)
+    at_k, at_g, at_h, at_M, at_V, at_C, at_a = (
+        address(k),
+        address(g),
+        address(h),
+        address(M),
+        address(V),
+        address(C),
+        address(a),
+    )
+    at_direct_M, at_direct_V = address(direct_M), address(direct_V)
+    at_direct_C, at_direct_a = address(direct_C), address(direct_a)
+    at_gm, at_gv, at_beta, at_theta = address(sent.m), address(sent.v), address(sent.beta), address(sent.theta)
     for s in range(rows if len(after) > 0 else 0):
         at, b = s * width, first + s
         dM[at : at + units], dV[at : at + units], dz[at : at + units] = after[0, b], after[1, b], after[2, b]
@@ -148,34 +158,43 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
             b, at = first + s, s * width
             row = (t * batch + b) * width
             for i in range(0, width, LANES):
-                z = values_at(h, t, b, i, end, zero)
+                earlier = row - batch * width + i
+                fetch(at_g, earlier)
+                fetch(at_M, earlier)
+                fetch(at_a, earlier)
+                fetch(at_gm, earlier)
+                if not point:
+                    fetch(at_V, earlier)
+                    fetch(at_C, earlier)
+                    fetch(at_gv, earlier)
+                z = values_at(at_h, t * batch + b, units, i, end, zero)
                 decay = lanes(betas, i)
-                r = load(M, row + i) - lanes(thetas, i) - gains * load(a, row + i)
+                r = load(at_M, row + i) - lanes(thetas, i) - gains * load(at_a, row + i)
                 spread = inverse = ones
                 if not point:
-                    spread = load(V, row + i)
+                    spread = load(at_V, row + i)
                     inverse = ones / sqrt(spread)
                     r = r * inverse
-                c = (load(g, row + i) + load(dz, at + i)) * own_slope(at_k, row + i, z, r, rule)
+                c = (load(at_g, row + i) + load(dz, at + i)) * own_slope(at_k, row + i, z, r, rule)
                 c = cut(c, floor)
                 unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
                 if each:
-                    store(sent.theta, row + i, zero - unit)  # theory 3.28
-                up = (load(direct_a, row + i) if len(direct_a) > 0 else zero) - gains * unit
+                    store(at_theta, row + i, zero - unit)  # theory 3.28
+                up = (load(at_direct_a, row + i) if len(direct_a) > 0 else zero) - gains * unit
                 store(da, at + i, up + decays * load(da, at + i))  # theory 3.34
                 keep = decay * (ones - z) if hard else decay
-                mean = unit + (load(direct_M, row + i) if len(direct_M) > 0 else zero)
+                mean = unit + (load(at_direct_M, row + i) if len(direct_M) > 0 else zero)
                 mean = mean + keep * load(dM, at + i)  # theory 3.34
                 store(dM, at + i, mean)
                 mean = mean + alphas * load(dJ, at + i)  # theory 3.34
                 store(dJ, at + i, mean)
-                store(sent.m, row + i, mean)
+                store(at_gm, row + i, mean)
                 if not point:
                     total = select_less(zero, spread, minus_half * c * r * inverse * inverse, zero)  # theory 3.2
-                    total = total + (load(direct_V, row + i) if len(direct_V) > 0 else zero)
+                    total = total + (load(at_direct_V, row + i) if len(direct_V) > 0 else zero)
                     if carries:
                         later = load(dV, at + i)
-                        both = load(direct_C, row + i) if len(direct_C) > 0 else zero
+                        both = load(at_direct_C, row + i) if len(direct_C) > 0 else zero
                         both = both + alphas * keep * (later + later + load(dC, at + i))  # theory 3.34
                         store(dC, at + i, both)
                         total = total + decay * keep * later  # theory 3.34
@@ -184,7 +203,7 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
                     else:
                         store(dV, at + i, total)
                     store(dU, at + i, total)
-                    store(sent.v, row + i, total)
+                    store(at_gv, row + i, total)
         begun = t > 0 or len(start.M) > 0
         for s in range(rows):
             b, at = first + s, s * width
@@ -192,10 +211,11 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
             for i in range(0, width, LANES):
                 back = rests * load(da, at + i)  # theory 3.34
                 if begun:
-                    old_M, old_V, old_C, old_z, before = M, V, C, h, t - 1
+                    old_M, old_V, old_C, old_z, before = at_M, at_V, at_C, at_h, (t - 1) * batch + b
                     if t == 0:
-                        old_M, old_V, old_C, old_z, before = start.M, start.V, start.C, start.z, 0
-                    place, decay, later = (before * batch + b) * width + i, lanes(betas, i), load(dM, at + i)
+                        old_M, old_V, old_C = address(start.M), address(start.V), address(start.C)
+                        old_z, before = address(start.z), b
+                    place, decay, later = before * width + i, lanes(betas, i), load(dM, at + i)
                     through = load(old_M, place) * later
                     noise = zero
                     if carries:
@@ -207,19 +227,19 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
                     elif reset_gradient:
                         back = back - lanes(thetas, i) * later  # theory 3.12
                     if each:
-                        z = values_at(old_z, before, b, i, end, zero)
+                        z = values_at(old_z, before, units, i, end, zero)
                         keep = ones - z if hard else ones
-                        store(sent.beta, row + i, keep * (through + noise + noise))  # theory 3.34
+                        store(at_beta, row + i, keep * (through + noise + noise))  # theory 3.34
                         if not hard:
-                            store(sent.theta, row + i, load(sent.theta, row + i) - z * later)  # theory 3.28
+                            store(at_theta, row + i, load(at_theta, row + i) - z * later)  # theory 3.28
                 elif each:
-                    store(sent.beta, row + i, zero)
+                    store(at_beta, row + i, zero)
                 store(dz, at + i, back)
         if begun and len(recurrent.mu) > 0:
             last = h[t - 1] if t > 0 else start.z[0]
             add_recurrent(dJ, dU, recurrent, last[first : first + rows], dz, dz2)
     for s in range(rows if len(sent.before) > 0 else 0):
-        at, b, before = s * width, first + s, sent.before
-        before[0, b], before[1, b], before[2, b] = dM[at : at + units], dV[at : at + units], dz[at : at + units]
-        before[3, b], before[4, b] = dJ[at : at + units], dU[at : at + units]
-        before[5, b], before[6, b] = dC[at : at + units], da[at : at + units]
+        at, b, out = s * width, first + s, sent.before
+        out[0, b], out[1, b], out[2, b] = dM[at : at + units], dV[at : at + units], dz[at : at + units]
+        out[3, b], out[4, b] = dJ[at : at + units], dU[at : at + units]
+        out[5, b], out[6, b] = dC[at : at + units], da[at : at + units]

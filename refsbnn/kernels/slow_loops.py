@@ -12,7 +12,7 @@ from numba import njit, prange, uint64
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
 from refsbnn.kernels.lif_loops import lanes, own, shared
-from refsbnn.kernels.moves import copy
+from refsbnn.kernels.moves import copy, fetch
 from refsbnn.kernels.occur import lowest
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, less, load, select_less, splat, sqrt, store, store_less
 from refsbnn.kernels.sparse import WIDE, add_rows
@@ -116,7 +116,9 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
     events, count = np.zeros(half + LANES, np.int32), 0
     one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), shared(beta), shared(theta)
-    alphas, gains, decays, rests, at_z = splat(alpha), splat(adapt), splat(adapt_decay), splat(rest), address(z)
+    alphas, gains, decays, rests = splat(alpha), splat(adapt), splat(adapt_decay), splat(rest)
+    at_m, at_v, at_z, at_given = address(m), address(v), address(z), address(given)
+    at_M, at_path_V, at_path_C, at_path_a = address(M), address(V), address(C), address(a)
     if len(start.M) > 0:
         copy(start.M[0, b], 0, kept, 0, units)
         copy(start.J[0, b], 0, kept, at_J, units)
@@ -132,18 +134,27 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     for t in range(T):
         if len(weights) == 0:
             count = 0
-        copy(m[t, b], 0, total, 0, units)
+        row = (t * batch + b) * units
+        copy(at_m, row, total, 0, units)
         if not point:
-            copy(v[t, b], 0, total, half, units)
+            copy(at_v, row, total, half, units)
         if count > 0:
             for j in range(0, width, WIDE):
                 add_rows(weights, width, j, min(WIDE, width - j), events, 0, count, total[j:])  # theory 3.1
         if len(given) > 0:
-            copy(given, (t * batch + b) * units, u, 0, units)
+            copy(at_given, row, u, 0, units)
         elif not deterministic:
             philox.uniforms(key, samples[b], word + t, step, 0, u)
         count = 0
         for j in range(0, half, LANES):
+            after = row + batch * units + j
+            fetch(at_m, after)
+            fetch(at_M, after)
+            fetch(at_path_a, after)
+            if not point:
+                fetch(at_v, after)
+                fetch(at_path_V, after)
+                fetch(at_path_C, after)
             z_before, decay, threshold = load(fired, j), lanes(betas, j), lanes(thetas, j)
             keep = one - z_before if hard else one
             flow = alphas * load(kept, at_J + j) + load(total, j)  # theory 3.30
@@ -170,7 +181,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
             store(fired, j, select_less(low, high, one, zero))
             word_of = less(low, high)
             if j + LANES <= units:
-                store_less(at_z, (t * batch + b) * units + j, low, high)
+                store_less(at_z, row + j, low, high)
             else:
                 store_less(last, 0, low, high)
                 for k in range(units - j):
@@ -180,12 +191,12 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
                 events[count] = j + lowest(word_of)
                 count += 1
                 word_of &= word_of - uint64(1)
-        copy(kept, 0, M[t, b], 0, units)
-        copy(kept, at_a, a[t, b], 0, units)
+        copy(kept, 0, at_M, row, units)
+        copy(kept, at_a, at_path_a, row, units)
         if not point:
-            copy(kept, at_V, V[t, b], 0, units)
+            copy(kept, at_V, at_path_V, row, units)
         if carries:
-            copy(kept, at_C, C[t, b], 0, units)
+            copy(kept, at_C, at_path_C, row, units)
     copy(kept, at_J, ends[0, b], 0, units)
     copy(kept, at_U, ends[1, b], 0, units)
 

@@ -17,8 +17,8 @@ from refsbnn.layers.layer import Monitor, Parameters, Pass, Stage, expect
 from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.layers.units import Units, density, monitor, noise_of
-from refsbnn.reference.lif import Each, LIFTape, Recurrent, State
-from refsbnn.reference.lif_slow import SlowState, SlowTape
+from refsbnn.reference.lif import Each, LIFTape, Recurrent
+from refsbnn.reference.lif_slow import SlowTape
 from refsbnn.sensitivity import Neurons, NeuronSensitivity, Reset, Rows, Weights
 from refsbnn.streams import Purpose, Streams
 
@@ -41,7 +41,7 @@ class NeuronTape(NamedTuple):
     M: np.ndarray
     V: np.ndarray | None
     z: ArrayLike
-    before: State | SlowState | None
+    before: Any
     fed: Fed
     reset: Reset | None
     slow: SlowTape | None = None
@@ -225,7 +225,7 @@ class LIF(Units[NeuronTape]):
         past: tuple[np.ndarray, ...] | None = None
         if before is not None:
             past = before.M, noise_of(before.M, before.V)
-            past += (before.C,) if C is not None and isinstance(before, SlowState) else ()
+            past += () if C is None else (before.C,)
         reset, V = tape.reset, noise_of(tape.M, tape.V)
         return Neurons(tape.fed.total(), recurrent, diagonal, reset, self.threshold(tape), tape.M, V, past, C)
 

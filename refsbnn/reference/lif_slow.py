@@ -132,7 +132,8 @@ def forward(
         before_M, before_V, before_z, before_C, before_a = M[t], V[t], z[t], C[t], a[t]
     last = SlowState(before_M, before_V, before_z, J, U, before_C, before_a)
     last = SlowState(*(part.copy() for part in last))
-    last = last._replace(V=None if point else last.V, **({} if carries else {"U": None, "C": None}))
+    last = last._replace(V=None if point else last.V)
+    last = last if carries else last._replace(U=None, C=None)
     return z, SlowTape(M, None if point else V, z, C if carries else None, a, last, before)
 
 
@@ -276,8 +277,10 @@ def check_state(
     for name, none in absent.items():
         if none != (getattr(state, name) is None):
             raise InputError(f"the state's {name} is {'not ' if none else ''}None; the neurons say otherwise")
-    parts = zip(state._fields, state, strict=True)
-    return SlowState(*(None if part is None else check(f"state {name}", part, shape) for name, part in parts))
+    parts: list[Any] = [
+        None if part is None else check(f"state {name}", part, shape) for name, part in state._asdict().items()
+    ]
+    return SlowState(*parts)
 
 
 def check_options(
