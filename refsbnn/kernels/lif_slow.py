@@ -69,24 +69,24 @@ def forward(
     flat = m.reshape(*m.shape[:2], -1)
     current = Moments(flat, v.reshape(len(v), *flat.shape[1:]))
     both = np.empty_like(flat) if carries else np.zeros((0, *flat.shape[1:]), m.dtype)
-    path = SlowPath(np.empty_like(flat), np.empty_like(current.variance), both, np.empty_like(flat))
     neuron, ends = slow_neuron(beta, theta, slow, m, reset), np.empty((2, *flat.shape[1:]), m.dtype)
     before = check_state(before, m.shape[1:], point, carries, own_state(m))
+    spiking = np.uint8 if kind in (fire.SPIKE, fire.STEP) else m.dtype
+    empty = np.empty_like(flat), np.empty_like(current.variance), both, np.empty_like(flat)
+    path = SlowPath(*empty, np.empty(flat.shape, spiking))
+    start = start_of(before, flat, path.h.dtype)
     if is_fast(kind, noise, m.dtype):
-        z = np.empty(flat.shape, np.uint8)
         half = matrix.padded(flat.shape[2])
         rows = np.zeros(0, m.dtype) if recurrent is None else dense.rows_of(dense.present(*recurrent), half)
-        start, source = start_of(before, flat, z.dtype), philox.source(u, m.shape)
-        table = sparse.Table(rows, half)
-        slow_loops.spikes(current, source, table, neuron, kind == fire.STEP, start, path, ends, z)
+        table, source = sparse.Table(rows, half), philox.source(u, m.shape)
+        slow_loops.spikes(current, source, table, neuron, kind == fire.STEP, start, path, ends)
     else:
         check_uniforms(u, m.shape)
         proposal = fire.proposal(member, noise, u)
-        z = np.empty(flat.shape, np.uint8 if proposal.spikes else m.dtype)
         proposal = proposal._replace(u=proposal.u.reshape(flat.shape))
-        start, weights = start_of(before, flat, z.dtype), square_of(recurrent, flat, m.dtype, variance)
-        slow_loops.values(current, proposal, weights, neuron, start, path, ends, z)
-    z, M, V, C, a = (part.reshape(len(part), *m.shape[1:]) for part in (z, *path))
+        weights = square_of(recurrent, flat, m.dtype, variance)
+        slow_loops.values(current, proposal, weights, neuron, start, path, ends)
+    M, V, C, a, z = (part.reshape(len(part), *m.shape[1:]) for part in path)
     J, U = ends.reshape(2, *m.shape[1:])
     last = SlowState(M[-1], None if point else V[-1], z[-1], J, None, None, a[-1])
     last = last._replace(U=U, C=C[-1]) if carries else last
@@ -146,7 +146,7 @@ def backward(
         """(T, batch, units) with zeros up to whole vectors."""
         return matrix.widened(part.reshape(-1, units)).reshape(len(part), batch, matrix.padded(units))
 
-    path = SlowPath(wide(M), wide(V), wide(C), wide(a))
+    path = SlowPath(wide(M), wide(V), wide(C), wide(a), values)
     before = check_state(tape.before, M.shape[1:], point, carries, own_state(M))
     start = start_of(before, values, h.dtype, M.dtype)
     start = start._replace(M=wide(start.M), V=wide(start.V), C=wide(start.C))
@@ -157,7 +157,6 @@ def backward(
     slow_adjoint.gradients(
         slow_adjoint.SlowGiven(*map(wide, (g, *direct)), after=carried(after, M, point, carries)),
         path,
-        values,
         lif_adjoint.Slopes(wide(k), slopes.floor(M.dtype)),
         rule,
         square_of(recurrent, values, M.dtype, variance),

@@ -60,7 +60,7 @@ def values_at(h, row, units, i, end, like):
     ----------
     h : address of (rows, units) uint8 or float
     row, units, i : int
-    end : (LANES,) of h's type, zeros behind the last unit; overwritten where a vector is not whole
+    end : (LANES,) uint8 or float, as h, zeros behind the last unit; overwritten where a vector is not whole
     like : 16 lanes of float
     """
     if i + LANES <= units:
@@ -71,14 +71,13 @@ def values_at(h, row, units, i, end, like):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def gradients(given, path, h, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
+def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
     """Gradients of the currents, a shard of samples a task.
 
     Parameters
     ----------
     given : SlowGiven
-    path : SlowPath, as wide
-    h : (T, batch, units) uint8 or float
+    path : SlowPath, all but h as wide
     slopes : Slopes
     rule : Rule
     recurrent : Square
@@ -87,19 +86,18 @@ def gradients(given, path, h, slopes, rule, recurrent, neuron, reset_gradient, s
     start : SlowStart, its M, V and C as wide
     sent : SlowSent, overwritten
     """
-    for shard in prange((h.shape[1] + SHARD - 1) // SHARD):
-        _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradient, start, sent, shard * SHARD)
+    for shard in prange((path.h.shape[1] + SHARD - 1) // SHARD):
+        _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, shard * SHARD)
 
 
 @njit(cache=True, error_model="numpy")
-def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradient, start, sent, first):
+def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, first):
     """Samples first to first + SHARD.
 
     Parameters
     ----------
     given : SlowGiven
     path : SlowPath
-    h : (T, batch, units) uint8 or float
     slopes : Slopes
     rule : Rule
     recurrent : Square
@@ -110,7 +108,7 @@ def _gradients_of(given, path, h, slopes, rule, recurrent, neuron, reset_gradien
     first : int
     """
     g, direct_M, direct_V, direct_C, direct_a, after = given
-    M, V, C, a = path
+    M, V, C, a, h = path
     k, floor = slopes
     beta, theta, hard, alpha, adapt, adapt_decay, rest = neuron
     T, batch, width = g.shape

@@ -37,23 +37,32 @@ class SlowNeuron(NamedTuple):
 
 
 class SlowPath(NamedTuple):
-    """What a pass leaves, each (T, batch, units) float or of no steps.
+    """What a pass leaves.
 
     Attributes
     ----------
-    M, V : membrane mean and variance, the latter of no steps beside point weights
-    C : covariance of membrane and current, of no steps where nothing is carried along
-    a : running mean of the spikes
+    M, V : (T, batch, units) float, membrane mean and variance; V of no steps beside point weights
+    C : (T, batch, units) float, covariance of membrane and current; of no steps where nothing is carried along
+    a : (T, batch, units) float, running mean of the spikes
+    h : (T, batch, units) uint8 or float, the spikes or values
     """
 
     M: np.ndarray
     V: np.ndarray
     C: np.ndarray
     a: np.ndarray
+    h: np.ndarray
 
 
 class SlowStart(NamedTuple):
-    """The state before the first step, each (1, batch, units) as in `SlowState`; of no steps at rest or where None."""
+    """The state before the first step, as a `SlowState`.
+
+    Attributes
+    ----------
+    M, V : (1, batch, units) float; here and below of no steps at rest, and where the state has None
+    z : (1, batch, units) uint8 or float
+    J, U, C, a : (1, batch, units) float
+    """
 
     M: np.ndarray
     V: np.ndarray
@@ -65,7 +74,7 @@ class SlowStart(NamedTuple):
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def spikes(current, source, recurrent, neuron, deterministic, start, path, ends, z):
+def spikes(current, source, recurrent, neuron, deterministic, start, path, ends):
     """Spikes of Gaussian neurons.
 
     Parameters
@@ -76,16 +85,15 @@ def spikes(current, source, recurrent, neuron, deterministic, start, path, ends,
     neuron : SlowNeuron
     deterministic : bool, spikes are 1[M > theta_t] and no uniforms are used
     start : SlowStart
-    path : SlowPath, float32, overwritten
+    path : SlowPath, float32 and uint8, overwritten
     ends : (2, batch, units) float32, overwritten: J and U after the last step
-    z : (T, batch, units) uint8, overwritten
     """
-    for b in prange(z.shape[1]):
-        _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, z, b)
+    for b in prange(path.h.shape[1]):
+        _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, b)
 
 
 @njit(cache=True, error_model="numpy")
-def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, z, b):
+def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, b):
     """Sample b.
 
     Parameters
@@ -98,11 +106,10 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     start : SlowStart
     path : SlowPath
     ends : (2, batch, units) float32
-    z : (T, batch, units) uint8
     b : int
     """
     m, v = current
-    M, V, C, a = path
+    M, V, C, a, z = path
     given, key, samples, word, step = source
     weights, half = recurrent
     beta, theta, hard, alpha, adapt, adapt_decay, rest = neuron
@@ -202,7 +209,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def values(current, proposal, recurrent, neuron, start, path, ends, h):
+def values(current, proposal, recurrent, neuron, start, path, ends):
     """Values of any member, noise and type.
 
     Parameters
@@ -214,10 +221,9 @@ def values(current, proposal, recurrent, neuron, start, path, ends, h):
     start : SlowStart
     path : SlowPath, float, overwritten
     ends : (2, batch, units) float, overwritten: J and U after the last step
-    h : (T, batch, units) uint8 or float, overwritten
     """
     m, v = current
-    M, V, C, a = path
+    M, V, C, a, h = path
     kind, u, tau, gaussian = proposal
     beta, theta, hard, alpha, adapt, adapt_decay, rest = neuron
     mu, sigma2, width, quadratic = recurrent

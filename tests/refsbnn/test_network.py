@@ -26,6 +26,7 @@ from refsbnn.layers import (
 )
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
+from tests.refsbnn import slow_networks
 from tests.refsbnn.differences import RESOLUTION, derivative
 
 GS = {"member": "gs(tau=0.7)"}
@@ -131,39 +132,7 @@ NETWORKS |= {
         Signal("values", (4, 3, 1), "binary", 4),
     ),
 }
-SLOW = {"alpha": 0.6, "adapt": 0.8, "adapt_decay": 0.7}
-NETWORKS |= {
-    "current": ([Dense(3), LIF(recurrent=True, alpha=0.6, **EACH, **GS), Dense(2), LeakyReadout()], FRAMES),
-    "current and adaptation": (
-        [Dense(3), LIF(recurrent=True, **SLOW, **EACH, **GS), Dense(3), LIF(alpha=0.4, **GS), Dense(2), LeakyReadout()],
-        FRAMES,
-    ),
-    "adaptation, soft": (
-        [Dense(3), LIF(reset="soft", **SLOW, **EACH, **GS), Dense(3), LIF(adapt=0.5, **GS), Dense(2), LeakyReadout()],
-        FRAMES,
-    ),
-    "current and adaptation, point": (
-        [
-            Dense(3, posterior="point"),
-            LIF(recurrent=True, **SLOW, **EACH, **GS),
-            Dense(2, posterior="point"),
-            LeakyReadout(),
-        ],
-        FRAMES,
-    ),
-    "current and adaptation of images": (
-        [
-            Conv2d(2, size=2),
-            LIF(accumulate=False, **SLOW, **GS),
-            Conv2d(3, size=2),
-            LIF(**SLOW, **EACH, **GS),
-            Flatten(),
-            Dense(2),
-            LeakyReadout(),
-        ],
-        Signal("values", (4, 3, 1), "binary", 4),
-    ),
-}
+NETWORKS |= slow_networks.NETWORKS
 PENALTY = 0.3
 
 
