@@ -224,8 +224,8 @@ def neurons_with_a_threshold_that_adapts_soft_instantaneous(rng):
 @case
 def neurons_with_a_threshold_that_adapts_hard_logistic(rng):
     slow = {"adapt": 0.9, "adapt_decay": 0.4, "noise": "logistic", "reset_gradient": False}
-    net = networks.lif(rng, [3, 2], theta=0.4, readout_beta=0.5, **slow)
-    return net, rng.normal(size=(3, 3)), logits(rng), "st-gs(tau=0.6)", {}
+    net = networks.lif(rng, [2, 1], theta=0.4, readout_beta=0.5, **slow)
+    return net, rng.normal(size=(3, 2)), logits(rng), "st-gs(tau=0.6)", {}
 
 
 @case
