@@ -17,7 +17,7 @@ Networks (network.py)
     Layered(layers, readout, noise="gaussian", domain="binary", variance="linear")
     Residual(stem, blocks, readout, scales=1.0, accumulate=True, noise, domain, variance)
     LIF(layers, readout, beta=0.9, theta=1.0, reset="hard", accumulate=True, reset_gradient=True, readout_beta=None,
-        reduce="mean", noise, variance)
+        reduce="mean", noise, variance, alpha=0.0, adapt=0.0, adapt_decay=0.9)
     pools={name: Pool(kind, height, width, channels, size, stride=None)} of any of them: a layer reads spikes pooled.
     A layer is Layer(mu, sigma2, bias_mu, bias_sigma2[, recurrent_mu, recurrent_sigma2]) or such a tuple.
     parameters(net) lists every array by key; replace(net, {key: array}) changes some. Keys: "layers.0.mu",

@@ -80,9 +80,10 @@ def draws(net: Network, x: Any) -> dict[str, int | None]:
             found[f"blocks.{b}.{len(block) - 1}"] = blocks - b if net.accumulate or b == blocks - 1 else None
         found["stem"] = blocks + 1 if net.accumulate else None
     elif isinstance(net, LIF):
-        # One draw for each pair of a step and an earlier one whose input its membrane still holds.
-        one = steps if net.beta == 0.0 else steps * (steps + 1) // 2 if net.accumulate or steps == 1 else None
-        lawful = lawful and (net.noise == "gaussian" or net.theta == 0.0)
+        # One draw for each pair of a step and an earlier one whose input membrane or current still hold.
+        held = net.beta != 0.0 or net.alpha != 0.0
+        one = steps if not held else steps * (steps + 1) // 2 if net.accumulate or steps == 1 else None
+        lawful = lawful and (net.noise == "gaussian" or net.theta == net.adapt == 0.0)
         found = {**dict.fromkeys(layers, one if lawful else None), "readout": steps}
         if net.reduce == "max" and steps > 1:
             found["readout"] = None

@@ -181,6 +181,10 @@ class LIF:
         Decay of the readout; `beta` if not given.
     reduce : "mean", "max" or "last"
         Which outputs the loss sees; "max" takes, for each output, the step of its largest mean.
+    alpha : float
+        Decay of a synaptic current, in [0, 1]; 0 for none (theory 3.30, 3.31).
+    adapt, adapt_decay : float
+        How far constant firing raises a neuron's threshold, and the decay of that, in [0, 1] (theory 3.33).
     noise, variance, pools
         As in `Layered`.
 
@@ -211,6 +215,9 @@ class LIF:
     noise: str = "gaussian"
     variance: str = "linear"
     pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
+    alpha: float = 0.0
+    adapt: float = 0.0
+    adapt_decay: float = 0.9
     domain: str = dataclasses.field(default="binary", init=False)
 
     def __post_init__(self) -> None:
@@ -220,9 +227,10 @@ class LIF:
         flag("accumulate", self.accumulate)
         flag("reset_gradient", self.reset_gradient)
         number("theta", self.theta)
+        number("adapt", self.adapt)
         if self.readout_beta is None:
             object.__setattr__(self, "readout_beta", self.beta)
-        for name in ("beta", "readout_beta"):
+        for name in ("beta", "readout_beta", "alpha", "adapt_decay"):
             if number(name, getattr(self, name), lowest=0.0) > 1.0:
                 raise InputError(f"{name} is {getattr(self, name)!r}; expected a decay in [0, 1]")
         layers = _chain("layers", self.layers, self.pools, recurrent=True)

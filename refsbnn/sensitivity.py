@@ -4,7 +4,6 @@ A unit i is moved by a spike j through its mean and its variance. The sum of the
 the unit's weights, its mean and its variance. What a spike does to the logits is in `refsbnn.curvature`.
 """
 
-from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,59 +86,6 @@ class Weights(NamedTuple):
         if self.sigma2 is None:
             return 2.0 * a * self.mu, 0.0
         return 2.0 * a * self.mu + c * self.sigma2, c * self.mu + 2.0 * q * self.sigma2
-
-
-class Fed:
-    """All weights that feed the same units: those of a layer, and before them those of earlier branches of a stream.
-
-    Their sums are made once, when somebody asks, from the sums before them: a stream of n blocks costs n sums, not n^2.
-
-    Parameters
-    ----------
-    own : tuple of Weights
-    before : Fed or None
-    spread : bool
-        Whether the variances of those before still count.
-    """
-
-    __slots__ = ("_total", "before", "own", "spread")
-
-    def __init__(self, own: tuple[Weights, ...] = (), before: "Fed | None" = None, *, spread: bool = True) -> None:
-        self.own, self.before, self.spread = own, before, spread
-        self._total: Rows | None = None
-
-    def then(self, other: "Fed", scale: float, *, spread: bool) -> "Fed":
-        """Beside those of a branch, whose part of the mean counts `scale`-fold (theory 3.8)."""
-        return Fed(tuple(each._replace(scale=scale * each.scale) for each in other.weights()), self, spread=spread)
-
-    def weights(self) -> list[Weights]:
-        """Each of them, the earliest first."""
-        found: list[Weights] = []
-        node: Fed | None = self
-        spread = True
-        while node is not None:
-            found += reversed(node.own if spread else tuple(each._replace(sigma2=None) for each in node.own))
-            spread = spread and node.spread
-            node = node.before
-        return found[::-1]
-
-    def total(self) -> Rows:
-        """The sums over all of them; one at least."""
-        waiting = [self]
-        while waiting[-1]._total is None and waiting[-1].before is not None:
-            waiting.append(waiting[-1].before)
-        first = waiting.pop()  # the earliest, or the latest that has been asked before
-        total = first._total or reduce(Rows.plus, [each.rows() for each in first.own])
-        first._total = total
-        for node in reversed(waiting):
-            past = total if node.spread else total._replace(cross=0.0 * total.cross, square=0.0 * total.square)
-            total = node._total = reduce(Rows.plus, [each.rows() for each in node.own], past)
-        return total
-
-
-def added(one: Rows | None, other: Rows | None) -> Rows | None:
-    """The sum of two gradients, None where nothing depends on the rows."""
-    return one.plus(other) if one is not None and other is not None else other if one is None else one
 
 
 class Sensitivity(NamedTuple):
@@ -229,24 +175,35 @@ class Reset(NamedTuple):
     hard : bool
     accumulate : bool
         Whether the membrane carries a variance along.
+    alpha, rise : float
+        Decay of a synaptic current; how far a spike raises the threshold of the next step (theory 3.35).
     """
 
     beta: Any
     theta: Any
     hard: bool
     accumulate: bool
+    alpha: float = 0.0
+    rise: float = 0.0
 
-    def steps(self, M: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far a spike moves mean and variance of the next step, given those of its own."""
+    def steps(self, M: np.ndarray, V: np.ndarray, C: Any = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """How far a spike moves mean, above the threshold, and variance of the next step, given those of its own."""
         if not self.hard:
-            return np.full(M.shape, -self.theta), np.zeros(M.shape)
-        return -self.beta * M, -(self.beta**2) * V if self.accumulate else np.zeros(V.shape)  # theory 4.13
+            return np.full(M.shape, -self.theta - self.rise), np.zeros(M.shape)
+        mean, spread = -self.beta * M, -(self.beta**2) * V if self.accumulate else np.zeros(V.shape)  # theory 4.13
+        if self.rise:
+            mean -= self.rise  # theory 3.35
+        if self.alpha and self.accumulate:
+            spread -= 2.0 * self.alpha * self.beta * C  # theory 3.35
+        return mean, spread
 
-    def adjoint(self, dmean: np.ndarray, dvariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gradients of M and V given those of `steps`."""
+    def adjoint(self, dmean: np.ndarray, dvariance: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Gradients of M and V, and of C where there is a current, given those of `steps`."""
+        none = np.zeros(dmean.shape)
         if not self.hard:
-            return np.zeros(dmean.shape), np.zeros(dmean.shape)
-        return -self.beta * dmean, -(self.beta**2) * dvariance if self.accumulate else np.zeros(dmean.shape)
+            return none, none, none
+        back = -self.beta * dmean, -(self.beta**2) * dvariance if self.accumulate else none
+        return (*back, -2.0 * self.alpha * self.beta * dvariance) if self.alpha and self.accumulate else (*back, none)
 
 
 class NeuronSensitivity(NamedTuple):
@@ -259,9 +216,11 @@ class NeuronSensitivity(NamedTuple):
         Gradients of the sums over the weights from below and over the recurrent ones.
     diagonal : tuple of (units,) arrays
         Gradients of the recurrent mu_ii and sigma2_ii besides.
-    M, V : (T, batch, *units) arrays
+    M, V, C : (T, batch, *units) arrays, the last None where there is none
     before : tuple of (batch, *units) arrays
-        Gradients of M and V of the step before the first.
+        Gradients of M, V and C of the step before the first.
+    m : (T, batch, *units) array
+        Gradient of M - theta alone: less that of a threshold that adapts.
     beta, theta : (units[-1],) arrays or 0
         Gradients of decay and threshold where each neuron has its own.
     """
@@ -272,7 +231,9 @@ class NeuronSensitivity(NamedTuple):
     diagonal: tuple[np.ndarray, np.ndarray]
     M: np.ndarray
     V: np.ndarray
-    before: tuple[np.ndarray, np.ndarray]
+    C: np.ndarray | None
+    before: tuple[np.ndarray, ...]
+    m: np.ndarray
     beta: Any = 0.0
     theta: Any = 0.0
 
@@ -288,12 +249,15 @@ class Neurons(NamedTuple):
         Recurrent mu_ii and sigma2_ii: the spike that resets a neuron is the one that they carry.
     reset : Reset or None
         None leaves the reset out, and counts the recurrent weights at the first step too (theory 4.5).
-    theta : float or (units[-1],) array
-        Threshold.
+    theta : float, (units[-1],) or (T, batch, *units) array
+        Threshold, of each step where it adapts.
     M, V : (T, batch, *units) arrays
         Of the membranes; r_t = (M_t - theta) / sqrt(V_t).
-    before : pair of (batch, *units) arrays or None
-        M and V of the step before the first. None: the neurons start at rest, where no spike has been.
+    before : tuple of (batch, *units) arrays or None
+        M and V, and C if it is given, of the step before the first. None: the neurons start at rest, where no spike has
+        been.
+    C : (T, batch, *units) array or None
+        Covariance of membrane and synaptic current (theory 3.30).
     """
 
     rows: Rows
@@ -303,20 +267,24 @@ class Neurons(NamedTuple):
     theta: Any
     M: np.ndarray
     V: np.ndarray
-    before: tuple[np.ndarray, np.ndarray] | None = None
+    before: tuple[np.ndarray, ...] | None = None
+    C: np.ndarray | None = None
 
-    def past(self) -> tuple[int, np.ndarray, np.ndarray]:
-        """The first step that a last spike enters, and M and V of the steps before, from there on."""
+    def path(self) -> tuple[np.ndarray, ...]:
+        """M, V, and C if there is one."""
+        return (self.M, self.V) if self.C is None else (self.M, self.V, self.C)
+
+    def past(self) -> tuple[int, list[np.ndarray]]:
+        """The first step that a last spike enters, and the path of the steps before, from there on."""
         if self.before is None:
-            return 1, self.M[:-1], self.V[:-1]
-        M, V = (np.concatenate([[one], rest[:-1]]) for one, rest in zip(self.before, (self.M, self.V), strict=True))
-        return 0, M, V
+            return 1, [part[:-1] for part in self.path()]
+        return 0, [np.concatenate([[one], part[:-1]]) for one, part in zip(self.before, self.path(), strict=True)]
 
     def entering(self, dtype: Any = np.float64) -> Rows:
         """The sums at each step, (T, batch, *units)."""
         if self.reset is None:
             return self.rows.plus(self.recurrent)
-        first, *past = self.past()
+        first, past = self.past()
         moved, spread = self.reset.steps(*past)
         mean, variance = self.diagonal
         a, c, q = (np.broadcast_to(each, self.M.shape).astype(dtype) for each in self.rows)
@@ -329,10 +297,12 @@ class Neurons(NamedTuple):
         """The mean over steps, samples and neurons, in the arrays' type and by steps that fit into the cache."""
         total, size = 0.0, max(1, BLOCK // self.M[0].size)
         for first in range(0, len(self.M), size):
-            before = (self.M[first - 1], self.V[first - 1]) if first else self.before
-            M, V = self.M[first : first + size], self.V[first : first + size]
-            rows = self._replace(M=M, V=V, before=before).entering(M.dtype)
-            total += value(rows, M - self.theta, V) * M.size
+            before = tuple(part[first - 1] for part in self.path()) if first else self.before
+            own = slice(first, first + size)
+            M, V, C = self.M[own], self.V[own], None if self.C is None else self.C[own]
+            rows = self._replace(M=M, V=V, C=C, before=before).entering(M.dtype)
+            theta = self.theta[own] if np.ndim(self.theta) == M.ndim else self.theta
+            total += value(rows, M - theta, V) * M.size
         return total / self.M.size
 
 
@@ -344,16 +314,19 @@ def neurons(given: Neurons) -> NeuronSensitivity:
     InputError
         As `units`.
     """
-    rows, recurrent, (mean, variance), reset, theta, M, V, before = given
+    rows, recurrent, (mean, variance), reset, theta, M, V, before, _ = given
     one = units(given.entering(), M - theta, V)
-    nothing = np.zeros(M.shape[1:]), np.zeros(M.shape[1:])
+    nothing = tuple(np.zeros((3, *M.shape[1:])))
     dbeta, dtheta = np.zeros((2, M.shape[-1]))
     if np.ndim(theta):
         dtheta -= of_each(one.m)  # theory 3.29
     if reset is None:
         none = np.zeros(mean.shape), np.zeros(mean.shape)
-        return NeuronSensitivity(one.value, one.rows, one.rows, none, one.m, one.v, nothing, dbeta, dtheta)
-    first, *past = given.past()
+        still = None if given.C is None else np.zeros(M.shape)
+        return NeuronSensitivity(
+            one.value, one.rows, one.rows, none, one.m, one.v, still, nothing, one.m, dbeta, dtheta
+        )
+    first, past = given.past()
     moved, spread = reset.steps(*past)
     da, dc, dq = later = Rows(*(each[first:] for each in one.rows))
     dmean = 2.0 * (mean + moved) * da + (variance + spread) * dc
@@ -364,12 +337,13 @@ def neurons(given: Neurons) -> NeuronSensitivity:
     if np.ndim(reset.beta) and reset.hard:
         dbeta -= of_each(past[0] * dmean)  # theory 3.29
         dbeta -= of_each(2.0 * reset.beta * past[1] * dvariance) if reset.accumulate else 0.0  # theory 3.29
-    dM, dV = one.m.copy(), one.v.copy()
-    for total, part in zip((dM, dV), back, strict=True):
+        dbeta -= of_each(2.0 * reset.alpha * past[2] * dvariance) if given.C is not None else 0.0  # theory 3.35
+    dM, dV, dC = one.m.copy(), one.v.copy(), None if given.C is None else np.zeros(M.shape)
+    for total, part in zip((dM, dV) if dC is None else (dM, dV, dC), back, strict=False):
         total[: len(M) - 1] += part[1 - first :]
     axes = tuple(range(M.ndim - mean.ndim))
     own = ((2.0 * moved * da + spread * dc).sum(axis=axes), (moved * dc + 2.0 * spread * dq).sum(axis=axes))
-    sent = nothing if before is None else (back[0][0], back[1][0])
+    sent = nothing if before is None else tuple(part[0] for part in back)
     return NeuronSensitivity(
         one.value,
         one.rows.summed(rows),
@@ -377,7 +351,9 @@ def neurons(given: Neurons) -> NeuronSensitivity:
         own,
         dM,
         dV,
+        dC,
         sent,
+        one.m,
         dbeta,
         dtheta,
     )

@@ -229,8 +229,8 @@ MUTANTS = (
     Mutant(
         "oracle: decay of the variance not squared",
         "oracle/lif.py",
-        "beta**2 * spreads[-1] * keep + v",
-        "beta * spreads[-1] * keep + v",
+        "beta**2 * before.spread + 2.0",
+        "beta * before.spread + 2.0",
         "tests/oracle/test_dynamics.py::test_lif_is_the_recursion_of_the_theory",
     ),
     Mutant(

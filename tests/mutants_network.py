@@ -24,7 +24,7 @@ NETWORKS = (
     ),
     Mutant(
         "a branch's weights without its scale in the penalty",
-        "refsbnn/sensitivity.py",
+        "refsbnn/fed.py",
         "each._replace(scale=scale * each.scale)",
         "each",
         f"{GRADIENTS}[point, residual-sensitivity]",

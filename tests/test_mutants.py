@@ -16,11 +16,12 @@ from tests.mutants_engine import ENGINE
 from tests.mutants_faults import FAULTS
 from tests.mutants_network import NETWORKS
 from tests.mutants_page import PAGE
+from tests.mutants_slow import SLOW
 
 ROOT = Path(__file__).parents[1]
 TESTS_FAILED = 1  # pytest's exit code; other codes mean that no test ran
 
-ALL = (*MUTANTS, *ENGINE, *NETWORKS, *PAGE, *FAULTS)
+ALL = (*MUTANTS, *ENGINE, *NETWORKS, *SLOW, *PAGE, *FAULTS)
 
 
 @pytest.mark.parametrize("mutant", ALL, ids=[mutant.error for mutant in ALL])

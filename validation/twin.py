@@ -301,6 +301,8 @@ def _layers(
         yield spike
     elif isinstance(net, oracle.LIF):
         neuron = {key: getattr(net, key) for key in ("beta", "theta", "reset", "accumulate", "reset_gradient")}
+        slow = ("alpha", "adapt", "adapt_decay") if net.adapt else ("alpha",)
+        neuron |= {key: getattr(net, key) for key in slow}
         for name, layer in list(named_layers(net).items())[:-1]:
             yield from linear(name)
             own = {"recurrent": layer.recurrent_mu is not None, "variance": net.variance}

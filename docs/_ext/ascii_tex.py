@@ -7,7 +7,24 @@ words between formulas. A quotient at the top level becomes a fraction; within b
 import re
 from dataclasses import dataclass
 
-_LETTERS = ("alpha", "beta", "delta", "kappa", "mu", "pi", "rho", "sigma", "tau", "theta", "phi", "xi", "zeta", "Phi")
+_LETTERS = (
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "eta",
+    "kappa",
+    "mu",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "theta",
+    "phi",
+    "xi",
+    "zeta",
+    "Phi",
+)
 GREEK = {
     **{name: f"\\{name}" for name in _LETTERS},
     "lam": r"\lambda",

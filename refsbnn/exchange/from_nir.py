@@ -164,7 +164,7 @@ class Built:
             self.dense(node)
         elif kind == "Conv2d":
             self.convolution(node)
-        elif kind in ("LIF", "IF"):
+        elif kind in ("LIF", "IF", "CubaLIF"):
             self.neurons(node, partner)
         elif kind in ("LI", "I"):
             beta = float(self.decay(np.array([one(node.tau)]))[0]) if kind == "LI" else 1.0
@@ -184,7 +184,7 @@ class Built:
             return node
         else:
             raise InputError(
-                f"it is a {kind}; accepted: Affine, Linear, Conv2d, LIF, IF, LI, I, Threshold, Flatten, pools"
+                f"it is a {kind}; accepted: Affine, Linear, Conv2d, LIF, IF, CubaLIF, LI, I, Threshold, Flatten, pools"
             )
         return None
 
@@ -218,13 +218,16 @@ class Built:
 
     def neurons(self, node: Any, partner: Any) -> None:
         """Neurons, with the weights by which they feed one another; numbers that differ are learnt ones."""
-        beta = self.decay(of_each(node.tau)) if hasattr(node, "tau") else np.ones(1)
+        tau = getattr(node, "tau", getattr(node, "tau_mem", None))
+        beta = np.ones(1) if tau is None else self.decay(of_each(tau))
         theta = of_each(node.v_threshold)
         gain(node, self.dt)
         if np.any(node.v_reset != 0.0):
             raise InputError("its v_reset is not 0; expected 0")
         own: dict[str, Any] = {}
         options: dict[str, Any] = {"beta": float(beta[0]), "theta": float(theta[0])}
+        if hasattr(node, "tau_syn"):
+            options["alpha"] = float(self.decay(np.array([one(node.tau_syn)]))[0])
         if beta.size > 1:
             if np.any(beta == 0.0):
                 raise InputError("its neurons differ and the tau of one is a step; expected more, or one for all")
@@ -253,10 +256,16 @@ class Built:
 
 def gain(node: Any, dt: float) -> None:
     """Refuse neurons whose input a step does not enter as it is, or that leak to another value than 0."""
-    factor = np.ravel(np.asarray(node.r, np.float64) * dt / (node.tau if hasattr(node, "tau") else 1.0))
+    if hasattr(node, "tau_syn"):  # what the current is scaled by, the membrane may undo: both are linear
+        told = "w_in dt / tau_syn times r dt / tau_mem"
+        factor = np.asarray(node.w_in, np.float64) * dt / node.tau_syn * node.r * dt / node.tau_mem
+    else:
+        told = "r dt / tau"
+        factor = np.asarray(node.r, np.float64) * dt / (node.tau if hasattr(node, "tau") else 1.0)
+    factor = np.ravel(factor)
     wrong = ~(np.abs(factor - 1.0) <= 1e-6)
     if wrong.any():
-        raise InputError(f"r dt / tau is {factor[wrong][0]:g}; expected 1, with its factor in the weights before")
+        raise InputError(f"{told} is {factor[wrong][0]:g}; expected 1, with its factor in the weights before")
     if np.any(getattr(node, "v_leak", 0.0) != 0.0):
         raise InputError("its v_leak is not 0; expected 0")
 

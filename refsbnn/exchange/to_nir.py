@@ -2,8 +2,9 @@
 
 A step of a neuron is M_t = beta n_{t-1} M_{t-1} + m_t (theory 3.9). NIR's neurons are differential equations; a step
 of `dt` seconds by Euler's method is the same where tau = dt / (1 - beta) and r = tau / dt, which is how the libraries
-read them. NIR's images are (channels, height, width), this package's (height, width, channels): filters, and dense
-weights after a flattening, are put into NIR's order.
+read them. With a synaptic current (theory 3.30) it is NIR's current-based neuron: tau_syn and w_in follow from alpha
+as tau and r from beta. NIR's images are (channels, height, width), this package's (height, width, channels): filters,
+and dense weights after a flattening, are put into NIR's order.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,10 @@ from refsbnn.layers.layer import Parameters, Stage
 from refsbnn.network import Network
 from refsbnn.reference.readout import coefficients
 
-TAKEN = "dense, conv2d, lif with a hard reset, spike with domain 'binary', pools, flatten and the readouts"
+TAKEN = (
+    "dense, conv2d, lif with a hard reset and a fixed threshold, spike with domain 'binary', pools, flatten and the "
+    "readouts"
+)
 
 
 def to_nir(network: Network, parameters: Parameters, *, dt: float = DT, readout: bool = True) -> Any:
@@ -150,11 +154,21 @@ def lif(stage: Stage, own: Parameters, dt: float, image: tuple[int, ...] | None)
     nir, layer = package(), stage.layer  # type: Any, Any
     if layer.reset != "hard":
         raise InputError(f"layer {stage.name} has a soft reset, for which NIR has no word; accepted: {TAKEN}")
+    if layer.adapt:
+        raise InputError(
+            f"layer {stage.name} has a threshold that adapts, for which NIR has no word; accepted: {TAKEN}"
+        )
     shape = stage.place.input.shape
     ones = np.ones(channels_first(shape))
     beta, theta = (each(value, shape) for value in layer.numbers(own))
     more = {"v_threshold": theta * ones, "v_reset": 0.0 * ones}
-    if np.all(beta == 1.0):
+    if layer.alpha:
+        if layer.alpha == 1.0 or np.any(beta == 1.0):
+            raise InputError(f"layer {stage.name} has a current and a decay of 1, for which NIR has no word")
+        tau, tau_syn = dt / (1.0 - beta), dt / (1.0 - layer.alpha)
+        more |= {"tau_syn": tau_syn * ones, "w_in": tau_syn / dt * ones, "v_leak": 0.0 * ones}
+        neurons = nir.CubaLIF(tau_mem=tau * ones, r=tau / dt * ones, **more)
+    elif np.all(beta == 1.0):
         neurons = nir.IF(r=ones / dt, **more)
     else:
         if np.any(beta == 1.0):

@@ -98,7 +98,7 @@ class Units(nn.Module):
 
 
 class Neurons(nn.Module):
-    """LIF neurons: moments over time in, spikes out (theory 3.9 to 3.11)."""
+    """LIF neurons: moments over time in, spikes out (theory 3.9 to 3.11, 3.30 to 3.33)."""
 
     def __init__(self, stage: Stage, own: Parameters) -> None:
         super().__init__()
@@ -114,7 +114,8 @@ class Neurons(nn.Module):
     def forward(self, moments: Both, sample: bool) -> Tensor:
         """Spikes (steps, batch, ...)."""
         layer, (m, v) = self.layer, moments
-        M = V = z = torch.zeros_like(m[0])
+        M = V = z = J = U = C = a = torch.zeros_like(m[0])
+        alpha = layer.alpha
         out = []
         for t in range(len(m)):
             kept = 1.0 - z if layer.reset == "hard" else 1.0
@@ -122,12 +123,16 @@ class Neurons(nn.Module):
             if layer.recurrent:
                 current = current + functional.linear(z, self.recurrent)
                 noise = None if noise is None else noise + functional.linear(z, self.recurrent_variance)
-            M = self.beta * kept * M + current
+            J = alpha * J + current
+            M = self.beta * kept * M + J
             if layer.reset == "soft":
                 M = M - self.theta * z
             if noise is not None:
-                V = self.beta**2 * kept * V + noise if layer.accumulate else noise
-            z = fires(M - self.theta, None if noise is None else V, layer.noise, sample)
+                U = alpha**2 * U + noise
+                V = kept * (self.beta**2 * V + 2 * alpha * self.beta * C) + U if layer.accumulate else noise
+                C = alpha * self.beta * kept * C + U
+            a = layer.adapt_decay * a + (1 - layer.adapt_decay) * z
+            z = fires(M - self.theta - layer.adapt * a, None if noise is None else V, layer.noise, sample)
             out.append(z)
         return torch.stack(out)
 

@@ -4,7 +4,20 @@ from refsbnn.kernels import cache
 
 cache.place_cache()  # before the first kernel is declared
 
-from refsbnn.kernels import block, conv2d, dense, lif, optim, pool, posterior, readout, residual, unit, weights  # noqa: E402
+from refsbnn.kernels import (  # noqa: E402
+    block,
+    conv2d,
+    dense,
+    lif,
+    lif_slow,
+    optim,
+    pool,
+    posterior,
+    readout,
+    residual,
+    unit,
+    weights,
+)
 from refsbnn.kernels.check import checked_once  # noqa: E402
 from refsbnn.kernels.keep import keep  # noqa: E402
 
@@ -16,6 +29,7 @@ __all__ = [
     "dense",
     "keep",
     "lif",
+    "lif_slow",
     "optim",
     "pool",
     "posterior",

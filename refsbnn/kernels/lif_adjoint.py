@@ -226,7 +226,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                     store(dz, at + i, back)
             if len(recurrent.mu) > 0:
                 last = h[t - 1] if t > 0 else start.z
-                _add_recurrent(dM, dV, recurrent, last[first : first + rows], dz, dz2)
+                add_recurrent(dM, dV, recurrent, last[first : first + rows], dz, dz2)
     for s in range(rows if len(before) > 0 else 0):
         at = s * width
         before[0, first + s], before[1, first + s] = dM[at : at + units], dV[at : at + units]
@@ -234,7 +234,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
 
 
 @njit(cache=True, error_model="numpy")
-def _add_recurrent(dM, dV, recurrent, h, dz, dz2):
+def add_recurrent(dM, dV, recurrent, h, dz, dz2):
     """dz += dM mu + (dV sigma2) dx2 (theory 3.3, 3.4).
 
     Parameters

@@ -12,6 +12,7 @@ from refsbnn.draws import Draws
 from refsbnn.errors import InputError
 from refsbnn.layers.signal import Signal
 from refsbnn.reference.lif import State
+from refsbnn.reference.lif_slow import SlowState
 from refsbnn.streams import Streams
 
 Parameters = dict[str, np.ndarray]
@@ -69,12 +70,12 @@ class Memory:
     gradients : dict
         Backward: what the steps after these send back to each.
     penalties : dict
-        Backward: what their bias penalty sends to mean and variance of the last step here.
+        Backward: what their bias penalty sends to the last step here: to mean, variance, covariance with a current.
     """
 
-    states: dict[int, State] = field(default_factory=dict)
-    gradients: dict[int, State] = field(default_factory=dict)
-    penalties: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    states: dict[int, State | SlowState] = field(default_factory=dict)
+    gradients: dict[int, State | SlowState] = field(default_factory=dict)
+    penalties: dict[int, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 from refsbnn import posterior
 from refsbnn.errors import InputError, check_choice, check_integer, check_number
 from refsbnn.events import Events
+from refsbnn.fed import Fed
 from refsbnn.layers.layer import Layer, Parameters, Pass, Stage, expect
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.reference.block import BlockGradients
 from refsbnn.reference.moments import LinearGradients
-from refsbnn.sensitivity import Fed, Rows, Weights
+from refsbnn.sensitivity import Rows, Weights
 from refsbnn.streams import Purpose, Streams
 
 LARGEST = 1e12  # of what scales weights: beyond it sums over a layer leave the range of float32

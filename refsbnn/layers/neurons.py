@@ -1,4 +1,6 @@
-"""LIF neurons over time (theory 3.9 to 3.12), and what each of them may learn for itself (theory 3.27, 3.28)."""
+"""LIF neurons over time (theory 3.9 to 3.12), what each of them may learn for itself (theory 3.27, 3.28), and their
+slow states: a synaptic current, a threshold that adapts (theory 3.30 to 3.35).
+"""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -10,12 +12,14 @@ from scipy import special
 from refsbnn import posterior, sensitivity
 from refsbnn.draws import Uniforms
 from refsbnn.errors import InputError, check_choice, check_number
+from refsbnn.fed import Fed
 from refsbnn.layers.layer import Monitor, Parameters, Pass, Stage, expect
 from refsbnn.layers.linear import acting, initial_weights
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.layers.units import Units, density, monitor, noise_of
-from refsbnn.reference.lif import Each, LIFTape, Recurrent, State
-from refsbnn.sensitivity import Fed, Neurons, NeuronSensitivity, Reset, Rows, Weights
+from refsbnn.reference.lif import Each, LIFTape, Recurrent
+from refsbnn.reference.lif_slow import SlowTape
+from refsbnn.sensitivity import Neurons, NeuronSensitivity, Reset, Rows, Weights
 from refsbnn.streams import Purpose, Streams
 
 LEARNT = ("beta", "theta")
@@ -26,7 +30,8 @@ class NeuronTape(NamedTuple):
 
     beta and theta are numbers, or arrays where each neuron has its own. V is None beside point weights; `before` is the
     state that the first step met, None at rest; `fed` are the weights from below, as the bias penalty sees them,
-    `reset` what it knows of the reset, None where it leaves it out.
+    `reset` what it knows of the reset, None where it leaves it out. `slow` is the backend's tape where there is a
+    synaptic current or a threshold that adapts, without the spikes.
     """
 
     u: np.ndarray | Uniforms
@@ -36,9 +41,10 @@ class NeuronTape(NamedTuple):
     M: np.ndarray
     V: np.ndarray | None
     z: ArrayLike
-    before: State | None
+    before: Any
     fed: Fed
     reset: Reset | None
+    slow: SlowTape | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,12 @@ class LIF(Units[NeuronTape]):
     beta_spread, theta_spread : float
         Deviation of their initial values, normal around logit(beta) and theta: that of the logarithm of
         beta / (1 - beta), and of the threshold.
+    alpha : float
+        Decay of a synaptic current per step, in [0, 1], through which drives enter the membrane (theory 3.30, 3.31);
+        0: none.
+    adapt, adapt_decay : float
+        How far constant firing raises a neuron's threshold, >= 0, and the decay of that per step, in [0, 1]
+        (theory 3.33); adapt 0: the threshold does not move.
 
     Examples
     --------
@@ -94,12 +106,19 @@ class LIF(Units[NeuronTape]):
     beta_spread: float = 0.0
     learn_theta: bool = False
     theta_spread: float = 0.0
+    alpha: float = 0.0
+    adapt: float = 0.0
+    adapt_decay: float = 0.9
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("lif: reset", self.reset, ("hard", "soft"))
         check_choice("lif: variance", self.variance, ("linear", "quadratic"))
-        check_number("lif: beta", self.beta, lambda beta: 0.0 <= beta <= 1.0, "a number from 0 to 1")
+        for name in ("beta", "alpha", "adapt_decay"):
+            check_number(f"lif: {name}", getattr(self, name), lambda decay: 0.0 <= decay <= 1.0, "a number from 0 to 1")
+        check_number("lif: adapt", self.adapt, lambda adapt: 0.0 <= adapt < np.inf, "a number >= 0")
+        if not self.adapt and self.adapt_decay != type(self).adapt_decay:
+            raise InputError(f"lif: adapt_decay is {self.adapt_decay!r}; it needs an adapt above 0")
         for name in ("gain", "spread", "prior"):
             check_number(f"lif: {name}", getattr(self, name), lambda value: value > 0.0, "a number > 0")
         for name in LEARNT:
@@ -109,6 +128,11 @@ class LIF(Units[NeuronTape]):
                 raise InputError(f"lif: {name}_spread is {spread!r}; it needs learn_{name} = true")
         if self.learn_beta and self.beta in (0.0, 1.0):
             raise InputError(f"lif: beta is {self.beta!r}; one that is learnt lies between 0 and 1")
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the neurons have a synaptic current or a threshold that adapts, and so kernels of their own."""
+        return self.alpha > 0.0 or self.adapt > 0.0
 
     def connect(self, signal: Signal) -> Signal:
         expect(self, signal, "moments", 1 if self.recurrent else None, time=True)
@@ -139,9 +163,10 @@ class LIF(Units[NeuronTape]):
 
     def draws(self, stage: Stage, readers: int | None) -> tuple[int | None, dict[str, int | None]]:
         steps = stage.place.input.steps or 1
-        # One draw for each pair of a step and an earlier one whose input the membrane still holds.
-        each = steps if self.beta == 0.0 else steps * (steps + 1) // 2 if self.accumulate or steps == 1 else None
-        if self.noise == "logistic" and (self.learn_theta or self.theta != 0.0):
+        # One draw for each pair of a step and an earlier one whose input membrane or current still hold.
+        held = self.beta > 0.0 or self.alpha > 0.0
+        each = steps if not held else steps * (steps + 1) // 2 if self.accumulate or steps == 1 else None
+        if self.noise == "logistic" and (self.learn_theta or self.theta != 0.0 or self.adapt):
             each = None
         return each, dict.fromkeys(self.priors(stage), each)
 
@@ -150,7 +175,8 @@ class LIF(Units[NeuronTape]):
         return signal.shape[0] ** 2 * (signal.steps or 1) if self.recurrent else 0
 
     def _options(self, beta: Each, theta: Each) -> dict[str, Any]:
-        names = ("reset", "accumulate", "variance")
+        names: tuple[str, ...] = ("reset", "accumulate", "variance")
+        names += ("alpha", "adapt", "adapt_decay") if self.is_slow else ()
         numbers = {"beta": beta, "theta": theta, **{name: getattr(self, name) for name in names}}
         return {"noise": self.law, "member": self.estimator, **numbers}
 
@@ -170,15 +196,22 @@ class LIF(Units[NeuronTape]):
         u = run.draws.address(index, stage.place.input.shape, steps=len(x.m))
         weights, (beta, theta) = self._weights(parameters), self.numbers(parameters)
         before = None if run.memory is None else run.memory.states.get(index)
-        z, states = run.backend.lif.forward(x.m, x.v, u, weights, before=before, **self._options(beta, theta))
+        neurons = run.backend.lif_slow if self.is_slow else run.backend.lif
+        z, states = neurons.forward(x.m, x.v, u, weights, before=before, **self._options(beta, theta))
         if run.memory is not None:
             run.memory.states[index] = states.last
         reset = None
         if run.penalty != "norm":
             carried = self.accumulate and states.V is not None
-            reset = Reset(beta, theta, self.reset == "hard", carried)
+            rise = self.adapt * (1.0 - self.adapt_decay)
+            reset = Reset(beta, theta, self.reset == "hard", carried, self.alpha, rise)
         kept = run.backend.keep(z)
-        return z, NeuronTape(u, weights, beta, theta, states.M, states.V, kept, states.before, x.fed, reset)
+        slow = states._replace(z=kept) if self.is_slow else None
+        return z, NeuronTape(u, weights, beta, theta, states.M, states.V, kept, states.before, x.fed, reset, slow)
+
+    def threshold(self, tape: NeuronTape) -> Any:
+        """Of all neurons, or of each, or where it adapts of each at each step (theory 3.33)."""
+        return tape.theta if tape.slow is None else tape.theta + self.adapt * tape.slow.a
 
     def _neurons(self, tape: NeuronTape) -> Neurons:
         """What moves the neurons, for the bias penalty."""
@@ -188,9 +221,13 @@ class LIF(Units[NeuronTape]):
             mu, sigma2 = tape.weights
             recurrent = Weights(mu, None if tape.reset is None else sigma2, 1.0).rows()
             diagonal = np.diagonal(mu), none if sigma2 is None else np.diagonal(sigma2)
-        past = None if before is None else (before.M, noise_of(before.M, before.V))
+        C = None if tape.slow is None else tape.slow.C
+        past: tuple[np.ndarray, ...] | None = None
+        if before is not None:
+            past = before.M, noise_of(before.M, before.V)
+            past += () if C is None else (before.C,)
         reset, V = tape.reset, noise_of(tape.M, tape.V)
-        return Neurons(tape.fed.total(), recurrent, diagonal, reset, tape.theta, tape.M, V, past)
+        return Neurons(tape.fed.total(), recurrent, diagonal, reset, self.threshold(tape), tape.M, V, past, C)
 
     def backward(
         self, run: Pass, stage: Stage, parameters: Parameters, tape: NeuronTape, g: np.ndarray, penalty: float
@@ -199,17 +236,21 @@ class LIF(Units[NeuronTape]):
         one, direct = None, dict[str, np.ndarray | None]()
         if penalty != 0.0:
             one = sensitivity.neurons(self._neurons(tape))
-            dM, dV = penalty * one.M, penalty * one.V
+            parts = {"dM": penalty * one.M, "dV": penalty * one.V}
+            if one.C is not None:
+                parts["dC"] = penalty * one.C
             if run.memory is not None:
-                for part, sent in zip((dM, dV), run.memory.penalties.get(index, (0.0, 0.0)), strict=True):
+                for part, sent in zip(parts.values(), run.memory.penalties.get(index, (0.0,) * 3), strict=False):
                     part[-1] += sent
-                run.memory.penalties[index] = penalty * one.before[0], penalty * one.before[1]
-            kind = tape.M.dtype
-            direct = {"dM": dM.astype(kind, copy=False)}
-            direct["dV"] = None if tape.V is None else dV.astype(kind, copy=False)
-        gradient = run.backend.lif.backward(
+                run.memory.penalties[index] = tuple(penalty * part for part in one.before)
+            if self.adapt:
+                parts["da"] = -self.adapt * penalty * one.m  # theory 3.35
+            direct = {name: part.astype(tape.M.dtype, copy=False) for name, part in parts.items()}
+            direct["dV"] = None if tape.V is None else direct["dV"]
+        neurons = run.backend.lif if tape.slow is None else run.backend.lif_slow
+        gradient = neurons.backward(
             g,
-            LIFTape(tape.M, tape.V, self.spikes(tape), tape.before),
+            self._spiking(tape),
             tape.u,
             weights,
             **direct,
@@ -236,6 +277,12 @@ class LIF(Units[NeuronTape]):
                 own["recurrent_rho"] = (dsigma2 * sigma2).astype(mu.dtype, copy=False)  # theory 3.5
         return Moments(gradient.m, gradient.v, rows=None if one is None else one.rows.times(penalty)), own
 
+    def _spiking(self, tape: NeuronTape) -> LIFTape | SlowTape:
+        """The backend's tape."""
+        if tape.slow is not None:
+            return tape.slow._replace(z=self.spikes(tape))
+        return LIFTape(tape.M, tape.V, self.spikes(tape), tape.before)
+
     def _each(
         self,
         tape: NeuronTape,
@@ -254,21 +301,25 @@ class LIF(Units[NeuronTape]):
             own["theta"] = total.astype(theta.dtype, copy=False)
         return own
 
-    def _heard(self, tape: NeuronTape, dM: np.ndarray) -> np.ndarray:
-        """c_t of theory 3.12, from dM_t = c_t / s_t + beta n_t dM_{t+1} with dM_{T+1} = 0."""
+    def _heard(self, tape: NeuronTape, dJ: np.ndarray) -> np.ndarray:
+        """c_t of theory 3.12, from dM_t = c_t / s_t + beta n_t dM_{t+1} with dM_{T+1} = 0.
+
+        Through a synaptic current dJ_t = dM_t + alpha dJ_{t+1} (theory 3.34).
+        """
+        dM = dJ - self.alpha * np.concatenate([dJ[1:], np.zeros_like(dJ[:1])]) if self.alpha else dJ
         later = np.concatenate([dM[1:], np.zeros_like(dM[:1])])
         kept = tape.beta * (1.0 - self.spikes(tape)) if self.reset == "hard" else tape.beta
         c_over_s = dM - kept * later
         return c_over_s if tape.V is None else c_over_s * np.sqrt(tape.V)
 
     def monitor(self, tape: NeuronTape) -> Monitor:
-        return monitor(tape.M - tape.theta, tape.V, self.spikes(tape), self._neurons(tape).value())
+        return monitor(tape.M - self.threshold(tape), tape.V, self.spikes(tape), self._neurons(tape).value())
 
     def spikes(self, tape: NeuronTape) -> np.ndarray:
         return np.asarray(tape.z)
 
     def densities(self, tape: NeuronTape) -> np.ndarray:
-        return density(self.law, tape.M - tape.theta, tape.V)
+        return density(self.law, tape.M - self.threshold(tape), tape.V)
 
     def counted(self, stage: Stage, tape: NeuronTape) -> int:
         spikes = self.spikes(tape)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from refsbnn.errors import InputError, check_number
+from refsbnn.fed import Fed, added
 from refsbnn.layers import chain
 from refsbnn.layers.layer import Layer, Parameters, Pass, Place, Stage, expect
 from refsbnn.layers.linear import Conv2d, LinearTape
 from refsbnn.layers.signal import Moments, Signal
 from refsbnn.layers.units import Spike, SpikeTape
-from refsbnn.sensitivity import Fed, added
 
 
 class ResidualTape(NamedTuple):

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from refsbnn.sensitivity import Fed, Rows
+from refsbnn.fed import Fed
+from refsbnn.sensitivity import Rows
 
 Domain = Literal["binary", "bipolar", "real"]
 

@@ -13,6 +13,7 @@ from refsbnn.layers import chain
 from refsbnn.layers.layer import Memory, Monitor, Parameters, Pass, Stage
 from refsbnn.layers.signal import Moments
 from refsbnn.reference.lif import State
+from refsbnn.reference.lif_slow import SlowState
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Pieces:
     """The tape of a chain that ran in pieces: its input, and where the neurons stood before each piece."""
 
     x: Any
-    states: list[dict[int, State]]
+    states: list[dict[int, State | SlowState]]
     monitors: list[Monitor]
 
 

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from refsbnn import optim, posterior
-from refsbnn.reference import block, conv2d, dense, lif, pool, readout, residual, unit, weights
+from refsbnn.reference import block, conv2d, dense, lif, lif_slow, pool, readout, residual, unit, weights
 
 # The reference always looks at every entry of its arguments; the kernels need not inside a network.
 checked_once = nullcontext
@@ -22,6 +22,7 @@ __all__ = [
     "dense",
     "keep",
     "lif",
+    "lif_slow",
     "optim",
     "pool",
     "posterior",

@@ -76,6 +76,9 @@ def lif(draw: Callable, **fixed: Any) -> tuple:
         "reduce": draw(st.sampled_from(["mean", "max", "last"])),
         "noise": draw(NOISES),
         "variance": draw(VARIANCES),
+        "alpha": draw(st.sampled_from([0.0, 0.6])),
+        "adapt": draw(st.sampled_from([0.0, 0.8])),
+        "adapt_decay": draw(st.sampled_from([0.5, 0.9])),
     }
     net = oracle.LIF(layers, layer(rng, 2, layers[-1].mu.shape[0]), **{**options, **fixed})
     return net, rng.normal(size=(steps, 3)), rng

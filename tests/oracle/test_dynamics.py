@@ -151,6 +151,36 @@ def test_lif_is_the_recursion_of_the_theory(reset: str, accumulate: bool, reduce
     np.testing.assert_allclose(v[0], expected_v, rtol=1e-14)
 
 
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_current_and_threshold_are_what_the_theory_defines(reset: str, accumulate: bool) -> None:
+    """(3.30) to (3.33): the membrane as the sum of all drives so far, the threshold as a sum over all spikes so far."""
+    rng, steps = np.random.default_rng(8), 6
+    own = layer(rng, 2, 3, recurrent=True)
+    slow = {"alpha": 0.7, "adapt": 0.8, "adapt_decay": 0.6}
+    net = oracle.LIF([own], layer(rng, 2, 2), beta=0.8, theta=0.3, reset=reset, accumulate=accumulate, **slow)
+    x, z = rng.normal(size=(steps, 3)), rng.integers(0, 2, (steps, 2)).astype(float)
+    assert (z.mean(axis=0) > 0.0).all()  # both fire
+    assert (z.mean(axis=0) < 1.0).all()
+    spikes = np.concatenate([np.zeros((1, 2)), z])  # of the step before
+    drives = x @ own.mu.T + own.bias_mu + spikes[:-1] @ own.recurrent_mu.T
+    noises = x**2 @ own.sigma2.T + own.bias_sigma2 + spikes[:-1] @ own.recurrent_sigma2.T
+    for t, i in np.ndindex(z.shape):
+        weights = np.zeros(t + 1)  # of each step's drive in the membrane
+        taken = 0.0
+        for s in range(t + 1):
+            keep = 1.0 - spikes[s, i] if reset == "hard" else 1.0
+            weights *= 0.8 * keep
+            weights[: s + 1] += 0.7 ** np.arange(s, -1, -1.0)
+            taken = 0.8 * taken + (0.3 * spikes[s, i] if reset == "soft" else 0.0)
+        threshold = 0.3 + 0.8 * sum(0.4 * 0.6 ** (t - 1 - s) * z[s, i] for s in range(t))
+        mean = weights @ drives[: t + 1, i] - taken - threshold
+        spread = weights**2 @ noises[: t + 1, i] if accumulate else noises[t, i]
+        m, v = dynamics.preactivation(net, x, t, [row[None] for row in z[:t]])
+        # Six steps of sums of numbers below 20: some tens of roundings.
+        np.testing.assert_allclose([m[0, i], v[0, i]], [mean, spread], rtol=1e-13, atol=1e-13)
+
+
 @pytest.mark.parametrize("accumulate", [True, False])
 def test_the_stream_is_the_sum_of_the_theory(accumulate: bool) -> None:
     rng = np.random.default_rng(4)

@@ -119,6 +119,8 @@ LOGISTIC = {"noise": "logistic"}
         ),
         (oracle.LIF([ONE], ONE, beta=0.0), 3, {"layers.0": 3, "readout": 3}),
         (oracle.LIF([ONE], ONE), 3, {"layers.0": 6, "readout": 3}),
+        (oracle.LIF([ONE], ONE, beta=0.0, alpha=0.5), 3, {"layers.0": 6, "readout": 3}),
+        (oracle.LIF([ONE], ONE, theta=0.0, adapt=0.5, **LOGISTIC), 2, {"layers.0": None, "readout": 2}),
         (oracle.LIF([ONE], ONE, accumulate=False), 3, {"layers.0": None, "readout": 3}),
         (oracle.LIF([ONE], ONE, reduce="max"), 3, {"layers.0": 6, "readout": None}),
         (oracle.LIF([ONE], ONE, reduce="max", accumulate=False), 1, {"layers.0": 1, "readout": 1}),

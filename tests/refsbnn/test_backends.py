@@ -135,6 +135,27 @@ NETWORKS |= {
         MOVIE,
     ),
 }
+SLOW = {"alpha": 0.7, "adapt": 0.6, "adapt_decay": 0.8, "theta": 0.4}
+NETWORKS |= {
+    "neurons with slow states": (
+        [
+            Dense(33),
+            LIF(recurrent=True, reset="soft", **SLOW | EACH),
+            Dense(7),
+            LIF(alpha=0.5, theta=0.3),
+            Dense(9),
+            LIF(adapt=0.5, theta=0.3, accumulate=False),
+            *[Dense(5), LeakyReadout(), SampledReadout()],
+        ],
+        Signal("values", (20,), "binary", steps=7),
+        SOUND,
+    ),
+    "channels with slow states": (
+        [Conv2d(5), LIF(**SLOW), MaxPool(2), Flatten(), *[Dense(5), LeakyReadout(reduce="last"), SampledReadout()]],
+        Signal("values", (8, 8, 2), "binary", steps=4),
+        MOVIE,
+    ),
+}
 
 
 RNG_G = RNG.normal(size=100)  # cotangents of the logits

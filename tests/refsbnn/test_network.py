@@ -26,6 +26,7 @@ from refsbnn.layers import (
 )
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
+from tests.refsbnn import slow_networks
 from tests.refsbnn.differences import RESOLUTION, derivative
 
 GS = {"member": "gs(tau=0.7)"}
@@ -131,6 +132,7 @@ NETWORKS |= {
         Signal("values", (4, 3, 1), "binary", 4),
     ),
 }
+NETWORKS |= slow_networks.NETWORKS
 PENALTY = 0.3
 
 
@@ -269,6 +271,9 @@ def test_kl_gradient_is_the_derivative(fitted):
         # 3x3 filters without padding have 4 x 3 places on 6 x 5.
         ([Conv2d(4), Spike(), Flatten(), Dense(2), SampledReadout()], IMAGE, [12, 1]),
         ([Dense(4), LIF(beta=0.0), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(beta=0.0, adapt=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [5, 5]),
+        ([Dense(4), LIF(theta=0.0, noise="logistic", adapt=0.5), Dense(2), LeakyReadout()], FRAMES, [None, 5]),
+        ([Dense(4), LIF(beta=0.0, alpha=0.5), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 5]),
         ([Dense(4), LIF(recurrent=True), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [15, 15, 5]),
         ([Dense(4), LIF(accumulate=False), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),
         ([Dense(4), LIF(noise="logistic"), Dense(2), LeakyReadout(), SampledReadout()], FRAMES, [None, 5]),

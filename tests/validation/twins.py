@@ -202,6 +202,48 @@ def neurons_convolution_with_numbers_of_each_channel(rng):
 
 
 @case
+def neurons_with_a_current_and_a_threshold_that_adapts(rng):
+    slow = {"alpha": 0.6, "adapt": 0.8, "adapt_decay": 0.7}
+    net = networks.lif(rng, [3, 2], recurrent=True, readout_beta=0.7, **slow)
+    return with_each(rng, net, "beta", "theta"), rng.normal(size=(3, 3)), logits(rng), "agr(tau=0.5)", {}
+
+
+@case
+def neurons_with_a_current_soft_detached_two_layers(rng):
+    net = networks.lif(rng, [2, 2, 1], reset="soft", reset_gradient=False, theta=0.3, alpha=0.7)
+    return with_each(rng, net, "beta"), rng.normal(size=(2, 2)), logits(rng), "trapezoid", {}
+
+
+@case
+def neurons_with_a_threshold_that_adapts_soft_instantaneous(rng):
+    slow = {"alpha": 0.5, "adapt": 0.9, "adapt_decay": 0.4, "variance": "quadratic"}
+    net = networks.lif(rng, [3, 2], recurrent=True, reset="soft", accumulate=False, reduce="last", **slow)
+    return net, rng.normal(size=(3, 3)), closed(rng), "st", {}
+
+
+@case
+def neurons_with_a_threshold_that_adapts_hard_logistic(rng):
+    slow = {"adapt": 0.9, "adapt_decay": 0.4, "noise": "logistic", "reset_gradient": False}
+    net = networks.lif(rng, [2, 1], theta=0.4, readout_beta=0.5, **slow)
+    return net, rng.normal(size=(3, 2)), logits(rng), "st-gs(tau=0.6)", {}
+
+
+@case
+def neurons_with_slow_states_beside_points(rng):
+    slow = {"alpha": 0.6, "adapt": 0.8, "adapt_decay": 0.7}
+    net = with_points(networks.lif(rng, [3, 2], recurrent=True, accumulate=False, theta=0.3, **slow))
+    return net, rng.normal(size=(3, 3)), logits(rng), "agr(tau=0.5)", {"point": True}
+
+
+@case
+def neurons_convolution_with_slow_states(rng):
+    shape = Convolution((2, 2, 2, 1), 3, 2)
+    slow = {"alpha": 0.6, "adapt": 0.8, "adapt_decay": 0.7}
+    net = oracle.LIF([filters(rng, shape)], layer(rng, 2, 4), theta=0.3, readout_beta=0.5, reduce="last", **slow)
+    return net, rng.normal(size=(2, 6)), logits(rng), "st", {"convolutions": {"layers.0": shape}}
+
+
+@case
 def two_recurrent_layers_of_neurons(rng):
     net = networks.lif(rng, [3, 2, 1], recurrent=True, theta=0.4, readout_beta=0.7, reduce="max")
     return net, rng.normal(size=(2, 3)), logits(rng), "agr(tau=0.5)", {}

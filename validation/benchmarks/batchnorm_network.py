@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from refsbnn import estimators
+from refsbnn.errors import InputError
 from refsbnn.estimators.outside import Surrogate
 from refsbnn.events import Events
 from refsbnn.layers import LIF, Conv2d, Dense, LeakyReadout, Residual, Spike
@@ -123,6 +124,8 @@ class Neurons(nn.Module):
 
     def __init__(self, layer: LIF, stage: Stage, streams: Streams) -> None:
         super().__init__()
+        if layer.is_slow:
+            raise InputError("neurons with alpha or adapt above 0 have no form with batch normalisation here")
         weights = layer.initial(stage, streams)
         self.layer, self.steps = layer, stage.place.input.steps or 1
         self.surrogate, self.r = surrogate_of(layer.member), list[Tensor]()

@@ -1,7 +1,7 @@
 """Adapters with one planted bug each, every one of which has to fail: the tests of the suite itself.
 
-Here are the bugs of the specification; `subtle_mutants` has those that reviewers thought of, `plain_mutants` those of
-what has no noise.
+Here are the bugs of the specification; `subtle_mutants` has those that reviewers thought of, `slow_mutants` those of
+synaptic currents and adaptive thresholds, `plain_mutants` those of what has no noise.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,17 @@ from refsbnn import baselines, estimators, optim, streams
 from refsbnn.estimators.binary import Affine
 from refsbnn.estimators.member import BinaryTarget, Member
 from refsbnn.noise import Noise
-from refsbnn.reference import conv2d, dense, lif, pool, unit
+from refsbnn.reference import conv2d, dense, lif, lif_slow, pool, unit
 from validation.conformance.mutant import BOTH, GIVEN, OWN, Mutant, Patch, wrapped
 from validation.conformance.plain_mutants import PLAIN
+from validation.conformance.slow_mutants import SLOW
 from validation.conformance.subtle_mutants import SUBTLE, uniforms
 
 
 def fire_backward(change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> list[Patch]:
     """A change of the unit's (dm, dv), in units and neurons alike."""
-    return [wrapped(owner, "fire_backward", lambda f, *a, **k: change(*f(*a, **k))) for owner in (unit, lif)]
+    owners = (unit, lif, lif_slow)
+    return [wrapped(owner, "fire_backward", lambda f, *a, **k: change(*f(*a, **k))) for owner in owners]
 
 
 def linear_backward(change: Callable[[Any, np.ndarray, np.ndarray], Any]) -> list[Patch]:
@@ -76,7 +78,8 @@ def quadratic() -> list[Patch]:
 
 
 def reset_gradient(flows: bool) -> list[Patch]:
-    return [wrapped(lif, "backward", lambda f, *a, **k: f(*a, **{**k, "reset_gradient": flows}))]
+    change = {"reset_gradient": flows}
+    return [wrapped(owner, "backward", lambda f, *a, **k: f(*a, **{**k, **change})) for owner in (lif, lif_slow)]
 
 
 def membranes(step: Callable[..., tuple[np.ndarray, np.ndarray]]) -> list[Patch]:
@@ -216,7 +219,7 @@ MUTANTS = (
         "one gradient for the decays of all neurons",
         "numbers-of-each",
         GIVEN,
-        lambda: [wrapped(lif, "backward", shared_gradient)],
+        lambda: [wrapped(owner, "backward", shared_gradient) for owner in (lif, lif_slow)],
     ),
     Mutant(
         "threshold's gradient without what the soft reset subtracts",
@@ -251,5 +254,6 @@ MUTANTS = (
         lambda: uniforms(lambda u: np.broadcast_to(u[:1], u.shape) if u.ndim == 3 else u),
     ),
     *SUBTLE,
+    *SLOW,
     *PLAIN,
 )

@@ -52,6 +52,16 @@ NETWORKS: dict[str, tuple[list[Any], Signal]] = {
         [Conv2d(4), LIF(beta=0.6, theta=0.3, **EACH), Flatten(), Dense(6), LIF(**EACH), Dense(3), LeakyReadout()],
         SEEN,
     ),
+    "currents": (
+        [Dense(16), LIF(beta=0.7, alpha=0.6), Dense(9), LIF(alpha=0.5, theta=0.5), Dense(3), LeakyReadout()], SPOKEN
+    ),
+    "recurrent current": (
+        [Dense(16), LIF(beta=0.5, alpha=0.4, recurrent=True), Dense(3), LeakyReadout(reduce="last")], SPOKEN
+    ),
+    "currents of each": (
+        [Dense(16), LIF(beta=0.6, alpha=0.5, recurrent=True, **EACH), Dense(3), LeakyReadout()], SPOKEN
+    ),
+    "currents of images": ([Conv2d(4), LIF(beta=0.5, alpha=0.4, **EACH), Flatten(), Dense(3), LeakyReadout()], SEEN),
     "units": ([Conv2d(4, zero_mean=True), Spike(), MaxPool(2), Flatten(), Dense(8), Spike(), Dense(3)], IMAGE),
 }  # fmt: skip
 
@@ -113,7 +123,12 @@ def test_without_a_readout_the_currents_and_their_coefficients_are_the_outputs(n
 
 @pytest.mark.parametrize(
     ("name", "library"),
-    [*product(["neurons", "recurrent"], exchange.LIBRARIES), ("decays of each", "snntorch")],
+    [
+        *product(["neurons", "recurrent"], exchange.LIBRARIES),
+        ("decays of each", "snntorch"),
+        ("currents", "snntorch"),
+        ("recurrent current", "snntorch"),
+    ],
 )
 def test_libraries_spike_alike(name, library, tmp_path):
     """Sums in float32 have another order there; no membrane here is as close to its threshold as their rounding."""
@@ -140,6 +155,15 @@ def test_a_cycle_of_nodes_is_read_as_neurons_that_feed_one_another():
     np.testing.assert_array_equal(spikes(again, read, x)[0][0], spikes(network, parameters, x)[0][0])
 
 
+def test_what_a_current_is_scaled_by_the_membrane_may_undo():
+    """Both are linear: the same spikes."""
+    network, parameters, x = made("currents")
+    graph = to_nir(network, parameters)
+    node = graph.nodes["layer1_lif"]
+    node.w_in, node.r = node.w_in / 4.0, node.r * 4.0
+    np.testing.assert_array_equal(spikes(*from_nir(graph), x)[0][0], spikes(network, parameters, x)[0][0])
+
+
 def test_variances_are_in_the_metadata(tmp_path):
     network, parameters, _ = made("recurrent")
     nir_file.write(tmp_path / "network.nir", to_nir(network, parameters))
@@ -157,6 +181,12 @@ def test_variances_are_in_the_metadata(tmp_path):
             [Dense(3), LIF(reset="soft"), Dense(2), LeakyReadout()],
             "layer 1.lif has a soft reset, .* accepted: dense",
         ),
+        (
+            [Dense(3), LIF(adapt=0.5), Dense(2), LeakyReadout()],
+            "layer 1.lif has a threshold that adapts, for which NIR",
+        ),
+        ([Dense(3), LIF(alpha=1.0), Dense(2), LeakyReadout()], "layer 1.lif has a current and a decay of 1, for which"),
+        ([Dense(3), LIF(alpha=0.5, beta=1.0), Dense(2), LeakyReadout()], "layer 1.lif has a current and a decay of 1"),
         ([Flatten(), Dense(3), Spike(domain="bipolar"), Dense(2)], "layer 2.spike has the states -1 and"),
         ([Dense(3), Residual((Spike(), Dense(3))), Spike(), Dense(2)], "layer 1.residual has no word in NIR"),
     ],
@@ -192,6 +222,9 @@ def test_what_is_refused(tmp_path):
     refused(changed("neurons", v_leak=np.ones(16)), "node layer1_lif: its v_leak is not 0")
     refused(changed("neurons", r=np.ones(16)), r"node layer1_lif: r dt / tau is 0\.1; expected 1")
     refused(changed("neurons", tau=np.full(16, 1e-5), r=np.full(16, 0.1)), "its tau is 1e-05 s with steps of 0.0001 s")
+    refused(changed("currents", w_in=np.ones(16)), r"w_in dt / tau_syn times r dt / tau_mem is 0\.4; expected 1")
+    tau = np.linspace(1.5e-4, 2e-3, 16)
+    refused(changed("currents", tau_syn=tau, w_in=tau / 1e-4), r"node layer1_lif: its neurons differ \(16 values\)")
     graph = to_nir(*made("neurons")[:2])
     graph.edges.append(("layer0_dense", "layer2_dense"))
     refused(graph, "node layer0_dense leads to 2 nodes; expected a row of layers")

@@ -42,6 +42,15 @@ MORE: dict[str, tuple[list[Any], Signal]] = {
         [Dense(9), LIF(reset="soft", accumulate=False, recurrent=True), Dense(3), LeakyReadout(reduce="max")],
         Signal("values", (5,), "binary", 7),
     ),
+    "slow states": (
+        [
+            Dense(9),
+            LIF(beta=0.7, recurrent=True, alpha=0.6, adapt=0.5, adapt_decay=0.8),
+            Dense(3),
+            LeakyReadout(reduce="max"),
+        ],
+        Signal("values", (5,), "binary", 7),
+    ),
 }
 
 

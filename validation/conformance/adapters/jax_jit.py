@@ -28,6 +28,7 @@ PULLS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "unit": (("m", "v"), {"h": "g"}),
     "lif": (("m", "v", "recurrent_mu", "recurrent_sigma2"), {"spikes": "g"}),
     "lif_each": (("m", "v", "recurrent_mu", "recurrent_sigma2", "beta", "theta"), {"spikes": "g"}),
+    "lif_slow": (("m", "v", "recurrent_mu", "recurrent_sigma2", "beta", "theta"), {"spikes": "g"}),
     "leaky_readout": (("m", "v"), {"m_out": "dm_out", "v_out": "dv_out"}),
     "sampled_readout": (("m", "v"), {"logits": "g"}),
     "categorical": (("logits",), {"loglik": "1"}),
@@ -153,6 +154,11 @@ class Jax:
 
     def lif_each(self, o: Any, a: Named) -> Named:
         return self.lif({**o, "beta": a["beta"], "theta": a["theta"]}, a)
+
+    def lif_slow(self, o: Any, a: Named) -> Named:
+        own = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
+        M, V, z = layers.lif_slow(a["m"], a["v"], a["u"], own, {**o, "beta": a["beta"], "theta": a["theta"]})
+        return {"M": M, "V": V, "spikes": z}
 
     def leaky_readout(self, o: Any, a: Named) -> Named:
         m, v = layers.leaky_readout(a["m"], a["v"], o["beta"], o["reduce"])

@@ -232,6 +232,28 @@ def lif(m: Array, v: Array, u: Array, own: Any, o: Any, extra: Any = None) -> tu
     return tuple(jnp.stack(part) for part in zip(*path, strict=True))
 
 
+def lif_slow(m: Array, v: Array, u: Array, own: Any, o: Any) -> tuple[Array, Array, Array]:
+    """As `lif`, with a synaptic current and a threshold that adapts (theory 3.30 to 3.33)."""
+    M = V = z = J = U = C = a = jnp.zeros_like(m[0])
+    alpha, beta, decay = o["alpha"], o["beta"], o["adapt_decay"]
+    fire, path = spiking(o["noise"], o["member"]), []
+    for t in range(len(m)):
+        a = decay * a + (1.0 - decay) * z
+        past = z if o["reset_gradient"] else jax.lax.stop_gradient(z)
+        m_t, v_t = m[t], v[t]
+        if t and own is not None:
+            m_own, v_own = dense(z, own[0], own[1], None, "binary", o["variance"])
+            m_t, v_t = m_t + m_own, v_t + v_own
+        kept = 1.0 - past if o["reset"] == "hard" else 1.0
+        J, U = alpha * J + m_t, alpha**2 * U + v_t
+        M = beta * kept * M + J - (o["theta"] * past if o["reset"] == "soft" else 0.0)
+        V = kept * (beta**2 * V + 2.0 * alpha * beta * C) + U if o["accumulate"] else v_t
+        C = alpha * beta * kept * C + U
+        z = fire(M - o["theta"] - o["adapt"] * a, V, u[t], None, None)
+        path.append((M, V, z))
+    return tuple(jnp.stack(part) for part in zip(*path, strict=True))
+
+
 def leaky_readout(m: Array, v: Array, beta: float, reduce: str) -> tuple[Array, Array]:
     """Moments of a leaky integrator's mean, last or largest value (theory 3.13)."""
     steps = len(m)

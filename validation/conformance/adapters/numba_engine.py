@@ -7,7 +7,7 @@ from refsbnn.adapter import Arrays, Capabilities, Op
 from validation.conformance.adapters.reference import Reference
 
 OPS = ("dense", "conv2d", "average_pool", "max_pool", "unit", "residual_add", "residual_block", "lif", "leaky_readout")
-POINT = ("point_dense", "point_conv2d", "lif_each")
+POINT = ("point_dense", "point_conv2d", "lif_each", "lif_slow")
 NETWORKS = ("network.layered", "network.residual", "network.lif")
 
 

@@ -164,6 +164,13 @@ class PyTorch:
     def lif_each(self, o: Any, a: Tensors) -> Tensors:
         return self.lif({**o, "beta": a["beta"], "theta": a["theta"]}, a)
 
+    def lif_slow(self, o: Any, a: Tensors) -> Tensors:
+        own = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
+        M, V, z = layers.lif_slow(a["m"], a["v"], a["u"], own, {**o, "beta": a["beta"], "theta": a["theta"]})
+        names = [k for k in ("m", "v", "recurrent_mu", "recurrent_sigma2", "beta", "theta") if k in a]
+        out = self.pull({"z": z}, [a["g"]], {k: a[k] for k in names})
+        return {**out, "M": M, "V": V, "z": self.states(z)}
+
     def leaky_readout(self, o: Any, a: Tensors) -> Tensors:
         m, v = layers.leaky_readout(a["m"], a["v"], o["beta"], o["reduce"])
         return self.pull({"m_out": m, "v_out": v}, [a["dm_out"], a["dv_out"]], {k: a[k] for k in ("m", "v")})

@@ -226,6 +226,29 @@ def lif(m: Tensor, v: Tensor, u: Any, own: Any, o: Any, extra: Tensor | None = N
     return Ms, Vs, zs
 
 
+def lif_slow(m: Tensor, v: Tensor, u: Tensor, own: Any, o: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """As `lif`, with a synaptic current and a threshold that adapts (theory 3.30 to 3.33)."""
+    M = V = z = J = U = C = a = torch.zeros_like(m[0])
+    alpha, beta, decay = o["alpha"], o["beta"], o["adapt_decay"]
+    path = []
+    for t in range(len(m)):
+        a = decay * a + (1.0 - decay) * z
+        lowered = z if o["reset_gradient"] else z.detach()
+        m_t, v_t = m[t], v[t]
+        if t and own is not None:
+            m_own, v_own = dense(z, own[0], own[1], None, "binary", o["variance"])
+            m_t, v_t = m_t + m_own, v_t + v_own
+        kept = 1.0 - lowered if o["reset"] == "hard" else torch.ones_like(lowered)
+        J, U = alpha * J + m_t, alpha**2 * U + v_t
+        M = beta * kept * M + J - (o["theta"] * lowered if o["reset"] == "soft" else 0.0)
+        V = kept * (beta**2 * V + 2.0 * alpha * beta * C) + U if o["accumulate"] else v_t
+        C = alpha * beta * kept * C + U
+        z = Spike.apply(M - o["theta"] - o["adapt"] * a, V, u[t], None, None, o)
+        path.append((M, V, z))
+    Ms, Vs, zs = (torch.stack(part) for part in zip(*path, strict=True))
+    return Ms, Vs, zs
+
+
 def leaky_readout(m: Tensor, v: Tensor, beta: float, reduce: str) -> tuple[Tensor, Tensor]:
     """Moments of a leaky integrator's mean, last or largest value (theory 3.13)."""
     steps = len(m)

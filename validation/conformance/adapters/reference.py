@@ -116,17 +116,22 @@ class Reference:
 
     def lif(self, o: Any, a: Arrays) -> Arrays:
         options = {k: o[k] for k in ("beta", "theta", "noise", "member", "reset", "accumulate", "variance")}
-        return self.neurons(options, o, a)
+        return self.neurons(self.backend.lif, options, o, a)
 
     def lif_each(self, o: Any, a: Arrays) -> Arrays:
         options = {k: o[k] for k in ("noise", "member", "reset", "accumulate", "variance")}
-        return self.neurons({**options, "beta": a["beta"], "theta": a["theta"]}, o, a)
+        return self.neurons(self.backend.lif, {**options, "beta": a["beta"], "theta": a["theta"]}, o, a)
 
-    def neurons(self, options: dict[str, Any], o: Any, a: Arrays) -> Arrays:
+    def lif_slow(self, o: Any, a: Arrays) -> Arrays:
+        names = ("noise", "member", "reset", "accumulate", "variance", "alpha", "adapt", "adapt_decay")
+        options = {k: o[k] for k in names} | {"beta": a["beta"], "theta": a["theta"]}
+        return self.neurons(self.backend.lif_slow, options, o, a)
+
+    def neurons(self, kind: ModuleType, options: dict[str, Any], o: Any, a: Arrays) -> Arrays:
         recurrent = (a["recurrent_mu"], a["recurrent_sigma2"]) if "recurrent_mu" in a else None
-        z, tape = self.backend.lif.forward(a["m"], a["v"], a["u"], recurrent, **options)
+        z, tape = kind.forward(a["m"], a["v"], a["u"], recurrent, **options)
         flows, extra = o["reset_gradient"], a.get("extra")
-        back = self.backend.lif.backward(a["g"], tape, a["u"], recurrent, reset_gradient=flows, extra=extra, **options)
+        back = kind.backward(a["g"], tape, a["u"], recurrent, reset_gradient=flows, extra=extra, **options)
         out = {"M": tape.M, "V": tape.V, "z": state(z, "binary"), "dm": back.m, "dv": back.v}
         if recurrent:
             out |= {"drecurrent_mu": back.recurrent_mu, "drecurrent_sigma2": back.recurrent_sigma2}

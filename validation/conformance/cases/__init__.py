@@ -16,6 +16,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "units": ("unit", "weight"),
     "dynamics": ("residual_add", "residual_block", "lif", "leaky_readout", "sampled_readout"),
     "each": ("lif_each",),
+    "slow": ("lif_slow",),
     "objective": (
         *("categorical", "bernoulli", "gaussian", "kl", "kl_weight", "bias_penalty"),
         *("adam", "sgd", "reinforce", "arm", "disarm"),
