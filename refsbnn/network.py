@@ -103,6 +103,12 @@ class Network:
     >>> gradients, dx = network.backward(parameters, tape, np.ones((2, 3)))
     >>> gradients["2.dense.mu"].shape, dx.shape
     ((3, 8), (2, 5))
+    >>> network.check(parameters)  # or InputError
+    >>> len(network.monitors(tape)), network.readout(parameters).shape, network.kl(parameters)[0] > 0.0
+    (1, (3, 8), True)
+    >>> again, _ = network.again(recompute=2).forward(parameters, np.ones((2, 5)), draws)
+    >>> bool((again == logits).all())
+    True
     """
 
     def __init__(

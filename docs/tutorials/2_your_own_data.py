@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from refsbnn import fit
+from refsbnn.arrays import Arrays
 from refsbnn.layers import Dense, SampledReadout, Spike
 
 rng = np.random.default_rng(0)
@@ -96,10 +97,9 @@ plt.show()
 # %%
 # Data over time
 # --------------
-# ``Arrays(x, y, time=True)`` says that the second axis of x is time, (examples, steps, features); bytes are spikes. Here
-# eight inputs beat every third step or every fourth, each from a step of its own on, and 64 recurrent neurons tell which.
-
-from refsbnn.arrays import Arrays
+# ``Arrays(x, y, time=True)`` says that the second axis of x is time, (examples, steps, features); bytes are spikes.
+# Here eight inputs beat every third step or every fourth, each from a step of its own on, and 64 recurrent neurons
+# tell which.
 
 beat = rng.integers(0, 2, 300)
 step = np.arange(24)[:, None] + rng.integers(0, 12, (300, 1, 8))
