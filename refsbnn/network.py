@@ -144,6 +144,13 @@ class Network:
         size = recompute or max(len(rest), 1)
         self._segments = [rest[i : i + size] for i in range(0, len(rest), size)]
 
+    @classmethod
+    def from_nir(cls, source: Any, **given: Any) -> "tuple[Network, Parameters]":
+        """Network and parameters of a file or graph of NIR; arguments of `refsbnn.exchange.from_nir.from_nir`."""
+        reader = importlib.import_module("refsbnn.exchange.from_nir")  # which imports this file
+        found: tuple[Network, Parameters] = reader.from_nir(source, **given)
+        return found
+
     def again(self, layers: Sequence[Layer] | None = None, *, recompute: int = 0) -> "Network":
         """The same network, or other layers in the place of its own, with all time steps at once."""
         name = next(name for name, module in BACKENDS.items() if module == self.backend.__name__)

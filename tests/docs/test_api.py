@@ -16,7 +16,7 @@ ENTRY = re.compile(
     re.MULTILINE,
 )
 # Besides docstrings, documents that the tests run show what needs more than a line: by class.
-GUIDES = {"Run": ("docs/python.md", "docs/exchange.md")}
+GUIDES = {"Run": ("docs/python.md", "docs/exchange.md"), "Network": ("docs/exchange.md",)}
 
 
 def listed() -> list[tuple[str, str, str | None]]:
