@@ -211,7 +211,7 @@ def levels() -> list[list[str]]:
 
 
 def test_rooms_of_refsbnn_import_from_lower_levels_alone() -> None:
-    """So there is no loop. What reaches up does so when it is asked for: the package's own `fit` and `Run`, and this:"""
+    """So there is no loop. What reaches up is imported when it is asked for: the own `fit` and `Run`, and this:"""
     asked_for = {("network", "refsbnn.exchange.from_nir")}
     level = {name: number for number, names in enumerate(levels()) for name in names}
     assert sum(map(len, levels())) == len(level)

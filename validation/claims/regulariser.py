@@ -103,7 +103,7 @@ def trained() -> Rows:
     kept, dropped = (accuracies(recorded.sweep("paper/shd_drop", drop=rate)) for rate in ("0.0", "0.1"))
     gap = intervals.mean(dropped - kept, 0.95)
     setting = (
-        "SHD, regenerated, validation, a wide slope without noise: points gained by dropping a tenth of the inputs"
+        "SHD, regenerated, validation, wide slope, no noise: points gained by dropping a tenth of the inputs"
     )
     why = f"95 % interval {gap:+.1f}, two seeds: it reaches 0, no gain is shown"
     yield at_most(TITLE, setting, gap.low, 0.0, why)
