@@ -19,6 +19,7 @@ T = TypeVar("T")
 SHORT, LONG = 5e-5, 2e-3  # seconds of the first and the longest sleep of a rank that waits where it is crowded
 TO_FIRST = 1  # tag of what ranks send to the first
 TOGETHER = 2.0  # seconds within which the ranks that end for the same reason all come to say so
+FORWARDED = 0.5  # seconds a launcher has to pass on the last line of a rank before it is told to kill all
 
 
 class Ranks:
@@ -205,6 +206,7 @@ class Together(Ranks):
         """As in `Ranks`."""
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(FORWARDED)
         self.comm.Abort(code)
 
 

@@ -57,7 +57,7 @@ def test_kl_of_one_weight_is_exact_near_the_prior_and_far(mu: float, prior: floa
 
 
 def test_the_fitted_prior_has_the_least_kl_and_its_gradients_need_no_more() -> None:
-    """Against the oracle's KL: least over the prior's variance, and differences of that least value."""
+    """Theory 4.18 against the oracle's KL: least over the prior's variance, and differences of that least value."""
     rng = np.random.default_rng(7)
     mu, rho = 0.3 * rng.normal(size=(3, 4)), rng.normal(-2.0, 1.0, (3, 4))
 

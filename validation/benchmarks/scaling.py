@@ -78,12 +78,12 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
         lines.append(
             f"  {what}: {1e3 * predicted:.1f} ms by the parts, {1e3 * found:.1f} ms whole: {predicted / found - 1:+.1%}"
         )
-    for shards in one["step"]:
-        parts = models[0].step(1, shards=int(shards))
-        lines.append(
-            f"  fixed point, {shards} shards on one rank: {parts['fixed point'] / sum(parts.values()):.1%} of a step"
-        )
-        record.setdefault("fixed_point_share", {})[shards] = parts["fixed point"] / sum(parts.values())
+    shares = record["fixed_point_share"] = {}
+    most = min(8, models[0].batch)
+    for ranks in (1, most):
+        whole, more = models[0].share(ranks, most)
+        shares[str(ranks)] = {"shards": most, "whole": whole, "more": more}
+        lines.append(f"  sums' arithmetic, {most} shards on {ranks} ranks: {share(shares[str(ranks)])}")
     for model in models:
         numbers = record["fabrics"][model.fabric.name] = told(model)
         lines += [
@@ -95,6 +95,11 @@ def report(name: str, one: dict[str, Any], two: dict[str, Any]) -> tuple[list[st
         lines.append(f"shortest step at {numbers['best']} ranks; half of ideal at {numbers['half']}; "
                      f"batch {LARGE}: {numbers['best_large']} and {numbers['half_large']}")  # fmt: skip
     return lines, record
+
+
+def share(of: dict[str, Any]) -> str:
+    """The sums' arithmetic as a part of a step, and what floating-point sums would not take of it."""
+    return f"{of['whole']:.1%}" + ("" if of["more"] is None else f", {of['more']:.1%} more than of floats")
 
 
 def told(model: Model) -> dict[str, Any]:
@@ -129,7 +134,6 @@ def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str
             each = [f"{1e3 * model.seconds(r):.1f}" if r <= model.batch else "" for r in (1, 16, 64, 128)]
             ends = f"{told['best']} | {told['half']}"
             lines.append(f"| `{name}`, {model.batch} | {model.fabric.name} | {' | '.join(each)} | {ends} |")
-    shares = sorted({shards for one in record.values() for shards in one["fixed_point_share"]} - {"1"}, key=int)
     lines += ["", "| configuration | whole steps, ms: by the parts, found | sums' arithmetic, share of a step |"]
     lines.append("|---" * 3 + "|")
     for name in names:
@@ -137,15 +141,9 @@ def markdown(record: dict[str, Any], models: dict[str, list[Model]]) -> list[str
             f"{what}: {1e3 * each['predicted']:.1f}, {1e3 * each['found']:.1f}"
             for what, each in record[name]["checks"].items()
         )
-        share = ", ".join(
-            f"{record[name]['fixed_point_share'][shards]:.1%} with {shards} shards on one rank"
-            for shards in shares
-            if shards in record[name]["fixed_point_share"]
-        )
-        on = min(8, models[name][0].batch)
-        parts = models[name][0].step(on)
-        share += f", {parts['fixed point'] / sum(parts.values()):.1%} with {on} on {on}"
-        lines.append(f"| `{name}` | {told} | {share} |")
+        each = record[name]["fixed_point_share"].items()
+        arithmetic = "; ".join(f"{one['shards']} shards on {ranks}: {share(one)}" for ranks, one in each)
+        lines.append(f"| `{name}` | {told} | {arithmetic} |")
     lines += ["", "| configuration | " + " | ".join(f"{r} ranks, h (core-h)" for r in COSTED) + " |"]
     lines.append("|---" * (1 + len(COSTED)) + "|")
     for name in names:

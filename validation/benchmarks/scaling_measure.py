@@ -43,8 +43,8 @@ from validation.benchmarks.step_time import stand_in
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WHOLE = (1, 8)  # shards of the whole steps
 SHARDS = (2, 16, 128)  # of which sums are rounded
+SUMS = ("first", "add", "value", "float first", "float add")
 SAMPLE = 4096  # numbers of each array of a gradient to round
-
 
 Works = Mapping[str, Callable[[], Any]]
 
@@ -157,17 +157,38 @@ class Parts:
         return {kind: float(np.mean([found[f"{kind} {first}"] for first in firsts])) for kind in kinds}
 
     def fixed_point(self) -> Works:
-        """Storing the first shard's gradients as integers in a message; adding another's; reading the sums."""
+        """Storing the first shard's gradients as integers in a message; adding another's; reading the sums.
+
+        And what floating-point sums would take in their place: storing, adding; they are read where they are.
+        """
         gradient = self.gradient
         scale = {key: exponent(value) + sums.HEADROOM for key, value in gradient.items()}
         kinds = {key: value.dtype for key, value in self.state.parameters.items()}
         total = sums.Sum(self.shapes, scale, 8, np.empty(self.elements, np.int64), fixed_point)
 
         def first() -> None:
+            total.buffer = np.empty(0, np.int64)  # a step gives its message back before it asks for the next
             total.buffer, total.empty = np.empty(self.elements, np.int64), True
             total.add(gradient)
 
-        return {"first": first, "add": partial(total.add, gradient), "value": partial(total.value, kinds)}
+        integers: Works = {"first": first, "add": partial(total.add, gradient), "value": partial(total.value, kinds)}
+        floats = np.empty(self.elements, np.result_type(*kinds.values()))
+
+        def place(operation: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+            begin = 0
+            for g in gradient.values():
+                into = floats[begin : begin + g.size]
+                operation(into, np.ravel(g))
+                begin += g.size
+
+        def float_first() -> None:
+            nonlocal floats
+            floats = np.empty(0, floats.dtype)
+            floats = np.empty(self.elements, floats.dtype)
+            place(np.copyto)
+
+        add = partial(place, lambda into, g: np.add(into, g, out=into))
+        return {**integers, "float first": float_first, "float add": add}
 
     def replicated(self) -> None:
         """What every rank does for itself: KL and its gradients, clipping, tally, update."""
@@ -291,7 +312,7 @@ def alone(name: str, given: Sequence[str], budget: float) -> dict[str, Any]:
         "rows": {str(rows): parts.computing(rows) for rows in ROWS if rows <= batch},
         "forward": least({"forward": forward}, budget)["forward"] / some,
         "spread": float(np.std(spread) / np.mean(spread)),
-        "fixed_point": {part: turn[part] for part in ("first", "add", "value")},
+        "fixed_point": {part: turn[part] for part in SUMS},
         "replicated": turn["replicated"],
         "backward": {str(rows): parts.backward(rows) for rows in sorted({1, max(1, batch // 16)})},
         "rounding": [each for shards in SHARDS if shards <= batch for each in rounding(parts, shards)],
@@ -309,7 +330,7 @@ def together(name: str, given: Sequence[str], budget: float, ranks: Ranks) -> di
     step = slowest(least(parts.step(), 4.0 * budget, ranks, clock=time.perf_counter), ranks)
     return {
         "rows": {"1": row["row"], str(own): found["computing"]},
-        "fixed_point": {"first": found["first"], "value": found["value"]},
+        "fixed_point": {part: found[part] for part in SUMS},
         "replicated": found["replicated"],
         "step": step["step"],
         "sum": messages(ranks, parts.elements + ranks.size * (len(parts.shapes) + 2) + 1),

@@ -121,17 +121,30 @@ class Model:
         # The largest of `ranks` normal numbers; a row's time differs by `spread`, and rows are drawn apart.
         slowest = float(special.ndtri(0.5264 ** (1.0 / ranks))) if ranks > 1 else 0.0
         measured = self.two if ranks > 1 else self.one
-        fixed = 0.0
-        if shards > 1:
-            numbers = measured["fixed_point"]
-            fixed = numbers["first"] + (mine - 1) * self.one["fixed_point"]["add"] + numbers["value"]
         return {
             "computing": computing,
             "waiting": max(0.0, slowest) * self.one["spread"] * computing / math.sqrt(mine * rows),
-            "fixed point": fixed,
+            "fixed point": self.arithmetic(ranks, shards),
             "sum": self.sum(self.message(shards), ranks) if ranks > 1 else 0.0,
             "replicated": measured["replicated"],
         }
+
+    def arithmetic(self, ranks: int, shards: int, floats: bool = False) -> float:
+        """Seconds of putting a rank's shards in a message and of reading the sums from it."""
+        if shards == 1:
+            return 0.0
+        mine, each = math.ceil(shards / ranks), (self.two if ranks > 1 else self.one)["fixed_point"]
+        if floats:
+            return float(each["float first"] + (mine - 1) * self.one["fixed_point"]["float add"])
+        return float(each["first"] + (mine - 1) * self.one["fixed_point"]["add"] + each["value"])
+
+    def share(self, ranks: int, shards: int) -> tuple[float, float | None]:
+        """What part of a step the sums' arithmetic is; and what is there as they are integers, if known."""
+        whole = self.seconds(ranks, shards=shards)
+        own = self.arithmetic(ranks, shards)
+        if "float first" not in self.one["fixed_point"]:
+            return own / whole, None
+        return own / whole, (own - self.arithmetic(ranks, shards, floats=True)) / whole
 
     def seconds(self, ranks: int, batch: int | None = None, shards: int | None = None) -> float:
         """Seconds of a step."""

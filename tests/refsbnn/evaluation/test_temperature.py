@@ -30,6 +30,7 @@ def test_temperature_one_and_the_order_of_classes() -> None:
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
 def test_the_fit_is_the_least_nll_of_a_grid(scale: float) -> None:
+    """Theory 4.19."""
     p, labels = drawn(1, scale)
     grid = np.exp(np.linspace(np.log(0.05), np.log(20.0), 2000))
     nll = [score(tempered(p, t), labels).nll for t in grid]

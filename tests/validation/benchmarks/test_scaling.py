@@ -25,7 +25,7 @@ ONE: dict[str, Any] = {
     "rows": {str(rows): {"plain": 1.0 + rows, "monitored": 2.0 + rows, "inputs": 0.5 * rows} for rows in (1, 4, 8, 16)},
     "forward": 0.1,
     "spread": 0.0,
-    "fixed_point": {"first": 0.3, "add": 0.2, "value": 0.1},
+    "fixed_point": {"first": 0.3, "add": 0.2, "value": 0.1, "float first": 0.15, "float add": 0.1},
     "replicated": 0.7,
     "backward": {"1": [[0.25, 400.0], [0.5, 600.0]]},
     "rounding": [],
@@ -33,7 +33,7 @@ ONE: dict[str, Any] = {
 }
 TWO: dict[str, Any] = {
     "rows": {"1": 2.0, "8": 9.9},  # as alone, and a tenth more
-    "fixed_point": {"first": 0.4, "value": 0.15},
+    "fixed_point": {"first": 0.4, "add": 0.3, "value": 0.15, "float first": 0.25, "float add": 0.2},
     "replicated": 0.8,
     "step": 10.0,
     "sum": [[8.0, 1e-4], [8000.0, 2e-4], [80000.0, 1.1e-3]],
@@ -52,6 +52,9 @@ def test_a_step_by_hand() -> None:
     assert parts["sum"] == pytest.approx(inside + 2.0 * 1e-3 + size / 1e6)
     assert MODEL.seconds(4, shards=8) == pytest.approx(sum(parts.values()))
     assert set(parts) == set(scaling_model.PARTS)
+    # Of floats a shard would be stored and another added, and nothing read.
+    assert MODEL.share(4, 8) == pytest.approx((0.75 / sum(parts.values()), (0.75 - 0.25 - 0.1) / sum(parts.values())))
+    assert MODEL.share(1, 8)[0] == pytest.approx((0.3 + 7 * 0.2 + 0.1) / MODEL.seconds(1, shards=8))
 
 
 def test_one_rank_sums_nothing() -> None:

@@ -17,6 +17,6 @@ def test_a_bug_is_reported_with_what_the_case_is_for() -> None:
         one("unit.gaussian_st")
 
 
-def test_every_case_and_each_network_of_own_noise_is_a_test() -> None:
+def test_every_case_and_each_test_of_own_noise_is_a_test() -> None:
     (mark,) = suite(REFERENCE, dtype="float64", own_noise=True).pytestmark  # type: ignore[attr-defined]
-    assert len(mark.args[1]) == len(all_cases()) + 19
+    assert len(mark.args[1]) == len(all_cases()) + 23
