@@ -102,9 +102,7 @@ def trained() -> Rows:
     yield at_least(TITLE, setting.format("lower end", name), gap.low, 0.0, why)
     kept, dropped = (accuracies(recorded.sweep("paper/shd_drop", drop=rate)) for rate in ("0.0", "0.1"))
     gap = intervals.mean(dropped - kept, 0.95)
-    setting = (
-        "SHD, regenerated, validation, wide slope, no noise: points gained by dropping a tenth of the inputs"
-    )
+    setting = "SHD, regenerated, validation, wide slope, no noise: points gained by dropping a tenth of the inputs"
     why = f"95 % interval {gap:+.1f}, two seeds: it reaches 0, no gain is shown"
     yield at_most(TITLE, setting, gap.low, 0.0, why)
 
