@@ -230,6 +230,7 @@ def foust_layers(level: Level) -> Rows:
                 yield apart(f"FouST, {told}", foust.mean(weights, x, slope, **wanted), net, x, member)
             own = foust.mean(weights, x, slope, noisy=False, c=2.0)
             yield apart("FouST, weight alone, states -1/2 and 1/2", own, deep(weights, 2.0), x, oracle.trapezoid(), 2.0)
+            yield relative_bias(foust.mean(weights, x, slope), oracle.moments(net, x, LOSS, foust.member()))
         laws = [oracle.moments(net, x, LOSS, member) for member in (foust.member(), oracle.trapezoid())]
         shares.append([np.sqrt(sum(float((law[key].bias ** 2).sum()) for key in HIDDEN)) for law in laws])
     ratio = intervals.geometric_mean(np.array([own / other for own, other in shares]))
@@ -245,6 +246,16 @@ def apart(told: str, own: list[np.ndarray], net: oracle.Layered, x: np.ndarray, 
     worst = max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(own, members, strict=False))
     setting = f"{told}, two layers: its mean as an algorithm less that as a member"
     return at_most(CLAIM.title, setting, worst, 1e-9, "Gauss rules of 10 nodes and of the oracle's order")
+
+
+def relative_bias(own: list[np.ndarray], law: dict[str, oracle.Estimate]) -> Row:
+    """The bias of one network's first layer, by the algorithm's mean and by the member's, over the exact gradient."""
+    exact = law[HIDDEN[0]].gradient
+    found, expected = (
+        float(np.linalg.norm(bias) / np.linalg.norm(exact)) for bias in (own[0] - exact, law[HIDDEN[0]].bias)
+    )
+    setting = "FouST, weight and noise, two layers of {-1, +1} units: relative bias of the first, one random network"
+    return equal(CLAIM.title, setting, found, expected, 1e-9, "as an algorithm, and as a member by the oracle")
 
 
 def deep(weights: foust.Weights, c: float = 1.0) -> oracle.Layered:
