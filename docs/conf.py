@@ -32,6 +32,7 @@ extensions = [
     "spoken",  # levels of headings, parts that scroll
     "pictures",  # figures by name
     "audited",  # the audit as a part of the site
+    "surveyed",  # the libraries that are installed
     "mathml",  # LaTeX of the pages
     "drawn",  # docs/estimators/figures.py, run before the pages that show its figures are read
 ]

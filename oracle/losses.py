@@ -25,6 +25,8 @@ class Loss(Protocol):
     >>> import oracle
     >>> loss: oracle.Loss = oracle.Gaussian(targets=[1.0])
     >>> loss.check(outputs=1)  # as many as there are targets
+    >>> [part.shape for part in loss.evaluate(m=np.zeros((5, 1)), v=np.ones((5, 1)))]  # five states
+    [(5,), (5, 1), (5, 1)]
     """
 
     def check(self, outputs: int) -> None:
@@ -65,8 +67,12 @@ class Categorical:
     --------
     >>> import numpy as np, oracle
     >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0], [0.0]], [[0.0], [0.0]]))
-    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Categorical(label=0)).loss, 6)
+    >>> loss = oracle.Categorical(label=0)
+    >>> round(oracle.exact(net, [1.0, 0.5], loss).loss, 6)
     0.378371
+    >>> loss.check(outputs=2)
+    >>> loss.evaluate(np.zeros((1, 2)), np.zeros((1, 2)))[1]
+    array([[-0.5,  0.5]])
     """
 
     label: int
@@ -107,8 +113,12 @@ class Bernoulli:
     --------
     >>> import numpy as np, oracle
     >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
-    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Bernoulli(targets=[1.0])).loss, 6)
+    >>> loss = oracle.Bernoulli(targets=[1.0])
+    >>> round(oracle.exact(net, [1.0, 0.5], loss).loss, 6)
     0.378371
+    >>> loss.check(outputs=1)
+    >>> loss.evaluate(np.zeros((1, 1)), np.zeros((1, 1)))[1]
+    array([[-0.5]])
     """
 
     targets: Any
@@ -144,8 +154,12 @@ class Gaussian:
     --------
     >>> import numpy as np, oracle
     >>> net = oracle.Layered(layers=[([[1.0, -0.5]], [[0.5, 0.5]])], readout=([[1.0]], [[0.0]]))
-    >>> round(oracle.exact(net, [1.0, 0.5], oracle.Gaussian(targets=[1.0])).loss, 6)
+    >>> loss = oracle.Gaussian(targets=[1.0])
+    >>> round(oracle.exact(net, [1.0, 0.5], loss).loss, 6)
     1.004634
+    >>> loss.check(outputs=1)
+    >>> loss.evaluate(np.zeros((1, 1)), np.zeros((1, 1)))[1]
+    array([[-1.]])
     """
 
     targets: Any
@@ -182,6 +196,9 @@ class Custom:
     >>> square = oracle.Custom(lambda y: (y[:, 0] ** 2, 2.0 * y))
     >>> round(oracle.exact(net, [1.0, 0.5], square).loss, 6)
     0.828609
+    >>> square.check(outputs=1)
+    >>> square.evaluate(np.ones((1, 1)), np.zeros((1, 1)))[:2]
+    (array([1.]), array([[2.]]))
     """
 
     function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -49,6 +49,11 @@ class Discrete:
     >>> import oracle
     >>> isinstance(oracle.st(), oracle.Discrete), oracle.st_gs().random
     (True, True)
+    >>> law = oracle.noise.law(oracle.noise.NOISES["gaussian"], m=np.zeros(1), v=np.ones(1))
+    >>> oracle.st().states(law).slopes.round(4)  # f(0) in both states
+    array([[0.3989, 0.3989]])
+    >>> oracle.st_gs().corners(law).slopes.round(4)  # from 0 to the largest
+    array([[0.    , 0.    , 0.3989, 0.3989]])
     """
 
     name: str

@@ -35,6 +35,8 @@ class Norms:
     >>> one = oracle.norms(laws)["layers.0"]
     >>> bool(np.isclose(one.relative_bias, one.bias / one.gradient))
     True
+    >>> bool(np.isclose(one.snr, one.gradient / one.deviation))
+    True
     """
 
     gradient: float

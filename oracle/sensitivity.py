@@ -51,8 +51,9 @@ class Penalty:
     >>> import numpy as np, oracle
     >>> w, s = np.array([[0.5, -1.0], [0.8, 0.3]]), np.full((2, 2), 0.4)
     >>> net = oracle.Layered(layers=[(w, s), (w, s)], readout=(w, 0 * s))
-    >>> sorted(oracle.penalty(net, [1.0, -0.5], oracle.Categorical(label=0)).sensitivity)
-    ['layers.0', 'layers.1']
+    >>> found = oracle.penalty(net, [1.0, -0.5], oracle.Categorical(label=0))
+    >>> sorted(found.sensitivity), found.value > found.curvature > 0.0
+    (['layers.0', 'layers.1'], True)
     """
 
     sensitivity: dict[str, float]

@@ -77,6 +77,10 @@ class Adapter(Protocol):
     ...         raise Unsupported(op.name)
     >>> Mine().capabilities().dtypes
     ('float64',)
+    >>> Mine().run(Op("dense"), {}, None, "float64", seed=0)
+    Traceback (most recent call last):
+        ...
+    refsbnn.adapter.Unsupported: dense
     """
 
     def capabilities(self) -> Capabilities:

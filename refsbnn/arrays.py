@@ -33,6 +33,8 @@ class Arrays:
     >>> part.batch(np.array([2, 0]), draws=None)
     array([[0., 0., 1.],
            [1., 0., 0.]])
+    >>> len(part.part(np.array([0, 1]))), str(part.signal)
+    (2, 'real values of shape (3,)')
     """
 
     x: np.ndarray

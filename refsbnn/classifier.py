@@ -60,8 +60,11 @@ class SBNNClassifier(ClassifierMixin, SBNN):
     --------
     >>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]] * 20)
     >>> y = np.where(x[:, 0] != x[:, 1], "odd", "even")
-    >>> SBNNClassifier(epochs=40).fit(x, y).predict([[0.0, 1.0], [1.0, 1.0]])
+    >>> classifier = SBNNClassifier(epochs=40).fit(x, y)
+    >>> classifier.predict([[0.0, 1.0], [1.0, 1.0]])
     array(['odd', 'even'], dtype='<U4')
+    >>> classifier.partial_fit(x, y).predict_proba(x[:5]).shape
+    (5, 2)
     """
 
     def fit(self, X: Any, y: Any) -> "SBNNClassifier":

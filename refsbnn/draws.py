@@ -24,8 +24,11 @@ class Draws(Protocol):
     >>> import numpy as np
     >>> from refsbnn.streams import Purpose, Streams
     >>> draws: Draws = CounterDraws(Streams(1), Purpose.TRAIN, step=0, samples=np.arange(2))
-    >>> draws.uniforms(0, (3,)).shape
-    (2, 3)
+    >>> draws.uniforms(0, (3,)).shape, draws.normals(0, (3,)).shape, draws.batch
+    ((2, 3), (2, 3), 2)
+    >>> later = draws.at(time=5).uniforms(0, (3,), steps=2)
+    >>> bool((np.asarray(draws.address(0, (3,), steps=7))[5:] == later).all())
+    True
     """
 
     @property
@@ -243,8 +246,11 @@ class Uniforms:
     Examples
     --------
     >>> draws = CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(2))
-    >>> bool((np.asarray(draws.address(3, (5,))) == draws.uniforms(3, (5,))).all())
+    >>> where = draws.address(3, (5,))
+    >>> bool((np.asarray(where) == draws.uniforms(3, (5,))).all())
     True
+    >>> where.shape, where.word == (3 << 16) + (int(Purpose.TRAIN) << 28)
+    ((2, 5), True)
     """
 
     draws: CounterDraws

@@ -35,6 +35,8 @@ class Events:
     >>> np.asarray(events)
     array([[1, 0, 1],
            [0, 0, 0]], dtype=uint8)
+    >>> Events.of(np.asarray(events)).columns, events.ndim
+    (array([0, 2], dtype=int32), 2)
     """
 
     offsets: np.ndarray

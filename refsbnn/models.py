@@ -67,8 +67,11 @@ class Model(ABC):
 
     Examples
     --------
-    >>> Mlp(hidden=[16]).name
-    'mlp'
+    >>> model = Mlp(hidden=[16])
+    >>> model.name, [layer.kind for layer in model.layers(classes=10)]
+    ('mlp', ['flatten', 'dense', 'spike', 'dense', 'sampled_readout'])
+    >>> model.unit({"member": "st"}).member, [layer.kind for layer in model.scores(classes=10)]
+    ('st', ['dense', 'sampled_readout'])
     """
 
     name: ClassVar[str]

@@ -103,6 +103,12 @@ class Network:
     >>> gradients, dx = network.backward(parameters, tape, np.ones((2, 3)))
     >>> gradients["2.dense.mu"].shape, dx.shape
     ((3, 8), (2, 5))
+    >>> network.check(parameters)  # or InputError
+    >>> len(network.monitors(tape)), network.readout(parameters).shape, network.kl(parameters)[0] > 0.0
+    (1, (3, 8), True)
+    >>> again, _ = network.again(recompute=2).forward(parameters, np.ones((2, 5)), draws)
+    >>> bool((again == logits).all())
+    True
     """
 
     def __init__(
@@ -137,6 +143,13 @@ class Network:
         self._timed, rest = self.stages[:timed], self.stages[timed:]
         size = recompute or max(len(rest), 1)
         self._segments = [rest[i : i + size] for i in range(0, len(rest), size)]
+
+    @classmethod
+    def from_nir(cls, source: Any, **given: Any) -> "tuple[Network, Parameters]":
+        """Network and parameters of a file or graph of NIR; arguments of `refsbnn.exchange.from_nir.from_nir`."""
+        reader = importlib.import_module("refsbnn.exchange.from_nir")  # which imports this file
+        found: tuple[Network, Parameters] = reader.from_nir(source, **given)
+        return found
 
     def again(self, layers: Sequence[Layer] | None = None, *, recompute: int = 0) -> "Network":
         """The same network, or other layers in the place of its own, with all time steps at once."""

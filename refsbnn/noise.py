@@ -30,6 +30,13 @@ class Noise(ABC):
     --------
     >>> get("gaussian").cdf(0.0), round(float(get("logistic").pdf(0.0)), 2)
     (array(0.5), 0.25)
+    >>> far, law = np.array([-30.0]), get("gaussian")  # where F underflows, its logarithm and f/F do not
+    >>> law.log_cdf(far).round(3), law.log_pdf(far).round(3), law.pdf_over_cdf(far).round(3)
+    (array([-454.321]), array([-450.919]), array([30.033]))
+    >>> law.sf(far), law.log_sf(-far).round(3), law.pdf_over_sf(-far).round(3)
+    (array([1.]), array([-454.321]), array([30.033]))
+    >>> float(law.ppf(0.5)), float(law.excess(0.0, 1.0)), float(law.pdf_derivative(0.0))
+    (0.0, 0.0, -0.0)
     """
 
     name: str

@@ -45,6 +45,8 @@ class SBNNRegressor(MultiOutputMixin, RegressorMixin, SBNN):
     >>> mean, deviation = regressor.predict([[-1.0], [1.0]], return_std=True)
     >>> bool((abs(mean - [2.0, 8.0]) < 2.0 * deviation).all()), bool(regressor.score(x, 3.0 * x[:, 0] + 5.0) > 0.8)
     (True, True)
+    >>> regressor.partial_fit(x, 3.0 * x[:, 0] + 5.0).n_samples_seen_
+    200
     """
 
     def __init__(

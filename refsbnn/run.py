@@ -45,10 +45,12 @@ class Run:
 
     Examples
     --------
+    More in docs/python.md, and in docs/exchange.md.
+
     >>> from refsbnn import fit
     >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
-    >>> run.predict_proba(np.zeros((3, 8, 8, 1)), samples=4).shape
-    (3, 10)
+    >>> run.predict_proba(np.zeros((3, 8, 8, 1)), samples=4).shape, run.config.model.hidden
+    ((3, 10), [16])
     """
 
     task: Task
@@ -59,8 +61,6 @@ class Run:
     def __repr__(self) -> str:
         """A few lines for a session: what was trained, how large it is and how far it came.
 
-        Examples
-        --------
         >>> fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
         Run of model 'mlp' on data 'digits', seed 0
           2,420 parameters, 1 epoch

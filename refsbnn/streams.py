@@ -89,8 +89,14 @@ class Streams:
 
     Examples
     --------
-    >>> Streams(1).uniforms(Purpose.TRAIN, step=0, samples=[0, 1], layer=2, units=3).shape
-    (2, 3)
+    >>> streams, address = Streams(1), {"step": 0, "samples": [0, 1], "layer": 2, "units": 3}
+    >>> streams.uniforms(Purpose.TRAIN, **address).shape, streams.normals(Purpose.TRAIN, **address).shape
+    ((2, 3), (2, 3))
+    >>> words = streams.words(Purpose.TRAIN, **address)
+    >>> bool(((words >> 8) / 2**24 == streams.uniforms(Purpose.TRAIN, **address)).all())
+    True
+    >>> sorted(streams.permutation(4, step=0).tolist())
+    [0, 1, 2, 3]
     """
 
     seed: int

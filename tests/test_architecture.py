@@ -68,7 +68,7 @@ FRAMEWORKS = {
     "validation/conformance/adapters/pytorch_layers.py": {"torch"},
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
     "validation/conformance/adapters/pytorch_sensitivity.py": {"torch"},
-    "validation/benchmarks/certify_public.py": {"torch"},
+    "validation/benchmarks/certify_public.py": {"torch", "jax"},
     "validation/benchmarks/oracle_torch.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},
@@ -211,7 +211,8 @@ def levels() -> list[list[str]]:
 
 
 def test_rooms_of_refsbnn_import_from_lower_levels_alone() -> None:
-    """So there is no loop. The one arrow up is the package's own `fit` and `Run`, imported when they are asked for."""
+    """So there is no loop. What reaches up is imported when it is asked for: the own `fit` and `Run`, and this:"""
+    asked_for = {("network", "refsbnn.exchange.from_nir")}
     level = {name: number for number, names in enumerate(levels()) for name in names}
     assert sum(map(len, levels())) == len(level)
     assert set(level) == {
@@ -222,7 +223,7 @@ def test_rooms_of_refsbnn_import_from_lower_levels_alone() -> None:
         here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
         for name in sorted(modules_named(path, lazy=here != "__init__")):
             there = room(name)
-            if there != here and level[there] >= level[here]:
+            if there != here and level[there] >= level[here] and (here, name) not in asked_for:
                 wrong.append(f"{path.relative_to(ROOT)}, level {level[here]}, names {name}, level {level[there]}")
     assert not wrong, "\n".join(wrong)
 

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from refsbnn import fit
+from refsbnn.arrays import Arrays
 from refsbnn.layers import Dense, SampledReadout, Spike
 
 rng = np.random.default_rng(0)
@@ -92,6 +93,25 @@ axes[1].set(
 )
 axes[1].legend()
 plt.show()
+
+# %%
+# Data over time
+# --------------
+# ``Arrays(x, y, time=True)`` says that the second axis of x is time, (examples, steps, features); bytes are spikes.
+# Here eight inputs beat every third step or every fourth, each from a step of its own on, and 64 recurrent neurons
+# tell which.
+
+beat = rng.integers(0, 2, 300)
+step = np.arange(24)[:, None] + rng.integers(0, 12, (300, 1, 8))
+spikes = (step % (3 + beat[:, None, None]) == 0).astype(np.uint8)
+rhythm = fit(
+    "digits_spiking",
+    "model.hidden=[64]",
+    "training.epochs=15",
+    "training.batch=16",
+    data=Arrays(spikes, beat, time=True),
+)
+print(rhythm.evaluate("validation", samples=8).table())
 
 # %%
 # Save it, and hand it on: the folder is the one that ``refsbnn train`` writes, ``to_nir`` writes a file that snnTorch

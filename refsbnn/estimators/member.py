@@ -65,6 +65,10 @@ class Member(ABC):
     >>> h = st.sample(r, np.array([0.4, 0.9]), noise.GAUSSIAN)
     >>> h, st.slope(h, r, noise.GAUSSIAN).round(4)
     (array([1., 0.]), array([0.3989, 0.242 ]))
+    >>> st.weight(h, r, noise.GAUSSIAN), st.masses(r, noise.GAUSSIAN)[1].round(4)  # p1 = pi
+    (array([1., 1.]), array([0.5   , 0.8413]))
+    >>> st.name, st.form.kind, estimators.get("gr(tau=0.5,K=3)").draws, estimators.get("gs(tau=2)").temperature
+    ('st', 'affine', 3, 2.0)
     """
 
     spelling: ClassVar[str]
@@ -98,7 +102,13 @@ class Member(ABC):
         return 0
 
     def check_number(self, name: str, accepts: Callable[[float], bool], expected: str) -> None:
-        """Keep a parameter as a float; raise InputError unless it is a finite number that is accepted."""
+        """Keep a parameter as a float; raise InputError unless it is a finite number that is accepted.
+
+        Examples
+        --------
+        >>> from refsbnn import estimators
+        >>> estimators.get("agr(tau=2)").check_number("tau", lambda tau: tau > 0.0, "a number above 0")
+        """
         object.__setattr__(self, name, check_number(f"{self.spelling}: {name}", getattr(self, name), accepts, expected))
 
     def sample(self, r: np.ndarray, u: np.ndarray, noise: Noise) -> np.ndarray:
@@ -133,8 +143,11 @@ class BinaryTarget(Member):
     --------
     >>> import numpy as np
     >>> from refsbnn import estimators, noise
-    >>> estimators.get("iwst(p=0.25)").masses(np.zeros(1), noise.GAUSSIAN)
+    >>> member, spike, r = estimators.get("iwst(p=0.25)"), np.ones(1), np.zeros(1)
+    >>> member.masses(r, noise.GAUSSIAN)
     (array([0.75]), array([0.25]))
+    >>> member.weight(spike, r, noise.GAUSSIAN), member.slope(spike, r, noise.GAUSSIAN).round(4)  # w f
+    (array([0.5]), array([0.1995]))
     """
 
     @abstractmethod

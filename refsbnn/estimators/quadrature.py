@@ -49,6 +49,9 @@ class Rule(Member):
     --------
     >>> Simpson().rule()[0]
     array([0. , 0.5, 1. ])
+    >>> from refsbnn.noise import GAUSSIAN
+    >>> Simpson().sample(np.zeros(3), np.array([0.1, 0.5, 0.9]), GAUSSIAN)
+    array([0. , 0.5, 1. ])
     """
 
     proposal: ClassVar[str] = "fixed"

@@ -35,6 +35,8 @@ class Mode:
     >>> found = fit("digits_binary", "training.epochs=1", "model.hidden=[16]").evaluate("test", samples=2)
     >>> [mode.name for mode in found.modes]
     ['mean weights', 'single sample', 'average of 2 samples']
+    >>> found.modes[2].as_dict()["operations"] == found.modes[2].total
+    True
     """
 
     name: str
@@ -76,6 +78,8 @@ class Report:
     >>> found = fit("digits_binary", "training.epochs=1", "model.hidden=[16]").evaluate("test", samples=2)
     >>> found.table().splitlines()[0].split()[:3]
     ['test,', '360', 'examples']
+    >>> found.as_dict()["part"]
+    'test'
     """
 
     part: str

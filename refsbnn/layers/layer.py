@@ -134,9 +134,33 @@ class Layer(ABC, Generic[TapeT]):
 
     Examples
     --------
-    >>> from refsbnn.layers import Dense, Flatten
-    >>> Dense(8).kind, Flatten().kind
-    ('dense', 'flatten')
+    >>> from refsbnn.draws import CounterDraws
+    >>> from refsbnn.layers import Dense, SampledReadout, Spike
+    >>> from refsbnn.network import Network
+    >>> from refsbnn.streams import Purpose
+    >>> network = Network([Dense(3), Spike(), Dense(2), SampledReadout()], Signal("values", (4,)))
+    >>> (dense, a), (spike, b) = [(stage.layer, stage) for stage in network.stages[:2]]
+    >>> own, draws = dense.initial(a, Streams(1)), CounterDraws(Streams(1), Purpose.TRAIN, 0, np.arange(5))
+    >>> run = Pass(network.backend, draws, network.dtype)
+
+    Forward and backward, as a network calls them; then what the layers say of their tapes and of themselves:
+
+    >>> moments, kept = dense.forward(run, a, own, np.ones((5, 4)))
+    >>> z, tape = spike.forward(run, b, {}, moments)
+    >>> g, _ = spike.backward(run, b, {}, tape, np.ones((5, 3)), 0.0)
+    >>> dx, gradients = dense.backward(run, a, own, kept, g, 0.0)
+    >>> dx.shape, sorted(gradients)
+    ((5, 4), ['bias_mu', 'bias_rho', 'mu', 'rho'])
+    >>> bool(spike.monitor(tape).rate == z.mean()), spike.spikes(tape).shape, spike.densities(tape).shape
+    (True, (5, 3), (5, 3))
+    >>> dense.counted(a, kept), dense.operations(a), dense.weight_count(a), dense.priors(a)
+    (60, 12, 12, {'': 0.25, 'bias_': 0.25})
+    >>> dense.linear, dense.weights(run.dtype, own).shape, list(dense.weight_gradients(a, run.dtype, np.ones((3, 4))))
+    (True, (3, 4), ['mu'])
+    >>> dense.draws(a, readers=1), dense.passed(a), spike.units, dense.rearranges
+    ((1, {'': 1, 'bias_': 1}), 1.0, 1, False)
+    >>> print(dense.connect(Signal("values", (4,))), dense.inside(a.place), dense.tapes(kept))
+    moments of shape (3,) () ()
     """
 
     kind: ClassVar[str]

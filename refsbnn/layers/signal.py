@@ -32,8 +32,14 @@ class Signal:
 
     Examples
     --------
-    >>> print(Signal("values", (5,), "binary", steps=20))
+    >>> events = Signal("values", (5,), "binary", steps=20)
+    >>> print(events)
     binary values of shape (5,) over 20 steps
+    >>> driven = events.moments((3,), point=False)  # of three units, by a dense layer
+    >>> print(driven.spikes("binary"))
+    binary values of shape (3,) over 20 steps
+    >>> print(events.values("real", (2, 3)))
+    real values of shape (2, 3) over 20 steps
     """
 
     kind: Literal["values", "moments"]

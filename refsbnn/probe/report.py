@@ -63,8 +63,10 @@ class Report:
     >>> from refsbnn import fit
     >>> run = fit("digits_binary", "training.epochs=1", "model.hidden=[16]")
     >>> found = run.probe(["st"], units=2, examples=4, draws=4)
-    >>> found.table().splitlines()[0] != ""
-    True
+    >>> found.table().splitlines()[0]
+    'train, 4 examples, 4 draws, intervals of 95%'
+    >>> [row["member"] for row in found.as_dict()["rows"]]
+    ['st']
     """
 
     part: str

@@ -43,6 +43,8 @@ def times(value: Any, by: float) -> Any:
     """Every number in a result, times a factor."""
     if isinstance(value, dict):
         return {key: times(each, by) for key, each in value.items()}
+    if isinstance(value, list):
+        return [times(each, by) for each in value]
     if isinstance(value, tuple):
         parts = [times(each, by) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
@@ -118,6 +120,7 @@ def sure(right: Callable[..., Any]) -> Callable[..., Any]:
 
 # A second error, of the kind that ratios and inequalities do not show.
 SUBTLE: dict[str, Error] = {
+    "unification": scaled("validation.evidence.foust:mean"),
     "trade_off": one_field("validation.evidence.hidden:sums", "variance"),
     "matches": Error("validation.evidence.intervals:_wilson", sure),
     "auxiliary": one_field("refsbnn.curvature:categorical", "logits"),

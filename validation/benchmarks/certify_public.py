@@ -4,7 +4,8 @@
 
 Each is called as its documentation has it, on float64 tensors unless it says otherwise. A library that draws gets the
 uniforms in the place of its own random numbers: of a two-class Gumbel-softmax the difference of both Gumbel variables,
-which is all that it looks at. A package that is not installed is a row that says so.
+which is all that it looks at. A package that is not installed, or does not import beside the others, is a row that
+says so: TensorFlow Probability needs a JAX older than the other libraries do, so it has an environment of its own.
 """
 
 import argparse
@@ -27,12 +28,13 @@ Spike = Callable[[Any, Any], Any]  # pre-activations and uniforms to values, bot
 
 
 class Case(NamedTuple):
-    """A package's estimator, by a function that imports it and gives the spike."""
+    """A package's estimator, by a function that imports it and gives the spike; what it is written in."""
 
     package: str
     what: str
     make: Callable[[], Spike]
     dtype: str = "float64"
+    framework: str = "torch"
 
 
 def code(spike: Spike, dtype: str) -> Callable[..., Any]:
@@ -51,6 +53,48 @@ def code(spike: Spike, dtype: str) -> Callable[..., Any]:
         return {key: torch.zeros_like(value) if value.grad is None else value.grad for key, value in p.items()}
 
     return estimate
+
+
+def code_jax(spike: Spike) -> Callable[..., Any]:
+    """The same network in JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    def logits(p, x, uniforms):
+        h = x
+        for i, u in enumerate(uniforms):
+            h = spike(p[f"w{i}"] @ h + p[f"b{i}"], u)
+        return p[f"w{len(uniforms)}"] @ h + p[f"b{len(uniforms)}"]
+
+    def estimate(parameters, x, uniforms, loss):
+        with jax.experimental.enable_x64():
+            given = {key: jnp.array(value) for key, value in parameters.items()}
+            y, pull = jax.vjp(lambda p: logits(p, jnp.array(x), [jnp.array(u) for u in uniforms]), given)
+            return pull(jnp.array(loss.gradient(y)))[0]
+
+    return estimate
+
+
+def tfp_relaxed(name: str) -> Spike:
+    """A relaxed distribution of TensorFlow Probability on JAX, temperature 1/2."""
+    import jax
+    import jax.numpy as jnp
+
+    tfp = importlib.import_module("tensorflow_probability.substrates.jax")
+    samplers = importlib.import_module("tensorflow_probability.substrates.jax.internal.samplers")
+    kind, seed = getattr(tfp.distributions, name), jax.random.PRNGKey(0)
+
+    def spike(a: Any, u: Any) -> Any:
+        temperature = jnp.array(0.5, dtype=a.dtype)
+        if name == "RelaxedBernoulli":
+            with mock.patch.object(samplers, "uniform", lambda shape, **words: u.reshape(shape)):
+                return kind(temperature, logits=a).sample(seed=seed)
+        # Its Gumbels are -log(-log U); of U = exp(-(1 - u)) and exp(-u) their difference is logit(u).
+        drawn = jnp.stack([jnp.exp(u - 1.0), jnp.exp(-u)], axis=-1)
+        with mock.patch.object(samplers, "uniform", lambda shape, **words: drawn.reshape(shape)):
+            return kind(temperature, logits=jnp.stack([a, jnp.zeros_like(a)], axis=-1)).sample(seed=seed)[..., 0]
+
+    return spike
 
 
 def relaxed_bernoulli(package: str, name: str) -> Spike:
@@ -161,6 +205,10 @@ CASES = (
         partial(relaxed_bernoulli, "pyro", "RelaxedBernoulliStraightThrough"),
     ),
     Case("reinmax", "reinmax(tau=1), 2 classes", reinmax),
+    *(
+        Case("tensorflow-probability", f"{name}, temperature 0.5", partial(tfp_relaxed, name), framework="jax")
+        for name in ("RelaxedBernoulli", "RelaxedOneHotCategorical")
+    ),
     Case("spikingjelly", "PoissonPass of sigmoid", poisson_pass),
     *(Case("snntorch", spelled(name, numbers), partial(snntorch, name, **numbers)) for name, numbers in SNNTORCH),
     Case("snntorch", "sigmoid(slope=25), float32", partial(snntorch, "sigmoid", slope=25), "float32"),
@@ -169,16 +217,24 @@ CASES = (
 )
 
 
+def release(package: str) -> str:
+    """The version installed."""
+    return importlib.metadata.version(package)
+
+
 def row(case: Case) -> dict[str, Any]:
     """What is found of one."""
     told: dict[str, Any] = {"package": case.package, "estimator": case.what, "version": None}
     try:
-        told["version"] = importlib.metadata.version(case.package)
+        told["version"] = release(case.package)
         spike = case.make()
+        fn = code_jax(spike) if case.framework == "jax" else code(spike, case.dtype)
     except ImportError as error:
         return {**told, "found": f"not installed: {error}"}
+    except AttributeError as error:  # what a library leaves that asks an installed one for names it no longer has
+        return {**told, "found": f"does not import beside {case.framework} {release(case.framework)}: {error}"}
     try:
-        report = certify(code(spike, case.dtype), name=case.what)
+        report = certify(fn, name=case.what)
     except InputError as error:
         return {**told, "found": f"not certified: {re.sub(r'/[^ ]*site-packages/', '', str(error))}"}
     full: dict[str, Any] = report.as_dict()
@@ -202,9 +258,9 @@ def main() -> None:
         found = row(case)
         rows.append(found)
         package = f"{case.package} {found['version'] or ''}"
-        print(f"{package:<20}{case.what:<52}{found['found']}")
+        print(f"{package:<30}{case.what:<52}{found['found']}")
         for note in found.get("wrong", ()):
-            print(f"{'':<20}{'':<52}wrong: {note}")
+            print(f"{'':<30}{'':<52}wrong: {note}")
     if options.json:
         from refsbnn.files import write_text
 

@@ -1,4 +1,4 @@
-"""Code that sends a value between the states, drawn whatever r is: `uniform`, `simpson`, `gauss2` (theory 2.12)."""
+"""Code that sends a value between the states, drawn whatever r is: `uniform` and rules of nodes (theory 2.12)."""
 
 from dataclasses import replace
 
@@ -12,6 +12,9 @@ from validation.certify.networks import Loss, one_unit
 MEMBERS = ("uniform", "simpson", "gauss2")
 UNIFORMS = np.array([0.03, 0.1, 0.2, 0.35, 0.45, 0.55, 0.7, 0.8, 0.9, 0.97])
 R = (-1.5, 0.0, 1.0)
+LOOKS = 256  # uniforms at which the nodes of a rule are looked for: less probable ones may be missed
+MOST = 16  # nodes; more are taken for a value that varies
+HALVINGS = 60  # of the place of a cut
 
 
 def between(fn: Estimator) -> Convention | None:
@@ -27,7 +30,27 @@ def between(fn: Estimator) -> Convention | None:
                 expected = how.value(estimators.get(name).sample(np.zeros(1), u, noises.get("logistic")))
                 if np.abs(values[0] - expected).max() <= SAME:
                     return replace(how, noise=_noise(fn, how))
-    return None
+    return _rule(fn)
+
+
+def _rule(fn: Estimator) -> Convention | None:
+    """How a rule of other nodes draws: a few values, each between two cuts of the uniform; None where there is none."""
+    u = (np.arange(LOOKS) + 0.5) / LOOKS
+    sent = np.array([forward(fn, one_unit(0.0), float(each)) for each in u])
+    jumps = np.flatnonzero(np.abs(np.diff(sent)) > SAME)
+    if not 0 < len(jumps) < MOST or sent.min() < -1.0 - SAME or sent.max() > 1.0 + SAME:
+        return None
+    cuts = {0.5}  # the profile asks about both halves
+    for i in jumps:
+        low, high = float(u[i]), float(u[i + 1])
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            same = abs(forward(fn, one_unit(0.0), middle) - sent[i]) <= SAME
+            low, high = (middle, high) if same else (low, middle)
+        cuts.add(high)
+    domain = "bipolar" if sent.min() < -SAME else "binary"
+    how = Convention("logistic", domain, True, tuple(sorted(cuts)))
+    return replace(how, noise=_noise(fn, how))
 
 
 def _noise(fn: Estimator, how: Convention) -> str:

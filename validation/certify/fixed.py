@@ -16,7 +16,7 @@ from validation.certify.call import SAME, Convention, Estimator, call, forward, 
 from validation.certify.networks import LOSSES, Loss, Standard, one_unit, standard
 from validation.certify.slopes import chain_notes, slope_of
 
-NEAR, FAR, POINTS = 1e-3, 6.0, 29  # of r on each side
+NEAR, FAR, POINTS, SHOWN = 1e-3, 6.0, 29, 1.0  # of r on each side; one of them is printed
 STARTS = (0.05, 0.5, 5.0, 25.0)
 NOISES = ("gaussian", "logistic")
 UNNAMED = "a function of r that has no name here"
@@ -77,7 +77,8 @@ class FixedReport:
             f"code      {self.name}",
             f"draws     none: units {values}, spike where r > 0",
             f"slope     {self.member}",
-            f"peak      {np.abs(self.slope).max():.6g}; at r = -1 {self.at(-1.0):.4g}, at r = 1 {self.at(1.0):.4g}",
+            f"peak      {np.abs(self.slope).max():.6g}; "
+            f"at r = -{SHOWN:g} {self.at(-SHOWN):.4g}, at r = {SHOWN:g} {self.at(SHOWN):.4g}",
             *(f"wrong     {note}" for note in self.wrong),
             "",
             "distance to the exact gradient of the same network with noise of scale 1, relative to that gradient:",
@@ -89,8 +90,8 @@ class FixedReport:
         return "\n".join(lines)
 
     def at(self, r: float) -> float:
-        """The slope, by interpolation between the points."""
-        return float(np.interp(r, self.r, self.slope))
+        """The slope at one of the points: slopes may jump, so nothing is interpolated."""
+        return float(self.slope[self.r == r][0])
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON has it."""
@@ -153,7 +154,7 @@ def fixed(fn: Estimator) -> Convention | None:
 
 def certify_fixed(fn: Estimator, how: Convention, network: str | None, name: str) -> FixedReport:
     """The report of a code for which `fixed` gave `how`."""
-    side = np.geomspace(NEAR, FAR, POINTS)
+    side = np.sort(np.append(np.geomspace(NEAR, FAR, POINTS), SHOWN))
     r = np.concatenate([-side[::-1], side])
     notes: dict[str, None] = {}
     slope = np.empty(r.shape)

@@ -40,7 +40,7 @@ def identify(found: Profile) -> Match | None:
     """The member whose slope, and value sent on, are those of the profile at every node; None where there is none."""
     if found.value or found.elsewhere or not np.abs(found.slope).max():
         return None
-    for match in (_affine(found), *_fitted(found)):
+    for match in (_affine(found), *_fitted(found), _rule(found)):
         if match is not None and match.difference <= CLOSE:
             return match
     return None
@@ -101,6 +101,29 @@ def _fitted(found: Profile) -> Iterator[Match]:
             continue
         best = min((_fit(found, slope, count, start) for start in STARTS), key=lambda each: each[0])
         yield _scaled(found, template.format(*map(_number, best[1])), slope(best[1]))
+
+
+def _rule(found: Profile) -> Match | None:
+    """A rule of any nodes: slope / f is a number for each value that is sent on (theory 2.12)."""
+    if not found.how.cuts:
+        return None
+    widths = np.diff([0.0, *found.how.cuts, 1.0])
+    shape = (len(found.r), len(widths), -1)
+    ratio = (found.slope / found.how.law.pdf(found.r)[:, None]).reshape(shape)
+    sent = np.round(found.h.reshape(shape), 9)
+    if np.ptp(sent, axis=(0, 2)).max() > CLOSE:
+        return None
+    nodes, which = np.unique(sent[0, :, 0], return_inverse=True)
+    drawn = np.bincount(which, widths)
+    w = np.array([ratio[:, which == node].mean() for node in range(len(nodes))])
+    left = _difference(
+        found,
+        (w[which][:, None] * found.how.law.pdf(found.r)[:, None, None])
+        .repeat(sent.shape[2], 2)
+        .reshape(found.slope.shape),
+    )
+    told = (",".join(_number(each) for each in part) for part in (nodes, w * drawn, drawn))
+    return Match("quadrature(nodes=[{}],weights=[{}],probabilities=[{}])".format(*told), 1.0, left)
 
 
 def _of(found: Profile, name: str) -> np.ndarray:

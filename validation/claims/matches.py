@@ -3,7 +3,7 @@
 Source: the paper's abstract, and the recorded comparisons (docs/training.md; commands and logs beside the records).
 Each pair was trained on the same data with the same network, epochs and number of trials. The difference of test
 accuracies has Newcombe's 95 % interval for test examples; where there were several seeds, Student's reach for the
-mean over seeds, from the spread of all five contestants together, is added in quadrature. Both networks saw the same
+mean over seeds, from the spread of all contestants together, is added in quadrature. Both networks saw the same
 test examples, but which were right was not recorded, so the pairs are taken as independent, which widens the
 interval.
 
@@ -50,25 +50,27 @@ if not recorded.AT_HAND:
     CLAIM = replace(CLAIM, finding="not decidable here", reason=recorded.MISSING)
 TITLE = CLAIM.title
 CONTESTANTS = ("agr", "st", "trapezoid", "surrogate", "batchnorm")
-DATA = {
-    "CIFAR-10 copy": "cifar10_small",
-    "SHD, regenerated": "shd_small",
-    "N-MNIST": "nmnist_small",
-    "digits, binary": "digits_binary",
-    "digits, spiking": "digits_spiking",
-}
 OTHERS = {"surrogate": "surrogates without normalisation", "batchnorm": "surrogates with batch normalisation"}
+# Each data set's record, and who stands in it beside agr. The longest comparison of SHD has no batch normalisation.
+DATA = {
+    "CIFAR-10 copy": ("cifar10_small", tuple(OTHERS)),
+    "SHD, regenerated, 24 epochs": ("paper/shd_long", ("surrogate",)),
+    "SHD, regenerated, 15 epochs": ("shd_small", ("batchnorm",)),
+    "N-MNIST": ("nmnist_small", tuple(OTHERS)),
+    "digits, binary": ("digits_binary", tuple(OTHERS)),
+    "digits, spiking": ("digits_spiking", tuple(OTHERS)),
+}
 
 
 def check(level: Level) -> Rows:
     """Differences of accuracy on every data set, and the two that contradict the sentence taken widely."""
     if not recorded.AT_HAND:
         return
-    for name, data in DATA.items():
+    for name, (data, others) in DATA.items():
         seeds = len(recorded.runs(data, "agr"))
-        for other, told in OTHERS.items():
+        for other in others:
             gap = accuracy(data, "agr", other)
-            setting = f"{name}: accuracy of agr less {told}, points"
+            setting = f"{name}: accuracy of agr less {OTHERS[other]}, points"
             why = f"95 % interval {gap:+.1f}, {seeds} seed{'s' * (seeds > 1)}: not below 0"
             yield at_least(TITLE, setting, gap.value, 0.0, why, gap.high - gap.value)
     yield from interval()
@@ -123,7 +125,7 @@ def seeded(data: str, one: str, other: str, name: str) -> intervals.Interval:
 
 def seed_reach(data: str, name: str) -> float:
     """Student's reach of a difference of two means over seeds, the variance pooled over contestants; 0 for one seed."""
-    groups = [scores(data, contestant, name) for contestant in CONTESTANTS]
+    groups = [found for contestant in CONTESTANTS if (found := scores(data, contestant, name)).size]
     seeds = len(groups[0])
     if seeds == 1:
         return 0.0

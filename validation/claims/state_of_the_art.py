@@ -30,7 +30,7 @@ CLAIM = Claim(
 PUBLISHED = (
     ("CIFAR-10 copy", "cifar10_small", "EI-SNN (ICLR 2026), ResNet-18", 92.1),
     ("CIFAR-10 copy", "cifar10_small", "EI-SNN (ICLR 2026), VGG-8", 87.0),
-    ("SHD, regenerated", "shd_small", "SE-adLIF (Nat. Commun. 2025)", 95.8),
+    ("SHD, regenerated", "paper/shd_long", "SE-adLIF (Nat. Commun. 2025)", 95.8),
 )
 
 

@@ -8,18 +8,18 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import refsbnn
 from refsbnn import files
 from refsbnn.console import Parser
 from refsbnn.errors import InputError
-from validation.conformance import bundle, json_vectors, operations, profiles, report, vectors
+from validation.conformance import operations, profiles, report
 from validation.conformance.adapters import DTYPES, REFERENCE
-from validation.conformance.cases import all_cases, fuzz, like
+from validation.conformance.cases import all_cases, like, matching
 from validation.conformance.judge import ROUNDINGS, Outcome, count
 from validation.conformance.process import TIMEOUT, Process, apart
 from validation.conformance.schema import Case
-from validation.conformance.vectors import matching
 
 PROG = "refsbnn conformance"
 
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.command == "export":
         files.writable(options.vectors)
-        write = json_vectors.write if _is_json(options.vectors) else vectors.write
+        write = _format(options.vectors).write
         print(f"{options.vectors}: {len(all_cases())} cases, sha256 {write(options.vectors, all_cases())}")
         return 0
     if options.command == "operations":
@@ -153,11 +153,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if counted["fail"] or missing or not counted["pass"] else 0
 
 
-def _is_json(path: Path) -> bool:
-    return path.suffix.lower() == ".json"
+def _format(path: Path) -> ModuleType:
+    """The module that reads and writes such a file: HDF5, which a run of one case need not wait for, or JSON."""
+    from validation.conformance import json_vectors, vectors
+
+    return json_vectors if path.suffix.lower() == ".json" else vectors
 
 
 def _verify(path: Path) -> int:
+    from validation.conformance import bundle
+
     outcomes, doubts, facts = bundle.verify(path)
     print("\n".join(f"{name}: {value}" for name, value in facts.items() if value), end="\n\n")
     if outcomes:
@@ -176,8 +181,11 @@ def _chosen(options: argparse.Namespace) -> list[Case]:
     """The cases of given noise that a run asks for."""
     if options.mode == "own":
         return []
-    fresh = list(fuzz.make(options.fuzz, options.seed))
-    cases = [*like(options.case), *matching(fresh, options.case)]
+    cases = like(options.case)
+    if options.fuzz:
+        from validation.conformance.cases import fuzz
+
+        cases += matching(fuzz.make(options.fuzz, options.seed), options.case)
     return profiles.asked(cases, profiles.PROFILES[options.profile]) if options.profile else cases
 
 
@@ -191,8 +199,9 @@ def _run(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
         from validation.conformance.own import cases as own_cases  # brings the oracle: half a second
 
         networks = matching(own_cases.make(), options.case)
-    given = _chosen(options)
     with apart(options.adapter, options.device, options.timeout, options.bundle is not None) as process:
+        process.launch()  # its framework is imported while the answers are worked out here
+        given = _chosen(options)
         dtypes = process.start()
         dtype = options.dtype or dtypes[0]
         if dtype not in dtypes:
@@ -238,6 +247,8 @@ def _demanded(outcomes: list[Outcome], options: argparse.Namespace) -> tuple[lis
 
 
 def _submit(options: argparse.Namespace, process: Process, outcomes: list[Outcome], facts: dict[str, str]) -> None:
+    from validation.conformance import bundle, vectors
+
     cases = bundle.cases_of(options.fuzz, options.seed, options.profile)
     results = vectors.Results(
         options.adapter, facts["dtype"], vectors.digest(cases), tuple(process.results), process.results
@@ -248,8 +259,10 @@ def _submit(options: argparse.Namespace, process: Process, outcomes: list[Outcom
 
 
 def _judge(options: argparse.Namespace) -> tuple[list[Outcome], dict[str, str]]:
-    cases = (json_vectors if _is_json(options.vectors) else vectors).read(options.vectors)
-    results = (json_vectors if _is_json(options.results) else vectors).read_results(options.results)
+    from validation.conformance import vectors
+
+    cases = _format(options.vectors).read(options.vectors)
+    results = _format(options.results).read_results(options.results)
     facts = {"implementation": results.implementation, "dtype": results.dtype}
     facts["vectors"] = f"{options.vectors}, sha256 {results.vectors_sha256}"
     chosen = profiles.asked(cases, profiles.PROFILES[options.profile]) if options.profile else cases

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refsbnn.errors import InputError
-from validation.conformance.json_vectors import array
 from validation.conformance.judge import Outcome
+from validation.conformance.plain import array
 from validation.conformance.schema import Case
 
 if TYPE_CHECKING:
@@ -56,6 +56,18 @@ class Process:
         self.channel: Connection | None = None
         self.lost = 0
 
+    def launch(self) -> None:
+        """Start the process, which loads the adapter; `start` waits for it."""
+        self.channel, theirs = Pipe()
+        words = [sys.executable, "-c", BOOT, json.dumps(sys.path), str(theirs.fileno())]
+        # A session of its own: what the adapter starts ends with it, and Ctrl-C is this process's to handle.
+        self.running = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+        )
+        theirs.close()
+        with suppress(OSError):  # gone already: `start` says so
+            self.channel.send({"adapter": self.adapter, "device": self.device})
+
     def start(self) -> tuple[str, ...]:
         """Load the adapter; returns the types it computes in.
 
@@ -64,15 +76,10 @@ class Process:
         InputError
             It cannot be loaded, or what it declares cannot be meant.
         """
-        self.channel, theirs = Pipe()
-        words = [sys.executable, "-c", BOOT, json.dumps(sys.path), str(theirs.fileno())]
-        # A session of its own: what the adapter starts ends with it, and Ctrl-C is this process's to handle.
-        self.running = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
-        )
-        theirs.close()
+        if self.running is None:
+            self.launch()
         try:
-            found = self.ask({"adapter": self.adapter, "device": self.device})
+            found = self.answer()
         except Gone as reason:
             raise InputError(f"adapter {self.adapter}: while it was loaded, {reason}") from None
         if "error" in found:
@@ -88,11 +95,17 @@ class Process:
         Gone
             Nothing; the process is gone then.
         """
+        assert self.channel is not None
+        with suppress(OSError):  # what there is left to read says why
+            self.channel.send(request)
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """What the process answers to what it was sent; raises as `ask`."""
         assert self.running is not None
         assert self.channel is not None
         end = time.monotonic() + self.timeout
         try:
-            self.channel.send(request)
             while not self.channel.poll(LOOK):
                 if self.running.poll() is not None and not self.channel.poll():
                     raise EOFError  # and what it has started holds its end of the pipe

@@ -12,11 +12,10 @@ from functools import lru_cache
 from refsbnn.adapter import Adapter
 from refsbnn.errors import InputError
 from validation.conformance.adapters import load
-from validation.conformance.cases import like
+from validation.conformance.cases import like, matching
 from validation.conformance.own import cases as own_cases
 from validation.conformance.own import run as own_run
 from validation.conformance.run import capabilities, run_case
-from validation.conformance.vectors import matching
 
 
 def suite(

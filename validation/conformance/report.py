@@ -21,13 +21,25 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def table(outcomes: Sequence[Outcome], *, all_rows: bool = False) -> str:
-    """One row for each operation with the largest errors, then every check that did not pass."""
+    """One row for each operation with the largest errors, then every check that did not pass.
+
+    An operation of which nothing ran has no row; the lines at the end name it, with the reason.
+
+    >>> print(table([Outcome("unit.a", "pass"), Outcome("lif.a", "unsupported", "no neurons over time")]))
+    checks  pass  fail  unsupported  waived  peak eps  rms eps
+    ------  ----  ----  -----------  ------  --------  -------
+    unit       1     .            .       .         0        0
+    <BLANKLINE>
+    unsupported: lif 1: no neurons over time
+    """
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.case if all_rows else outcome.case.split(".")[0], []).append(outcome)
     rows: list[tuple[str, ...]] = [("checks", "pass", "fail", "unsupported", "waived", "peak eps", "rms eps")]
     for name, group in groups.items():
         counted = count(group)
+        if counted["unsupported"] == len(group) and not all_rows:
+            continue
         rms = max((one["rms_eps"] for outcome in group for one in outcome.outputs.values()), default=0.0)
         peak = max(outcome.peak for outcome in group)
         rows.append((name, *(str(counted[v] or ".") for v in VERDICTS), f"{peak:.2g}", f"{rms:.2g}"))

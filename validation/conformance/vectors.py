@@ -16,12 +16,12 @@ of `digest`, and independent of HDF5.
 import hashlib
 import json
 import resource
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import h5py
 import numpy as np
@@ -41,17 +41,6 @@ from validation.conformance.schema import CONVENTIONS, GROUPS, SCHEMA, Case
 OUTPUTS = ("expected", "scale", "bound")
 LARGEST = 1 << 24  # bytes of an attribute
 LAYOUT = ("earliest", "v108")
-
-
-class Identified(Protocol):
-    """A case of given or of own noise."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-
-AnyCase = TypeVar("AnyCase", bound=Identified)
 
 
 def attributes(case: Case) -> dict[str, str]:
@@ -313,8 +302,3 @@ def _group(where: Any, name: str, path: Path) -> Any:
     if not isinstance(where.get(name, getlink=True), h5py.HardLink) or not isinstance(where[name], h5py.Group):
         raise InputError(f"{path} has no group {where.name.rstrip('/')}/{name}")
     return where[name]
-
-
-def matching(cases: Iterable[AnyCase], pattern: str) -> list[AnyCase]:
-    """The cases whose id fits a pattern with * and ?."""
-    return [case for case in cases if fnmatchcase(case.id, pattern)]

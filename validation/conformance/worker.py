@@ -11,8 +11,8 @@ import numpy as np
 from refsbnn import output
 from refsbnn.errors import InputError
 from validation.conformance.adapters import Adapter, load, one_line
-from validation.conformance.json_vectors import TYPES, plain
 from validation.conformance.judge import Outcome
+from validation.conformance.plain import TYPES, plain
 from validation.conformance.run import capabilities, run_case
 from validation.conformance.schema import Case
 

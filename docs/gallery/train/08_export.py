@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from refsbnn import fit
-from refsbnn.exchange.from_nir import from_nir
+from refsbnn.network import Network
 
 run = fit("digits_spiking", "training.epochs=3", "model.hidden=[32]")
 path = Path(tempfile.mkdtemp()) / "digits.nir"
 run.to_nir(path)
-network, parameters = from_nir(path)
+network, parameters = Network.from_nir(path)
 print(f"{path.stat().st_size:,} bytes; read back: {[stage.name for stage in network.stages]}")
 print("largest difference of a mean:", max(np.abs(parameters["0.dense.mu"] - run.parameters["1.dense.mu"]).ravel()))
 

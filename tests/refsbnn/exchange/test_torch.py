@@ -152,6 +152,7 @@ def test_a_full_disk_keeps_the_file_before(tmp_path):
 
 def test_the_page_about_exchange_runs():
     pytest.importorskip("nir")
+    pytest.importorskip("safetensors")
     page = Path(__file__).resolve().parents[3] / "docs" / "exchange.md"
     result = doctest.testfile(str(page), module_relative=False, encoding="utf-8", optionflags=doctest.ELLIPSIS)
     assert result.attempted

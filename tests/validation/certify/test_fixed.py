@@ -59,6 +59,14 @@ def test_slopes_in_words(slope: Callable[..., Any], words: str) -> None:
     assert report(codes.surrogate(slope)).member == words
 
 
+def test_a_slope_is_shown_as_it_is_where_it_jumps() -> None:
+    """Of a hard tanh whose ends are -1 and 1: the value there, and none between those on both sides."""
+    for slope, at in ((lambda r: (np.abs(r) <= 1.0) * 1.0, 1.0), (lambda r: (np.abs(r) < 1.0) * 1.0, 0.0)):
+        found = report(codes.surrogate(slope))
+        assert (found.at(-1.0), found.at(1.0)) == (at, at)
+        assert f"at r = -1 {at:g}, at r = 1 {at:g}" in found.table()
+
+
 def test_a_bug_that_only_a_deeper_network_shows() -> None:
     one = codes.surrogate(lambda r: 1.0 / (1.0 + np.abs(r)) ** 2)
 

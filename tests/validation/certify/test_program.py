@@ -74,7 +74,7 @@ def test_files_that_do_not_fit(draws, tmp_path: Path) -> None:
     first, *rest = right["estimates"]
     for changed, words in (
         ({"draws_sha256": "0"}, "draws_sha256 is '0'; expected"),
-        ({"estimates": rest}, "estimates is 2373; expected a list of 2374"),
+        ({"estimates": rest}, "estimates is 2375; expected a list of 2376"),
         ({"estimates": [{"logits": [0.0, 0.0]}, *rest]}, "estimate 0 is logits; expected logits, w0, b0, w1, b1"),
         ({"estimates": [first | {"b0": ["x"]}, *rest]}, "estimate 0, b0 is no array of numbers"),
         ({"estimates": [first | {"b0": [float("nan")]}, *rest]}, "estimate 0, b0 holds NaN"),

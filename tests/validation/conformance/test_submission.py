@@ -9,8 +9,8 @@ import pytest
 
 from refsbnn import cli
 from refsbnn.errors import InputError
-from validation.conformance import bundle, json_vectors, operations, profiles, vectors
-from validation.conformance.cases import FILES, all_cases, family, like
+from validation.conformance import bundle, json_vectors, operations, plain, profiles, vectors
+from validation.conformance.cases import FILES, all_cases, family, like, matching
 from validation.conformance.judge import Outcome
 
 CASES = all_cases()
@@ -104,7 +104,7 @@ def test_json_that_is_no_results_file_is_one_line(text: str, tmp_path: Path) -> 
 def test_every_pattern_of_a_profile_has_cases() -> None:
     for profile in profiles.PROFILES.values():
         for pattern in profile.must:
-            assert vectors.matching(CASES, pattern), pattern
+            assert matching(CASES, pattern), pattern
 
 
 def test_a_profile_demands_what_it_lists() -> None:
@@ -215,7 +215,7 @@ def test_one_case_needs_its_own_files_alone() -> None:
     for name, starts in FILES.items():
         assert {case.id.split(".")[0] for case in family(name)} == set(starts), name
     for pattern in ("kl.*", "*_st", "sgd.nesterov"):
-        assert [case.id for case in like(pattern)] == [case.id for case in vectors.matching(CASES, pattern)]
+        assert [case.id for case in like(pattern)] == [case.id for case in matching(CASES, pattern)]
 
 
 def test_an_array_survives_json() -> None:
@@ -225,6 +225,6 @@ def test_an_array_survives_json() -> None:
         np.zeros((2, 0)),
         np.float16([0.1]),
     ):
-        back = json_vectors.array(json_vectors.plain(given), "here")
+        back = plain.array(plain.plain(given), "here")
         assert back.dtype == given.dtype
         np.testing.assert_array_equal(back, given)

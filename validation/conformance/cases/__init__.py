@@ -1,11 +1,23 @@
 """The conformance cases, a file for each family of operations; `all_cases` makes them in a fixed order."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 from validation.conformance.schema import Case
+
+
+class Identified(Protocol):
+    """A case of given or of own noise."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+
+AnyCase = TypeVar("AnyCase", bound=Identified)
 
 # Each file, and what its cases' ids begin with: one case alone need not wait for the others.
 FILES: dict[str, tuple[str, ...]] = {
@@ -59,6 +71,11 @@ def like(pattern: str) -> list[Case]:
     first, dot, _ = pattern.partition(".")
     named = dot and not set(first) & set("*?[")
     files = [name for name, starts in FILES.items() if not named or first in starts]
-    if len(files) == len(FILES):
-        return [case for case in all_cases() if fnmatchcase(case.id, pattern)]
-    return [case for name in files for case in family(name) if fnmatchcase(case.id, pattern)]
+    return matching(
+        all_cases() if len(files) == len(FILES) else (case for name in files for case in family(name)), pattern
+    )
+
+
+def matching(cases: Iterable[AnyCase], pattern: str) -> list[AnyCase]:
+    """The cases whose id fits a pattern with * and ?."""
+    return [case for case in cases if fnmatchcase(case.id, pattern)]
