@@ -1,4 +1,4 @@
-"""Hypothesis without its clocks, and one process for a file of kernels: no test here fails because the machine is busy."""
+"""Hypothesis without its clocks, and one process for a file of kernels: no test fails because the machine is busy."""
 
 from pathlib import Path
 
