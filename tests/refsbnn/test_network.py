@@ -171,7 +171,6 @@ def loss(network, parameters, x, draws, g):
 @pytest.mark.parametrize("kind", ["sensitivity", "norm"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_backward_is_the_derivative(name, kind):
-    """Also of the auxiliary loss in each neuron's decay and threshold: theory 3.29."""
     network, parameters, x, draws, rng = problem(name, kind)
     if network.input.domain == "binary":
         x = 0.05 + 0.9 * x  # off the states, so that it can move either way
