@@ -155,7 +155,7 @@ def backward(
     back = np.zeros((0 if before is None else 7, batch, units), M.dtype)
     sent = slow_adjoint.SlowSent(np.empty_like(path.M), np.empty_like(path.V), back, each, np.empty_like(each))
     slow_adjoint.gradients(
-        slow_adjoint.SlowGiven(*map(wide, (g, *direct)), after=carried(after, M, point, carries)),
+        slow_adjoint.SlowGiven(*[*map(wide, (g, *direct)), carried(after, M, point, carries)]),
         path,
         lif_adjoint.Slopes(wide(k), slopes.floor(M.dtype)),
         rule,

@@ -69,7 +69,7 @@ def test_forward_is_the_sum_of_drives_that_defines_it(seed: int, shape: tuple, r
 def test_without_current_and_adaptation_it_is_the_plain_neuron(
     seed: int, shape: tuple, recurrent: bool, kinds: dict, decay: float
 ) -> None:
-    """To the bit: what is added is 0."""
+    """Forward to the bit, as what is added is 0; backward products are taken in another order."""
     rng = np.random.default_rng(seed)
     arguments, u = layer(rng, shape, recurrent)
     kinds, g = {**kinds, "member": "trapezoid"}, rng.normal(size=shape)
@@ -79,8 +79,13 @@ def test_without_current_and_adaptation_it_is_the_plain_neuron(
         np.testing.assert_array_equal(one, other)
     want = lif.backward(g, tape, u, weights(arguments), **kinds)
     got = lif_slow.backward(g, slow_tape, u, weights(arguments), adapt_decay=decay, **kinds)
+    # Five steps of some ten roundings each, summed over three samples, relative to the largest gradient times what the
+    # reset multiplies it with; slopes at r, off by r^2 roundings.
+    parts = [np.abs(part).max() for part in (*want[:4], g) if part is not None]
+    size = max(parts) * (1.0 + np.abs(tape.M).max() + tape.V.max()) * (1.0 + (tape.M**2 / tape.V).max())
     for one, other in zip(want[:4], got[:4], strict=True):
-        np.testing.assert_array_equal(one, other)
+        assert (one is None) == (other is None)
+        assert one is None or np.abs(one - other).max() <= 200 * EPS * size
 
 
 @given(seed=seeds, shape=shapes, recurrent=st.booleans(), tau=st.sampled_from([0.7, 1.5]), kinds=settings_of_a_neuron)
