@@ -1,5 +1,6 @@
 """The exact loss and gradient: by hand, by plain loops, two ways, two methods, and by finite differences."""
 
+from dataclasses import replace
 from itertools import product
 
 import mpmath
@@ -153,9 +154,7 @@ def test_exact_gradient_knows_neither_extension_nor_detached_resets(case: tuple)
     loss = networks.loss(rng)
     first = oracle.exact(net, x, loss).gradient
     for variance, kept in product(("linear", "quadratic"), (True, False)):
-        options = {name: getattr(net, name) for name in ("beta", "theta", "reset", "accumulate", "readout_beta")}
-        options |= {"reduce": net.reduce, "noise": net.noise, "variance": variance, "reset_gradient": kept}
-        other = oracle.exact(oracle.LIF(net.layers, net.readout, **options), x, loss).gradient
+        other = oracle.exact(replace(net, variance=variance, reset_gradient=kept), x, loss).gradient
         for key, value in first.items():
             np.testing.assert_array_equal(other[key], value)
 

@@ -12,6 +12,7 @@ import pytest
 
 from refsbnn import models
 from refsbnn.draws import CounterDraws
+from refsbnn.errors import InputError
 from refsbnn.layers import Signal
 from refsbnn.network import Network
 from refsbnn.streams import Purpose, Streams
@@ -233,3 +234,14 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: Any, monkeypatch: Any) ->
 def test_a_batch_of_one_cannot_be_normalised(tmp_path: Path, capsys: Any) -> None:
     assert batchnorm.main(["digits_binary", "training.batch=1", "--out", str(tmp_path)]) == 2
     assert "training.batch" in one_line(capsys)
+
+
+@needs_torch
+def test_neurons_with_slow_states_have_no_such_network() -> None:
+    from validation.benchmarks.batchnorm_network import Neurons
+
+    model = models.Spiking(hidden=[4], units={**LEAKY, "alpha": 0.5}, weights=POINT)
+    stages = Network(model.layers(3), Signal("values", (5,), "binary", 4)).stages
+    stage = next(stage for stage in stages if stage.layer.kind == "lif")
+    with pytest.raises(InputError, match="neurons with alpha or adapt above 0 have no form"):
+        Neurons(stage.layer, stage, Streams(0))
