@@ -28,7 +28,7 @@ def parser() -> Parser:
     out = Parser(
         prog="refsbnn evaluate",
         description="Score a trained network: mean weights, one sampled network, the average over many.",
-        epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json; for a network that ships: "
+        epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json; one that ships: "
         "refsbnn evaluate digits_binary --calibrate",
     )
     shipped = ", ".join(published.names())
