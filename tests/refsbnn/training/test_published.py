@@ -13,6 +13,7 @@ from refsbnn.evaluation.report import Report
 from refsbnn.run import Run, fit
 from refsbnn.training import config as configuration
 from refsbnn.training import published
+from tests.refsbnn.disks import fill, small_disk
 from validation.benchmarks import publish
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,6 +85,16 @@ def test_too_large(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"would take 2,000,004 bytes; a network that ships takes at most 2,000,000"):
         published.write(tmp_path / "own.h5", configuration.load("digits_binary"), {"1.dense.mu": np.zeros(500_001)})
     assert not (tmp_path / "own.h5").exists()
+
+
+def test_a_full_disk_keeps_the_file_before(tmp_path: Path) -> None:
+    config, parameters = published.shipped("digits_spiking")
+    with small_disk(tmp_path / "disk", 400) as disk:
+        (disk / "own.h5").write_text("before")
+        fill(disk, 0)
+        with pytest.raises(InputError, match=f"cannot write {disk}/own.h5: No space left on device"):
+            published.write(disk / "own.h5", config, parameters)
+        assert (disk / "own.h5").read_text() == "before"
 
 
 def test_damaged(tmp_path: Path) -> None:
