@@ -9,7 +9,7 @@ import numpy as np
 
 from refsbnn import __version__, files, objective
 from refsbnn.data.objects import examples
-from refsbnn.errors import InputError, check_choice, refusing
+from refsbnn.errors import InputError, refusing
 from refsbnn.evaluation.predict import predict
 from refsbnn.evaluation.report import Report, report
 from refsbnn.layers import Layer
@@ -20,12 +20,10 @@ from refsbnn.ranks import ALONE, Ranks
 from refsbnn.streams import Streams
 from refsbnn.training import config as configuration
 from refsbnn.training import folder
-from refsbnn.training.given import described_task, given_task
+from refsbnn.training.given import described_task, given_task, inputs_of
 from refsbnn.training.loop import train
 from refsbnn.training.metrics import metrics
 from refsbnn.training.task import Task, connected, prepare
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -144,14 +142,14 @@ class Run:
         InputError
             A part that the run does not have, examples that do not fit, a temperature fitted on the part itself.
         """
-        (inputs, name), task = self._inputs(part), self.task
+        (inputs, name), task = inputs_of(self.task, part), self.task
         samples = self.config.evaluation.samples if samples is None else samples
         if calibrate and name == "validation":
             raise InputError("the temperature is fitted on the validation part; score another one")
         return report(
             *(task.network, self.parameters, inputs, inputs.labels, task.streams, samples),
             part=name,
-            calibration=self._inputs("validation")[0] if calibrate else None,
+            calibration=inputs_of(self.task, "validation")[0] if calibrate else None,
             ranks=task.ranks,
             progress=progress,
         )
@@ -205,7 +203,7 @@ class Run:
         >>> [(row.layer, row.member, row.total) for row in report.rows]
         [('2.spike', 'st', 16), ('2.spike', 'trapezoid', 16)]
         """
-        inputs, name = self._inputs(part)
+        inputs, name = inputs_of(self.task, part)
         network = self.task.network
         if network.output.kind != "values" or network.output.steps is not None:
             raise InputError(f"the network gives {network.output}; the likelihood needs a SampledReadout at its end")
@@ -230,18 +228,6 @@ class Run:
             ranks=self.task.ranks,
             progress=progress,
         )
-
-    def _inputs(self, part: str | tuple[np.ndarray, np.ndarray]) -> tuple[Any, str]:
-        """A part of the data, or new examples, and its name."""
-        if not isinstance(part, str):
-            if isinstance(part, tuple) and len(part) == 2:  # coded as the data are
-                return self.task.data.given(*(np.asarray(each) for each in part)), "given"
-            return examples(part, self.config.data), "given"
-        check_choice("part", part, PARTS)
-        inputs = getattr(self.task.data, part)
-        if not len(inputs.labels):
-            raise InputError(f"the run holds no {part} examples; give some as (x, labels)")
-        return inputs, part
 
     def save(self, out: str | Path) -> None:
         """Write a folder that `load` and `refsbnn evaluate` read. Arrays that were given as data are not in it.
@@ -315,14 +301,24 @@ class Run:
         tensors.write(Path(path), self.task.network, self.parameters)
 
     @classmethod
-    def load(cls, out: str | Path, warn: Callable[[str], None] = lambda line: None, *, ranks: Ranks = ALONE) -> "Run":
+    def load(
+        cls,
+        out: str | Path,
+        warn: Callable[[str], None] = lambda line: None,
+        *,
+        root: str | None = None,
+        ranks: Ranks = ALONE,
+    ) -> "Run":
         """Read the folder of a run: of `save`, or of `refsbnn train`; of an unfinished one, its newest checkpoint.
 
         Parameters
         ----------
         out : str or Path
+            Where there is no such folder, the name of a network that ships (docs/published.md).
         warn : callable, optional
             Gets a line for each damaged checkpoint that is passed over.
+        root : str, optional
+            Folder of the data's official files, in place of the one that the run had.
         ranks : Ranks, optional
             `refsbnn.ranks.world()` where mpiexec or srun started several: they share the work of the run's methods,
             which all of them call, and each gets the result, to the bits of one.
@@ -334,8 +330,10 @@ class Run:
         """
         stored = folder.read(Path(out), warn)
         with refusing(f"run {out}"):
-            network = stored.network
-            task = prepare(stored.config, ranks) if network is None else described_task(stored.config, network, ranks)
+            network, config = stored.network, stored.config
+            if root is not None:
+                config = replace(config, data=replace(config.data, root=root))
+            task = prepare(config, ranks) if network is None else described_task(config, network, ranks)
             task.network.check(stored.parameters)
         given = network is not None and bool(network["data_given"])
         return cls(task, stored.parameters, stored.history, given)

@@ -281,6 +281,27 @@ NETWORKS = (
         f"{DATA}/test_spikes.py::test_what_is_off_leaves_the_others_draws_alone",
     ),
     Mutant(
+        "late before it is stretched",
+        "refsbnn/data/scatter.py",
+        "(t + np.float64(u[3])) * stretch + late",
+        "(t + late + np.float64(u[3])) * stretch",
+        f"{DATA}/test_spikes.py::test_blended_means_agree_after_stretching",
+    ),
+    Mutant(
+        "all events of the recording that another one is blended with",
+        "refsbnn/data/spikes.py",
+        "OTHER, drop[blended], more)",
+        "OTHER, np.full(len(blended), single.drop), more)",
+        f"{DATA}/test_spikes.py::test_blended_recordings_are_halves_of_two_of_a_label",
+    ),
+    Mutant(
+        "blended with whatever label",
+        "refsbnn/data/spikes.py",
+        "order[first + np.floor(u * (end - first)).astype(np.int64)]",
+        "np.floor(u * len(labels)).astype(np.int64)",
+        f"{DATA}/test_spikes.py::test_blended_recordings_are_halves_of_two_of_a_label",
+    ),
+    Mutant(
         "pixels that fill no block make one more",
         "refsbnn/data/pixels.py",
         "np.minimum(a.astype(np.int64) // downsample, n - 1)",

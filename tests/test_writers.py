@@ -19,6 +19,7 @@ WRITERS = {
     "refsbnn/files.py": "tests/refsbnn/test_files.py::test_a_full_disk_is_one_line_and_the_old_file_stays",
     "refsbnn/sealed.py": f"{DISK}::test_a_second_checkpoint",
     "refsbnn/training/checkpoint.py": f"{DISK}::test_a_second_checkpoint",
+    "refsbnn/training/published.py": "tests/refsbnn/training/test_published.py::test_a_full_disk_keeps_the_file_before",
     "refsbnn/training/metrics.py": f"{DISK}::test_the_end_of_a_run",
     "refsbnn/training/lock.py": f"{DISK}::test_training",
     "refsbnn/commands/train.py": f"{DISK}::test_the_end_of_a_run",

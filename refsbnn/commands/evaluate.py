@@ -18,6 +18,7 @@ from refsbnn.figures.reliability import diagram
 from refsbnn.files import write_json
 from refsbnn.ranks import world
 from refsbnn.run import Run
+from refsbnn.training import published
 
 SHARED = True  # among ranks
 
@@ -27,9 +28,13 @@ def parser() -> Parser:
     out = Parser(
         prog="refsbnn evaluate",
         description="Score a trained network: mean weights, one sampled network, the average over many.",
-        epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json",
+        epilog="example: refsbnn evaluate runs/digits_binary --samples 100 --json scores.json; one that ships: "
+        "refsbnn evaluate digits_binary --calibrate",
     )
-    out.add_argument("run", type=Path, help="the folder of a run of `refsbnn train`")
+    shipped = ", ".join(published.names())
+    out.add_argument("run", type=Path, nargs="?", help=f"the folder of a run of `refsbnn train`, or one of: {shipped}")
+    out.add_argument("--list", action="store_true", help="print the names of the networks that ship, and stop")
+    out.add_argument("--root", help="folder of the data's official files (default: the run's own)")
     out.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
     out.add_argument("--samples", type=int, help="networks the average takes (default: the configuration's)")
     out.add_argument("--calibrate", action="store_true", help="also score at the temperature fitted on validation")
@@ -43,7 +48,12 @@ def main(argv: Sequence[str]) -> int:
     if arguments.samples is not None and arguments.samples < 1:
         raise InputError(f"--samples is {arguments.samples}; expected at least 1")
     ranks = world()
-    run = Run.load(arguments.run, lambda line: print(f"refsbnn: {line}", file=sys.stderr), ranks=ranks)
+    if arguments.list:
+        ranks.from_first(lambda: print("\n".join(published.names())))
+        return DONE
+    if arguments.run is None:
+        raise InputError("no run is named; expected a folder that `refsbnn train` wrote, or a name that --list prints")
+    run = Run.load(arguments.run, warn, root=arguments.root, ranks=ranks)
     samples = arguments.samples or run.config.evaluation.samples
     total = passes(samples, len(getattr(run.task.data, arguments.split).labels), ranks)
     if arguments.calibrate:
@@ -54,11 +64,18 @@ def main(argv: Sequence[str]) -> int:
     return DONE
 
 
+def warn(line: str) -> None:
+    """Print a line on standard error."""
+    print(f"refsbnn: {line}", file=sys.stderr)
+
+
 def show(arguments: Namespace, report: Report) -> None:
     """Print the tables, write the numbers and draw the figure."""
     print(report.table())
     if arguments.json is not None:
         write_json(arguments.json, {"refsbnn": __version__, "run": str(arguments.run), **report.as_dict()})
+    if not arguments.run.is_dir():  # a network that ships has no folder for figures
+        return
     name = f"reliability_{arguments.split}.png"
     if style.available():
         save(arguments.run / name, diagram, {mode.name: mode.scores.reliability for mode in report.modes})

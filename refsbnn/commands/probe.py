@@ -16,7 +16,8 @@ from refsbnn.figures.draw import save
 from refsbnn.files import write_json
 from refsbnn.probe.report import Report
 from refsbnn.ranks import world
-from refsbnn.run import PARTS, Run
+from refsbnn.run import Run
+from refsbnn.training.given import PARTS
 
 SHARED = True  # among ranks
 

@@ -22,8 +22,8 @@ from refsbnn.layers.signal import Signal
 from refsbnn.ranks import ALONE, Ranks
 
 # What the section [data] takes for events, of sound and of cameras.
-EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter")
-SOUND = (*EVENTS, "shift", "jitter", "drop")
+EVENTS = (*HELD, "steps", "bin_ms", "groups", "delay", "time_jitter", "stretch")
+SOUND = (*EVENTS, "shift", "jitter", "drop", "blend")
 CAMERA = (*EVENTS, "downsample", "merge", "denoise_ms", "shift", "mirror", "roll", "cutout")
 
 

@@ -40,7 +40,7 @@ class Data:
         Events without another one around them so shortly before are left out; 0 keeps all.
     side : int
         Pixels a side to which pictures of any size are brought.
-    delay, shift, jitter, drop, mirror, time_jitter, roll, cutout
+    delay, shift, jitter, drop, mirror, time_jitter, roll, cutout, stretch, blend
         As in `refsbnn.data.spikes.Augment`; for images `shift` pads and crops.
     """
 
@@ -63,6 +63,8 @@ class Data:
     time_jitter: float = 0.0
     roll: int = 0
     cutout: int = 0
+    stretch: float = 0.0
+    blend: float = 0.0
 
     def __post_init__(self) -> None:
         from refsbnn.data.sources import SETS  # whose members take these options
@@ -81,7 +83,7 @@ class Data:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 2^31")
         for name in ("downsample", "side"):
             check_integer(f"data.{name}", getattr(self, name), 1)
-        for name in ("held_out", "drop"):
+        for name in ("held_out", "drop", "stretch", "blend"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise InputError(f"data.{name} is {getattr(self, name)!r}; expected a number from 0 to below 1")
         if "coding" in known and (self.coding == "none") != (self.steps == 0):

@@ -21,16 +21,21 @@ def polar(u):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def later(t, deviation, u):
-    """The bin of an event that was anywhere in bin `t`, the fourth uniform says where, after a normal move in time."""
-    if deviation == 0.0:
-        return t
-    radius, angle = polar(u)
-    return np.int64(np.floor(t + np.float64(u[3]) + deviation * radius * math.sin(angle)))
+def moment(t, late, stretch, deviation, u):
+    """The bin of an event that was anywhere in bin `t`, the fourth uniform says where: stretched, late, jittered."""
+    if deviation == 0.0 and stretch == 1.0:
+        return t + late
+    time = (t + np.float64(u[3])) * stretch + late
+    if deviation > 0.0:
+        radius, angle = polar(u)
+        time += deviation * radius * math.sin(angle)
+    return np.int64(np.floor(time))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scatter(offsets, bins, units, rows, late, time_jitter, key, samples, word, step, shift, jitter, drop, size, bits):
+def scatter(
+    offsets, bins, units, rows, late, stretch, time_jitter, key, samples, word, step, shift, jitter, drop, size, bits
+):  # fmt: skip
     """Bits (batch, steps, words) of the recordings `rows`.
 
     Parameters
@@ -38,14 +43,18 @@ def scatter(offsets, bins, units, rows, late, time_jitter, key, samples, word, s
     offsets, bins, units : of `Recordings`
     rows, late : (batch,) int64 arrays
         Recordings, and by how many bins all of their events move.
+    stretch : (batch,) float64 array
+        What their times are multiplied by before.
     time_jitter : float
         Standard deviation in bins of a further move of each event.
     key, samples, word, step
         Address of the draws of single events, as `philox.uniforms` takes it; event e uses the units 4e to 4e + 3.
     shift : (batch,) int64 array
         By how many units all events of a recording move.
-    jitter, drop : float
-        Standard deviation of a further move of each event by whole units; probability that an event is left out.
+    jitter : float
+        Standard deviation of a further move of each event by whole units.
+    drop : (batch,) float64 array
+        Probability that an event is left out.
     size : int
         Number of units; events that leave 0 to size - 1, or the steps, are left out.
     """
@@ -53,21 +62,21 @@ def scatter(offsets, bins, units, rows, late, time_jitter, key, samples, word, s
         u = np.zeros(4, np.float32)
         first = offsets[rows[b]]
         for e in range(first, offsets[rows[b] + 1]):
-            t, unit = np.int64(bins[e]) + late[b], np.int64(units[e]) + shift[b]
-            if jitter > 0.0 or drop > 0.0 or time_jitter > 0.0:
+            unit = np.int64(units[e]) + shift[b]
+            if jitter > 0.0 or drop[b] > 0.0 or time_jitter > 0.0 or stretch[b] != 1.0:
                 uniforms(key, samples[b], word, step, e - first, u)
-                if u[0] < drop:
+                if u[0] < drop[b]:
                     continue
                 radius, angle = polar(u)
                 unit += np.int64(np.rint(jitter * radius * math.cos(angle)))
-                t = later(t, time_jitter, u)
+            t = moment(np.int64(bins[e]), late[b], stretch[b], time_jitter, u)
             if 0 <= t < bits.shape[1] and 0 <= unit < size:
                 bits[b, t, unit // WORD] |= np.uint64(1) << np.uint64(unit % WORD)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def place(
-    offsets, bins, units, rows, late, time_jitter, key, samples, word, step,
+    offsets, bins, units, rows, late, stretch, time_jitter, key, samples, word, step,
     moved, rolled, mirrored, corner, side, shape, bits,
 ):  # fmt: skip
     """As `scatter` for images of `shape` (height, width, channels), whose units are (row, column, channel).
@@ -87,10 +96,10 @@ def place(
         u = np.zeros(4, np.float32)
         first = offsets[rows[b]]
         for e in range(first, offsets[rows[b] + 1]):
-            t, unit = np.int64(bins[e]) + late[b], np.int64(units[e])
-            if time_jitter > 0.0:
+            unit = np.int64(units[e])
+            if time_jitter > 0.0 or stretch[b] != 1.0:
                 uniforms(key, samples[b], word, step, e - first, u)
-                t = later(t, time_jitter, u)
+            t = moment(np.int64(bins[e]), late[b], stretch[b], time_jitter, u)
             y, x, c = unit // (width * channels), unit // channels % width, unit % channels
             y, x = y + moved[b, 0], (width - 1 - x if mirrored[b] else x) + moved[b, 1]
             if not (0 <= t < bits.shape[1] and 0 <= y < height and 0 <= x < width):

@@ -12,7 +12,7 @@ import numpy as np
 from refsbnn import __version__
 from refsbnn.errors import InputError, refusing
 from refsbnn.files import read_array, regular
-from refsbnn.training import checkpoint
+from refsbnn.training import checkpoint, published
 from refsbnn.training.config import Config
 from refsbnn.training.config import read as read_config
 from refsbnn.training.state import ROW, check_facts
@@ -35,6 +35,7 @@ def read(out: Path, warn: Callable[[str], None] = lambda line: None) -> Stored:
     Parameters
     ----------
     out : Path
+        Where there is no such folder, the name of a network that ships.
     warn : callable
         Gets a line for each damaged checkpoint.
 
@@ -44,7 +45,13 @@ def read(out: Path, warn: Callable[[str], None] = lambda line: None) -> Stored:
         No such folder, no parameters in it, a damaged file, or another version of refsbnn.
     """
     if not out.is_dir():
-        raise InputError(f"run {out} is no folder; expected one that `refsbnn train` wrote")
+        names = published.names()
+        if str(out) in names:
+            return Stored(*published.shipped(str(out)), [], None)
+        told = ", ".join(names)
+        raise InputError(
+            f"run {out} is no folder; expected one that `refsbnn train` wrote, or a network that ships: {told}"
+        )
     if (out / RESULT).exists():
         facts = read_json(out / RESULT)
         config = config_of(out / RESULT, facts.get("refsbnn"), facts.get("config"))

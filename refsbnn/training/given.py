@@ -8,8 +8,9 @@ import numpy as np
 
 from refsbnn.arrays import Arrays
 from refsbnn.data.dataset import Dataset, Split
+from refsbnn.data.objects import examples
 from refsbnn.data.spikes import Spikes
-from refsbnn.errors import InputError, refusing
+from refsbnn.errors import InputError, check_choice, refusing
 from refsbnn.layers import Layer, Signal
 from refsbnn.layers.description import build, signal_of
 from refsbnn.ranks import Ranks
@@ -18,6 +19,7 @@ from refsbnn.training.config import Config
 from refsbnn.training.task import Task, connected, prepare
 
 HELD_OUT = 5  # one example in so many is for validation, where examples are given
+PARTS = ("train", "validation", "test")
 SPLIT = 2**32 - 1  # the address of the permutation that chooses them: an epoch that no run reaches
 
 
@@ -67,3 +69,16 @@ def arrays(signal: Signal, train: Split, validation: Split, test: Split) -> Data
         return Arrays(x, labels, signal.steps is not None)
 
     return Dataset(classes, signal, train, validation, test, given)
+
+
+def inputs_of(task: Task, part: str | tuple[np.ndarray, np.ndarray]) -> tuple[Any, str]:
+    """A part of a task's data, or new examples, and its name; raises InputError where it is none or has no examples."""
+    if not isinstance(part, str):
+        if isinstance(part, tuple) and len(part) == 2:  # coded as the data are
+            return task.data.given(*(np.asarray(each) for each in part)), "given"
+        return examples(part, task.config.data), "given"
+    check_choice("part", part, PARTS)
+    inputs = getattr(task.data, part)
+    if not len(inputs.labels):
+        raise InputError(f"the run holds no {part} examples; give some as (x, labels)")
+    return inputs, part

@@ -173,12 +173,83 @@ def test_time_jitter_has_its_law(shape):
     assert stats.pearsonr(*times).pvalue > 1e-6
 
 
+@pytest.mark.parametrize("shape", [(84,), (6, 7, 2)])
+def test_stretched_times_have_their_law(shape):
+    """A lone event at 10 + u, times 1 + 0.5 (2 w - 1), u and w uniform; a second one of the same factor."""
+    recordings, steps, stretch = 4000, 32, 0.5
+    one = [Recording(np.array([105.0, 205.0]), np.array([17, 60]), 0)] * recordings
+    part = Spikes(
+        binned(one, 10.0, steps, 84), np.arange(recordings), Signal("values", shape, "binary", steps),
+        Augment(stretch=stretch),
+    )  # fmt: skip
+    rows = np.arange(recordings)
+    batch = np.asarray(part.batch(rows, draws(rows))).reshape(steps, recordings, 84)
+    assert batch.sum() == 2 * recordings - (~batch[:, :, 60].any(axis=0)).sum()  # the second one may leave
+    factor = 1 + stretch * (2 * Streams(1).uniforms(Purpose.AUGMENT, samples=rows, units=9)[:, 8] - 1)
+    for unit, t in ((17, 10), (60, 20)):
+        there = batch[:, :, unit].any(axis=0)
+        found = batch[:, :, unit].argmax(axis=0)
+        assert (found[there] >= np.floor(t * factor)[there]).all()
+        assert (found[there] < np.ceil((t + 1) * factor)[there]).all()
+        assert (there | ((t + 1) * factor > steps)).all()
+    # P(found <= k) = E_u[P(factor < (k + 1) / (10 + u))]: false alarm 1e-6.
+    edges, fine = np.arange(6, 17), 10 + (np.arange(2000) + 0.5) / 2000
+    below = np.clip(((edges[:, None] / fine - 1) / stretch + 1) / 2, 0, 1).mean(axis=1)
+    p, found = np.diff(np.concatenate([[0.0], below, [1.0]])), batch[:, :, 17].argmax(axis=0)
+    count = np.bincount(np.searchsorted(edges, found, "right"), minlength=len(p))
+    assert not count[p == 0].any()
+    assert stats.chisquare(count[p > 0], p[p > 0] * recordings).pvalue > 1e-6
+
+
+def test_blended_recordings_are_halves_of_two_of_a_label():
+    """Each of 3 recordings of a label has its own units, 20 at its own time; four tests, false alarm 1e-6 each."""
+    times, n = {0: 1, 1: 3, 2: 4, 3: 2}, 2000
+    several = [Recording(np.full(20, 10.0 * t + 5), 20 * i + np.arange(20), int(i == 3)) for i, t in times.items()]
+    signal = Signal("values", (80,), "binary", STEPS)
+    part = Spikes(binned(several, 10.0, STEPS, 80), np.arange(4), signal, Augment(blend=0.75, drop=0.2))
+    batch = np.asarray(part.batch(np.ones(n, np.int64), draws(np.arange(n)))).reshape(STEPS, n, 4, 20)
+    assert not batch[[0, 1, 2, 4, 5]].any()  # the others come at the time of the one they are blended with
+    assert not batch[:, :, 3].any()  # of another label
+    who = batch[3].any(axis=2)  # of 20 events of probability 0.4 none is left with probability 4e-5
+    assert (who.sum(axis=1) <= 2).all()
+    for other in (0, 2):
+        assert stats.binomtest(int(who[:, other].sum()), n, 0.25).pvalue > 1e-6
+        both = who[:, other]
+        for each in (1, other):
+            assert stats.binomtest(int(batch[3, both, each].sum()), 20 * int(both.sum()), 0.4).pvalue > 1e-6
+    unblended = ~who[:, [0, 2]].any(axis=1)  # or blended with itself: kept twice with 0.4, once with 0.8
+    kept = (0.25 * 0.8 + 0.25 * (1 - 0.6**2)) / 0.5
+    assert abs(batch[3, unblended, 1].mean() - kept) < 5 * 0.5 / np.sqrt(unblended.sum())
+    np.testing.assert_array_equal(  # whoever stands beside it
+        np.asarray(part.batch(np.ones(1, np.int64), draws([7])))[:, 0], batch[:, 7].reshape(STEPS, 80)
+    )
+
+
+def test_blended_means_agree_after_stretching():
+    """Late and early recordings, both stretched: the other's events lie around the own ones."""
+    several = [Recording(np.full(50, 85.0 if i else 25.0), 50 * i + np.arange(50), 0) for i in range(2)]
+    signal = Signal("values", (100,), "binary", 20)
+    part = Spikes(binned(several, 10.0, 20, 100), np.arange(2), signal, Augment(blend=0.999, stretch=0.5))
+    rows = np.arange(200)
+    batch = np.asarray(part.batch(np.zeros(200, np.int64), draws(rows)))
+    both = batch[:, :, 50:].any(axis=(0, 2))
+    assert 50 < both.sum() < 150
+    at = np.arange(20) @ batch.reshape(20, -1) / np.maximum(batch.reshape(20, -1).sum(axis=0), 1)
+    own, other = (
+        np.ma.masked_equal(at.reshape(200, 100)[both, half], 0).mean(axis=1) for half in (slice(50), slice(50, None))
+    )
+    # A bin is up to 1.5 wide after stretching; the middle of the other's events is off by up to half a bin of rounding,
+    # and each mean of at least 10 events by 1.5 / sqrt(12 * 10) per standard deviation.
+    assert abs(own - other).max() < 0.5 + 1.5
+
+
 @pytest.mark.parametrize(
     ("shape", "augment"),
     [
         ((40,), Augment(delay=2, shift=5, jitter=1.0, drop=0.2)),
         ((40,), Augment(time_jitter=1.5)),
-        ((4, 5, 2), Augment(delay=1, shift=1, mirror=True, time_jitter=0.5, roll=2, cutout=2)),
+        ((40,), Augment(stretch=0.4, blend=0.7, shift=2)),
+        ((4, 5, 2), Augment(delay=1, shift=1, mirror=True, time_jitter=0.5, roll=2, cutout=2, stretch=0.3)),
     ],
 )
 def test_draws_belong_to_the_example_and_the_step(shape, augment):

@@ -1,0 +1,1 @@
+"""Trained networks that ship: for each name its parameters, `NAME.h5`, and its model card, `NAME.md`."""
