@@ -21,10 +21,12 @@ def add(into: np.ndarray, g: np.ndarray, shift: int, limit: float = inf, first: 
     --------
     >>> import numpy as np
     >>> total = np.zeros(2, np.int64)
-    >>> add(total, np.array([0.5, -0.3], np.float32), 4), add(total, np.array([1.0, -8.0]), 4, 8.0)
-    (0.5, 8.0)
+    >>> add(total, np.array([0.5, -0.3], np.float32), 4)
+    0.5
     >>> total
     array([ 8, -5])
+    >>> add(total, np.array([1.0, -8.0]), 4, 8.0)
+    8.0
     """
     if abs(shift) > fixed_point.LARGEST:
         return fixed_point.add(into, g, shift, limit, first)
