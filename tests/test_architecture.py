@@ -158,6 +158,12 @@ def test_importing_everything_loads_no_stranger(package: str, strangers: set[str
     assert not loaded_by("\n".join(f"import {name}" for name in modules(package))) & strangers
 
 
+def test_the_reference_runs_without_numba() -> None:
+    """So that its tests, and the oracle's, say nothing of compiled code."""
+    names = [*modules("refsbnn.reference"), *modules("refsbnn.estimators")]
+    assert not loaded_by("\n".join(f"import {name}" for name in names)) & {"numba", "llvmlite"}
+
+
 def test_importing_refsbnn_and_its_command_line_is_light() -> None:
     assert not loaded_by("import refsbnn, refsbnn.cli") & {"oracle", "validation", *HEAVY}
 
