@@ -12,8 +12,10 @@ settings.load_profile("house")
 COMPILED = Path(__file__).parent / "refsbnn"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process of several: two would compile the same kernels at the same time."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     for item in items:
         if COMPILED in item.path.parents and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(COMPILED))))
