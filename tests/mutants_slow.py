@@ -41,7 +41,7 @@ SLOW = (
         "refsbnn/reference/lif_slow.py",
         "dz = dz - beta * (M[last] * dM + shared)",
         "dz = dz - beta * M[last] * dM",
-        f"{REFERENCE}::test_backward_sends_each_slope_through_time",
+        f"{REFERENCE}::test_backward_of_the_relaxation_is_the_derivative_of_its_forward",
     ),
     Mutant(
         "the current's state not handed on between pieces",
