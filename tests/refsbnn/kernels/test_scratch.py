@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from refsbnn.kernels.lif_adjoint import SHARD, _add_recurrent
+from refsbnn.kernels.lif_adjoint import SHARD, add_recurrent
 from refsbnn.kernels.lif_loops import Square
 
 
@@ -15,7 +15,7 @@ def test_recurrent_gradients_do_not_read_old_scratch(dtype: type) -> None:
     h, results = rng.random((5, 20)).astype(dtype), []
     for old in (0.0, np.nan, np.inf):
         dz, scratch = np.zeros(SHARD * width, dtype), np.full(SHARD * width, old, dtype)
-        _add_recurrent(dM, dV, Square(mu, sigma2, width, True), h, dz, scratch)
+        add_recurrent(dM, dV, Square(mu, sigma2, width, True), h, dz, scratch)
         results.append(dz)
     assert np.isfinite(results[0]).all()
     assert all((result == results[0]).all() for result in results[1:])
