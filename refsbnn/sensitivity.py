@@ -339,8 +339,9 @@ def neurons(given: Neurons) -> NeuronSensitivity:
         dbeta -= of_each(2.0 * reset.beta * past[1] * dvariance) if reset.accumulate else 0.0  # theory 3.29
         dbeta -= of_each(2.0 * reset.alpha * past[2] * dvariance) if given.C is not None else 0.0  # theory 3.35
     dM, dV, dC = one.m.copy(), one.v.copy(), None if given.C is None else np.zeros(M.shape)
-    for total, part in zip((dM, dV) if dC is None else (dM, dV, dC), back, strict=False):
-        total[: len(M) - 1] += part[1 - first :]
+    for total, part in zip((dM, dV, dC), back, strict=True):
+        if total is not None:
+            total[: len(M) - 1] += part[1 - first :]
     axes = tuple(range(M.ndim - mean.ndim))
     own = ((2.0 * moved * da + spread * dc).sum(axis=axes), (moved * dc + 2.0 * spread * dq).sum(axis=axes))
     sent = nothing if before is None else tuple(part[0] for part in back)

@@ -256,12 +256,13 @@ class Built:
 
 def gain(node: Any, dt: float) -> None:
     """Refuse neurons whose input a step does not enter as it is, or that leak to another value than 0."""
-    if hasattr(node, "tau_syn"):  # what the current is scaled by, the membrane may undo: both are linear
-        told = "w_in dt / tau_syn times r dt / tau_mem"
-        factor = np.asarray(node.w_in, np.float64) * dt / node.tau_syn * node.r * dt / node.tau_mem
-    else:
-        told = "r dt / tau"
-        factor = np.asarray(node.r, np.float64) * dt / (node.tau if hasattr(node, "tau") else 1.0)
+    told = "r dt / tau"
+    with refusing("its parameters have different shapes", ValueError), np.errstate(divide="ignore", invalid="ignore"):
+        if hasattr(node, "tau_syn"):  # what the current is scaled by, the membrane may undo: both are linear
+            told = "w_in dt / tau_syn times r dt / tau_mem"
+            factor = np.asarray(node.w_in, np.float64) * dt / node.tau_syn * node.r * dt / node.tau_mem
+        else:
+            factor = np.asarray(node.r, np.float64) * dt / (node.tau if hasattr(node, "tau") else 1.0)
     factor = np.ravel(factor)
     wrong = ~(np.abs(factor - 1.0) <= 1e-6)
     if wrong.any():

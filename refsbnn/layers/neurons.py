@@ -116,7 +116,7 @@ class LIF(Units[NeuronTape]):
         check_choice("lif: variance", self.variance, ("linear", "quadratic"))
         for name in ("beta", "alpha", "adapt_decay"):
             check_number(f"lif: {name}", getattr(self, name), lambda decay: 0.0 <= decay <= 1.0, "a number from 0 to 1")
-        check_number("lif: adapt", self.adapt, lambda adapt: 0.0 <= adapt < np.inf, "a number >= 0")
+        check_number("lif: adapt", self.adapt, lambda adapt: 0.0 <= adapt < np.inf, "a finite number >= 0")
         if not self.adapt and self.adapt_decay != type(self).adapt_decay:
             raise InputError(f"lif: adapt_decay is {self.adapt_decay!r}; it needs an adapt above 0")
         for name in ("gain", "spread", "prior"):

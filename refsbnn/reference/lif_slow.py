@@ -296,6 +296,7 @@ def check_options(
     alpha, adapt, decay = slow
     if not (0.0 <= alpha <= 1.0 and 0.0 <= decay <= 1.0 and np.isfinite(adapt)):
         raise InputError(
-            f"alpha, adapt and adapt_decay are {alpha!r}, {adapt!r} and {decay!r}; expected decays in [0, 1]"
+            f"alpha, adapt and adapt_decay are {alpha!r}, {adapt!r} and {decay!r}; expected alpha and adapt_decay in "
+            "[0, 1], and a finite adapt"
         )
     return lif.check_options(shape, recurrent, *numbers, reset, point, check)

@@ -71,7 +71,7 @@ def test_what_is_refused(options: dict, message: str) -> None:
     [
         ({"alpha": 1.5}, "lif: alpha is 1.5; expected a number from 0 to 1"),
         ({"alpha": "x"}, "lif: alpha is 'x'; expected a number from 0 to 1"),
-        ({"adapt": -0.5}, "lif: adapt is -0.5; expected a number >= 0"),
+        ({"adapt": -0.5}, "lif: adapt is -0.5; expected a finite number >= 0"),
         ({"adapt": 0.5, "adapt_decay": -0.1}, "lif: adapt_decay is -0.1; expected a number from 0 to 1"),
         ({"adapt_decay": 0.5}, "lif: adapt_decay is 0.5; it needs an adapt above 0"),
     ],

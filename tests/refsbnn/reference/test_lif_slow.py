@@ -221,7 +221,7 @@ def test_two_pieces_are_the_whole(seed: int, recurrent: bool, kinds: dict, cut: 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"alpha": -0.1}, r"alpha, adapt and adapt_decay are -0.1, 0.0 and 0.9; expected decays in \[0, 1\]"),
+        ({"alpha": -0.1}, r"adapt_decay are -0.1, 0.0 and 0.9; expected alpha and adapt_decay in \[0, 1\]"),
         ({"adapt_decay": 1.5}, r"alpha, adapt and adapt_decay are 0.0, 0.0 and 1.5"),
         ({"adapt": np.nan}, "alpha, adapt and adapt_decay are 0.0, nan and 0.9"),
         ({"beta": 1.1}, "beta and theta are 1.1 and 1.0"),
