@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from refsbnn import estimators
@@ -28,6 +28,9 @@ slow = st.fixed_dictionaries(
     }
 )
 settings_of_a_neuron = st.builds(lambda one, other: one | other, plain, slow)
+# All states at once, and a reset that covariances lose by: not left to chance.
+EVERY = {"noise": "gaussian", "reset": "hard", "accumulate": True, "variance": "linear"}
+EVERY |= {"alpha": 0.6, "adapt": 0.9, "adapt_decay": 0.7}
 
 
 @given(seed=seeds, shape=shapes, recurrent=st.booleans(), kinds=settings_of_a_neuron)
@@ -145,6 +148,7 @@ def moving_spikes(
     seed=seeds, shape=shapes, recurrent=st.booleans(), member=st.sampled_from(BERNOULLI), detached=st.booleans(),
     kinds=settings_of_a_neuron,
 )  # fmt: skip
+@example(seed=1, shape=(5, 3, 4), recurrent=True, member="st", detached=False, kinds=EVERY)
 @settings(deadline=None, max_examples=100)
 def test_backward_sends_each_slope_through_time(
     seed: int, shape: tuple, recurrent: bool, member: str, detached: bool, kinds: dict
