@@ -11,6 +11,7 @@ this machine adds rows. Times are the least of some calls, in the thread's own p
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,10 +85,9 @@ def measured(shape: Shape, events: float, rounds: int) -> dict[str, Any]:
         z = (rng.random((shape.images, shape.size, shape.size, shape.channels)) < density).astype(np.uint8)
         g = rng.standard_normal(conv2d.forward(z, mu, sigma2, zero, zero, **options)[0].shape).astype(np.float32)
         with checked_once():
-            forward[density] = best(lambda z=z: conv2d.forward(z, mu, sigma2, zero, zero, **options), rounds)
-            weights[density] = best(
-                lambda z=z, g=g: conv2d.backward(g, g, z, mu, sigma2, input_gradient=False, **options), rounds
-            )
+            forward[density] = best(partial(conv2d.forward, z, mu, sigma2, zero, zero, **options), rounds)
+            alone = partial(conv2d.backward, g, g, z, mu, sigma2, input_gradient=False, **options)
+            weights[density] = best(alone, rounds)
     with checked_once():
         whole = best(lambda: conv2d.backward(g, g, z, mu, sigma2, **options), rounds)
     x, sent = patches(z, shape), np.hstack([g.reshape(-1, out)] * 2)
