@@ -98,24 +98,49 @@ def patches(words, grid, patch_words, start):
     start : int, the first of them
     """
     patch_words[:, start : start + grid.rows * grid.columns] = uint64(0)
-    image, step = address(words), patch_words.shape[1]
-    target = address(patch_words)
+    image, target, step = address(words), address(patch_words), patch_words.shape[1]
+    # Where all taps of a filter's row lie in the image, their bits are neighbours, and few channels are read together.
+    wide, first, past = grid.kw * grid.channels, grid.columns, grid.columns
+    if wide <= WORD:
+        first = valid(0, grid.width, grid.columns, grid.stride, grid.padding)[0]
+        past = max(first, valid(grid.kw - 1, grid.width, grid.columns, grid.stride, grid.padding)[1])
     for k in range(grid.kh):
+        for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
+            source = (row * grid.stride + k - grid.padding) * grid.width - grid.padding
+            for column in range(first, past):
+                value = read(image, (source + column * grid.stride) * grid.channels, wide)
+                _put(target, start + row * grid.columns + column, step, k * wide, value, wide)
         for l in range(grid.kw):
             tap = (k * grid.kw + l) * grid.channels
-            first, last = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
+            begin, end = valid(l, grid.width, grid.columns, grid.stride, grid.padding)
             for row in range(*valid(k, grid.height, grid.rows, grid.stride, grid.padding)):
                 source = (row * grid.stride + k - grid.padding) * grid.width
-                for column in range(first, last):
+                for column in range(begin, end):
+                    if first <= column < past:
+                        continue
                     offset = (source + column * grid.stride + l - grid.padding) * grid.channels
                     position = start + row * grid.columns + column
                     for c in range(0, grid.channels, WORD):
                         count = min(WORD, grid.channels - c)
-                        value = read(image, offset + c, count)
-                        place, shift = (tap + c) // WORD * step + position, uint64((tap + c) % WORD)
-                        target[place] |= value << shift
-                        if shift + uint64(count) > uint64(WORD):
-                            target[place + step] |= value >> (uint64(WORD) - shift)
+                        _put(target, position, step, tap + c, read(image, offset + c, count), count)
+
+
+@njit(cache=True)
+def _put(target, position, step, bit, value, count):
+    """Add `count` bits of a patch, from the given one on.
+
+    Parameters
+    ----------
+    target : address of uint64
+    position, step : int, where the patch's first word is, and how far the next
+    bit : int
+    value : uint64, zero beyond the bits
+    count : int, 1 to 64
+    """
+    place, shift = bit // WORD * step + position, uint64(bit % WORD)
+    target[place] |= value << shift
+    if shift + uint64(count) > uint64(WORD):
+        target[place + step] |= value >> (uint64(WORD) - shift)
 
 
 @njit(cache=True)

@@ -59,7 +59,7 @@ def forward(
     source = philox.source(u, H.shape)
     stream = np.empty((2, *H.shape), H.dtype)  # one array: large ones then get large pages
     into, bits = stream.reshape(2, len(H), -1), np.empty((len(H), H[0].size // 8), np.uint8)
-    shape = Shape(H.shape[2], len(mu), domain == "bipolar", np.float32(scale), accumulate)
+    shape = Shape(H.shape[1], H.shape[2], len(mu), domain == "bipolar", np.float32(scale), accumulate)
     step, weights, biases = fire.kind_of(who) == fire.STEP, Pair(mu, sigma2), Pair(bias_mu, bias_sigma2)
     block_image.forward(Pair(flat(H), flat(U)), source, weights, biases, shape, step, into, bits)
     return stream[0], stream[1], Bits(bits.reshape(-1), H.shape)
@@ -106,7 +106,7 @@ def backward(
     stream, weights = np.empty((2, *H.shape), H.dtype), np.empty((2, *mu.shape), H.dtype)
     biases = np.empty((2, len(mu)), H.dtype)
     into, bits = stream.reshape(2, len(H), -1), h.bits.reshape(len(H), -1)
-    shape = Shape(H.shape[2], len(mu), domain == "bipolar", np.float32(scale), accumulate)
+    shape = Shape(H.shape[1], H.shape[2], len(mu), domain == "bipolar", np.float32(scale), accumulate)
     before, after, given = Pair(flat(H), flat(U)), Pair(flat(dH), flat(dU)), Pair(mu, sigma2)
     rule, floor = slopes.rule(who, law), slopes.floor(H.dtype)
     block_adjoint.backward(after, bits, before, given, shape, rule, floor, into, weights, biases)

@@ -1,12 +1,14 @@
 """A block of a narrow residual stream, image by image, backward: compiled part of `block` (theory 3.2, 3.3, 3.6, 3.8).
 
-Spikes and gradients of an image lie in memory with a border of one pixel, so that every product runs over neighbours.
+Spikes and gradients of an image lie in memory with a border of one pixel, so that every product runs over neighbours;
+gradients of means and variances lie side by side, `row_of` numbers a pixel.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from refsbnn.kernels.block_image import Pair
+from refsbnn.kernels.block_image import Pair, parted, row_of
+from refsbnn.kernels.conv2d_image import padded
 from refsbnn.kernels.gaussian import HALF, ZERO
 from refsbnn.kernels.matrix import SHARDS
 from refsbnn.kernels.simd import (
@@ -45,57 +47,89 @@ def covered(total, rows, columns):
 
 
 @njit(cache=True, error_model="numpy")
-def turned(weights, factor, half):
-    """The filters as they send gradients back: (9 out, half) float32, flat.
+def turned(weights, shape):
+    """The filters as they send gradients back to the sixteen inputs of one pixel, or of two beside each other.
 
     Parameters
     ----------
-    weights : (out, 3, 3, in) float32
-    factor : float32
-    half : int, `in` in whole vectors
+    weights : Pair, of (out, 3, 3, in) float32
+    shape : Shape
+
+    Returns
+    -------
+    (3 * taps * row * 16,) float32; taps are the three pixels around one, or the four around two
     """
-    out, _, _, channels = weights.shape
-    result = aligned_zeros(9 * out * half, np.float32)
-    for k in range(3):
-        for l in range(3):
-            for o in range(out):
-                for c in range(channels):
-                    result[((k * 3 + l) * out + o) * half + c] = factor * weights[o, 2 - k, 2 - l, c]
+    channels, scale, row = shape.channels, shape.scale, row_of(shape)
+    pixels = LANES // channels
+    result = aligned_zeros(3 * (pixels + 2) * row * LANES, np.float32)
+    for part in range(row // channels):
+        weight = weights.mean if part == 0 else weights.variance
+        factor = scale if part == 0 else scale * scale
+        for k in range(3):
+            for l in range(3):
+                for pixel in range(pixels):
+                    start = ((k * (pixels + 2) + l + pixel) * row + part * channels) * LANES + pixel * channels
+                    for o in range(channels):
+                        for c in range(channels):
+                            result[start + o * LANES + c] = factor * weight[o, 2 - k, 2 - l, c]
     return result
 
 
 @njit(cache=True, error_model="numpy")
-def bordered(g, columns, channels, target, total):
-    """Copy an image's gradient into its bordered form, and add it to a total.
+def bordered(given, shape, target, total):
+    """Copy an image's gradients into their bordered form, and add them to a total.
 
     Parameters
     ----------
-    g : (units,) float32
-    columns, channels : int
-    target : ((rows + 2) * (columns + 2) * channels + 32,) float32, overwritten inside the border
-    total : (units,) float32, added to
+    given : Pair, of (units,) float32
+    shape : Shape
+    target : ((rows + 2) * (columns + 2) * row + 32,) float32, overwritten inside the border
+    total : (2, units) float32, added to
     """
-    width = columns * channels
-    pg, pt, ps = address(g), address(target), address(total)
-    for y in range(len(g) // width):
-        at = ((y + 1) * (columns + 2) + 1) * channels
+    row, width, units = row_of(shape), shape.columns * shape.channels, len(given.mean)
+    pm, pv, pt, ps = address(given.mean), address(given.variance), address(target), address(total)
+    for y in range(shape.rows):
+        at = ((y + 1) * (shape.columns + 2) + 1) * row
         for i in range(0, width, LANES):
-            value = load(pg, y * width + i)
-            store(pt, at + i, value)
-            store(ps, y * width + i, load(ps, y * width + i) + value)
+            own = y * width + i
+            m, v = load(pm, own), load(pv, own)
+            store(ps, own, load(ps, own) + m)
+            store(ps, units + own, load(ps, units + own) + v)
+            if shape.bipolar:
+                store(pt, at + i, m)
+            else:
+                a, b = parted(m, v, shape.channels)
+                store(pt, at + 2 * i, a)
+                store(pt, at + 2 * i + LANES, b)
 
 
 @njit(cache=True, error_model="numpy")
-def spread_bits(bits, patterns, columns, channels, target):
+def numbers_of(bipolar):
+    """The eight units' values of each byte of spikes: (256, 8) float32.
+
+    Parameters
+    ----------
+    bipolar : bool
+    """
+    patterns = np.empty((256, 8), np.float32)
+    for byte in range(256):
+        for bit in range(8):
+            patterns[byte, bit] = np.float32(1) if byte >> bit & 1 else np.float32(-1 if bipolar else 0)
+    return patterns
+
+
+@njit(cache=True, error_model="numpy")
+def spread_bits(bits, patterns, shape, target):
     """Spikes of an image as numbers, in its bordered form.
 
     Parameters
     ----------
     bits : (units / 8,) uint8
-    patterns : (256, 8) float32, the numbers of each byte
-    columns, channels : int
-    target : float32, as in `bordered`
+    patterns : (256, 8) float32, from `numbers_of`
+    shape : Shape
+    target : ((rows + 2) * (columns + 2) * channels + 32,) float32, overwritten inside the border
     """
+    columns, channels = shape.columns, shape.channels
     width = columns * channels // 8
     for y in range(len(bits) // width):
         at = ((y + 1) * (columns + 2) + 1) * channels
@@ -106,40 +140,43 @@ def spread_bits(bits, patterns, columns, channels, target):
 
 
 @njit(cache=True, error_model="numpy")
-def add_weights(z, g, rows, columns, channels, half, sums):
-    """sums[(k, l, c), o] += the spikes under each tap times the gradient, over the positions of an image.
+def add_weights(z, g, shape, sums):
+    """sums[(k, l, c), column] += the spikes under each tap times the gradients, over the positions of an image.
 
     Parameters
     ----------
     z, g : float32, bordered
-    rows, columns, channels, half : int
-    sums : (9 * channels * half,) float32
+    shape : Shape
+    sums : (9 * channels * whole vectors of a row,) float32
     """
-    pitch = (columns + 2) * channels
-    depth = (rows - 1) * (columns + 2) + columns  # from the first position to the last; between rows the gradient is 0
+    columns, channels, row = shape.columns, shape.channels, row_of(shape)
+    wide, pitch = padded(row), columns + 2
+    depth = (shape.rows - 1) * pitch + columns  # from the first position to the last; between rows the gradient is 0
     pz, pg, ps = address(z), address(g), address(sums)
     for k in range(3):
-        left, right = Factor(pz, k * pitch, 1, channels), Rows(pg, pitch + channels, channels)
-        matmul_add(left, right, Rows(ps, 3 * k * channels * half, half), 3 * channels, half, depth)
+        left, right = Factor(pz, k * pitch * channels, 1, channels), Rows(pg, (pitch + 1) * row, row)
+        matmul_add(left, right, Rows(ps, 3 * k * channels * wide, wide), 3 * channels, wide, depth)
 
 
 @njit(cache=True, error_model="numpy")
-def add_inputs(g, weights, rows, columns, channels, half, sums):
-    """sums[pixel, c] += the gradient sent back through the filters.
+def add_inputs(g, weights, shape, sums):
+    """sums[pixel, c] += the gradients sent back through the filters.
 
     Parameters
     ----------
     g : float32, bordered
     weights : float32, from `turned`
-    rows, columns, channels, half : int
-    sums : (units + 16,) float32
+    shape : Shape
+    sums : (units,) float32
     """
-    pitch, depth = (columns + 2) * channels, 3 * channels
-    pg, pw, ps = address(g), address(weights), address(sums)
+    rows, columns, row = shape.rows, shape.columns, row_of(shape)
+    pixels = LANES // shape.channels
+    depth, pg, pw, ps = (pixels + 2) * row, address(g), address(weights), address(sums)
     for y in range(rows):
+        into = Rows(ps, y * columns * shape.channels, LANES)
         for k in range(3):
-            left, right = Factor(pg, (y + k) * pitch, channels, 1), Rows(pw, k * depth * half, half)
-            matmul_add(left, right, Rows(ps, y * columns * channels, channels), columns, half, depth)
+            left, right = Factor(pg, (y + k) * (columns + 2) * row, pixels * row, 1), Rows(pw, k * depth * LANES, LANES)
+            matmul_add(left, right, into, columns // pixels, LANES, depth)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -159,34 +196,25 @@ def backward(after, bits, before, weights, shape, rule, floor, stream, dweights,
     dweights : (2, channels, 3, 3, channels) float32, overwritten
     dbiases : (2, channels) float32, overwritten
     """
-    columns, channels, bipolar, scale, _ = shape
-    images, units, half = len(bits), before.mean.shape[1], -(-channels // LANES) * LANES
-    rows, shards = units // (columns * channels), min(SHARDS, images)
-    area, size = (rows + 2) * (columns + 2) * channels + 2 * LANES, 9 * channels * half
-    patterns = np.empty((256, 8), np.float32)
-    for byte in range(256):
-        for bit in range(8):
-            patterns[byte, bit] = np.float32(1) if byte >> bit & 1 else np.float32(-1 if bipolar else 0)
-    back, back_v = turned(weights.mean, scale, half), turned(weights.variance, scale * scale, half)
-    sums, totals = np.zeros((2, shards, size), np.float32), np.zeros((2, shards, units), np.float32)
+    images, units, area = len(bits), before.mean.shape[1], (shape.rows + 2) * (shape.columns + 2)
+    shards, size = min(SHARDS, images), 9 * shape.channels * padded(row_of(shape))
+    patterns, back = numbers_of(shape.bipolar), turned(weights, shape)
+    sums, totals = np.zeros((shards, size), np.float32), np.zeros((shards, 2, units), np.float32)
     for shard in prange(shards):
-        g, g_v, z = aligned_zeros(area, np.float32), aligned_zeros(area, np.float32), aligned_zeros(area, np.float32)
-        dx, own = aligned_zeros(units + 2 * LANES, np.float32), aligned_zeros(2 * size, np.float32)
+        g = aligned_zeros(area * row_of(shape) + 2 * LANES, np.float32)
+        z = aligned_zeros(area * shape.channels + 2 * LANES, np.float32)
+        dx, own = aligned_zeros(units, np.float32), aligned_zeros(size, np.float32)
         for image in range(shard * images // shards, (shard + 1) * images // shards):
             entered = Pair(before.mean[image], before.variance[image])
             left = Pair(after.mean[image], after.variance[image])
-            bordered(left.mean, columns, channels, g, totals[0, shard])
-            bordered(left.variance, columns, channels, g_v, totals[1, shard])
-            spread_bits(bits[image], patterns, columns, channels, z)
-            add_weights(z, g, rows, columns, channels, half, own[:size])
+            bordered(left, shape, g, totals[shard])
+            spread_bits(bits[image], patterns, shape, z)
+            add_weights(z, g, shape, own)
             dx[:] = ZERO
-            add_inputs(g, back, rows, columns, channels, half, dx)
-            if not bipolar:  # dx2 = 1; the square of -1 and 1 tells nothing
-                add_weights(z, g_v, rows, columns, channels, half, own[size:])
-                add_inputs(g_v, back_v, rows, columns, channels, half, dx)
+            add_inputs(g, back, shape, dx)
             send(dx, z, entered, left, shape, rule, floor, stream[0, image], stream[1, image])
-        sums[0, shard], sums[1, shard] = own[:size], own[size:]
-    collect(sums, totals, shape, half, dweights, dbiases)
+        sums[shard] = own
+    collect(sums, totals, shape, dweights, dbiases)
 
 
 @njit(cache=True, error_model="numpy")
@@ -195,7 +223,7 @@ def send(dx, z, before, after, shape, rule, floor, dH, dU):
 
     Parameters
     ----------
-    dx : (units + 32,) float32
+    dx : (units,) float32
     z : float32, bordered
     before : Pair, of (units,) float32
     after : Pair, of (units,) float32, gradients
@@ -204,7 +232,7 @@ def send(dx, z, before, after, shape, rule, floor, dH, dU):
     floor : float32
     dH, dU : (units,) float32, overwritten
     """
-    columns, channels, bipolar, _, accumulate = shape
+    _, columns, channels, bipolar, _, accumulate = shape
     gain = np.float32(2 if bipolar else 1)  # theory 1.4: dy = 2 dz
     width = columns * channels
     px, pz, pm, pv = address(dx), address(z), address(before.mean), address(before.variance)
@@ -225,32 +253,38 @@ def send(dx, z, before, after, shape, rule, floor, dH, dU):
 
 
 @njit(cache=True, error_model="numpy")
-def collect(sums, totals, shape, half, dweights, dbiases):
+def collect(sums, totals, shape, dweights, dbiases):
     """The gradients of filters and biases from the shards' sums, in order and in float64.
 
     Parameters
     ----------
-    sums : (2, shards, 9 channels half) float32
-    totals : (2, shards, units) float32
+    sums : (shards, 9 channels * whole vectors of a row) float32
+    totals : (shards, 2, units) float32
     shape : Shape
-    half : int
     dweights, dbiases : float32, as in `backward`
     """
-    columns, channels, bipolar, scale, _ = shape
+    rows, columns, channels, bipolar, scale, _ = shape
+    wide, units = padded(row_of(shape)), totals.shape[2]
+    own, total = np.zeros(sums.shape[1], np.float64), np.zeros((2, units), np.float64)
+    for shard in range(len(sums)):
+        for i in range(len(own)):
+            own[i] += sums[shard, i]
+        for part in range(2):
+            for i in range(units):
+                total[part, i] += totals[shard, part, i]
     for part in range(2):
         factor = np.float64(scale) if part == 0 else np.float64(scale) * np.float64(scale)
-        own, total = np.zeros(sums.shape[2], np.float64), np.zeros(totals.shape[2], np.float64)
-        for shard in range(sums.shape[1]):
-            own += sums[part, shard]
-            total += totals[part, shard]
-        taps = covered(total, len(total) // (columns * channels), columns)
+        taps = covered(total[part], rows, columns)
         for o in range(channels):
             for k in range(3):
                 for l in range(3):
                     for c in range(channels):
-                        value = own[((k * 3 + l) * channels + c) * half + o]
-                        dweights[part, o, k, l, c] = factor * (taps[k, l, o] if part == 1 and bipolar else value)
-        each = np.zeros(channels, np.float64)
-        for p in range(len(total) // channels):
-            each += total[p * channels : (p + 1) * channels]
-        dbiases[part] = factor * each
+                        value = taps[k, l, o]  # of bipolar variances
+                        if part == 0 or not bipolar:
+                            value = own[((k * 3 + l) * channels + c) * wide + part * channels + o]
+                        dweights[part, o, k, l, c] = factor * value
+        for c in range(channels):
+            each = 0.0
+            for p in range(c, units, channels):
+                each += total[part, p]
+            dbiases[part, c] = factor * each

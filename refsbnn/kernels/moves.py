@@ -44,6 +44,22 @@ def load_values(typing_context, data, index, like):
     return like(data, index, like), generate
 
 
+def _halves(first):
+    @intrinsic
+    def taken(typing_context, a, b):
+        def generate(context, builder, sig, args):
+            places = [*range(first, first + LANES // 2), *range(LANES + first, LANES + first + LANES // 2)]
+            return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(ir.IntType(32), LANES), places))
+
+        return a(a, b), generate
+
+    return taken
+
+
+low_halves = _halves(0)  # (a, b): the first eight of each as one vector
+high_halves = _halves(LANES // 2)  # the last eight
+
+
 @njit(cache=True, error_model="numpy")
 def copy(source, at, target, to, count):
     """target[to : to + count] = source[at : at + count], sixteen at a time.

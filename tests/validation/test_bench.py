@@ -9,9 +9,12 @@ import pytest
 
 from refsbnn import cli
 from refsbnn.errors import InputError
-from validation.benchmarks import bench, growth, machine, roofline_kernels, turns
+from refsbnn.kernels import check, conv2d
+from validation.benchmarks import bench, convolutions, growth, machine, roofline, roofline_kernels, turns
 from validation.benchmarks.peers.cases import CASES, case_of
 from validation.benchmarks.tape import size_of
+
+SPEED = Path(bench.__file__).parent / "results" / "speed"
 
 
 def test_times_the_engine_and_counts_its_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +58,26 @@ def test_the_roofline_has_a_row_for_each_kernel_and_thread(tmp_path: Path, capsy
     assert max(map(len, capsys.readouterr().out.split("limit, a second")[1].splitlines())) <= 120
 
 
+def test_the_roofline_times_kernels_as_training_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step makes itself is not looked through for NaN again, nor is it here."""
+    refused = np.full((2, 3), np.nan, np.float32)
+    one = roofline_kernels.Kernel("a", "check", lambda: check.check_float("m", refused), [{"fma": 1.0}], "one")
+    monkeypatch.setattr(roofline, "kernels", lambda cases: [one])
+    assert len(roofline.measured(["a"], 1, small=True, rounds=1)["kernels"]) == 1
+
+
+def test_whatever_was_recorded_below_half_says_why() -> None:
+    """In every record made since kernels are timed as training calls them."""
+    cases = {name: case_of(name, True) for name in CASES}
+    reasons = {each.name: each.reason for each in roofline_kernels.kernels(cases)}
+    records = {path: json.loads(path.read_text())["roofline"] for path in sorted(SPEED.glob("*/roofline.json"))}
+    assert any(record.get("checked_once") for record in records.values())
+    for path, record in records.items():
+        for row in record["kernels"] if record.get("checked_once") else ():
+            if row["attained"] < roofline.HALF:
+                assert reasons[row["kernel"]].strip(), (path, row["case"], row["kernel"])
+
+
 def test_counts_are_of_the_shapes() -> None:
     """By hand: case a's input layer adds a row of means and one of variances an event, b's convolution 9 taps."""
     case = case_of("a", True)
@@ -67,6 +90,28 @@ def test_counts_are_of_the_shapes() -> None:
     assert block["conv2d.forward"][0]["table"] * 64 == block["conv2d.forward"][1]["fma"]
     plain, full = (roofline_kernels.recurrent(case, point=each) for each in (True, False))
     assert plain[0].counts[0]["events"] * 2 == full[0].counts[0]["events"]
+
+
+def test_a_narrow_block_is_counted_from_its_shape() -> None:
+    """By hand, 2 images of 8x8 with 8 channels: nine taps of means and variances by fours and sixteens."""
+    forward, backward = roofline_kernels.narrow(8, 8, 2)
+    units = 2 * 8 * 8 * 8
+    assert forward.counts[0]["table"] == backward.counts[0]["table"] == 2 * units * 9 * 8 / 64
+    assert backward.counts[1]["fma"] - backward.counts[0]["fma"] == 2 * units * 9 * 8
+
+
+def test_convolutions_beside_a_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product that is timed gives the engine's sums."""
+    shape = convolutions.Shape("here", 2, 5, 3, 4, 2)
+    monkeypatch.setattr(convolutions, "SHAPES", (shape,))
+    path = tmp_path / "convolutions.json"
+    assert convolutions.main(["--rounds", "1", "--json", str(path)]) == 0
+    (row,) = json.loads(path.read_text())["shapes"]
+    assert all(value >= 0.0 for part in ("engine_ms", "product_ms", "events_below") for value in row[part].values())
+    rng = np.random.default_rng(0)
+    z, mu = (rng.random((2, 5, 5, 3)) < 0.5).astype(np.uint8), rng.integers(-4, 5, (4, 3, 3, 3)).astype(np.float32)
+    m, _ = conv2d.forward(z, mu, None, np.zeros(4, np.float32), padding=1, stride=2, domain="binary")
+    np.testing.assert_array_equal(convolutions.patches(z, shape) @ mu.reshape(4, -1).T, m.reshape(-1, 4))
 
 
 def test_growth_writes_numbers_figures_and_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
