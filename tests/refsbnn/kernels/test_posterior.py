@@ -37,8 +37,8 @@ def test_the_bits_of_one_weight_after_the_other(size):
     """Sums by shards, in order, of float64 terms; gradients rounded to float32 before each product and the sum."""
     rng = np.random.default_rng(size)
     mu, rho = rng.normal(size=size).astype(np.float32), rng.normal(-3.0, 1.0, size).astype(np.float32)
-    prior, weight, count = 0.07, 1.0 / 50000, 3
-    before = rng.normal(size=(2, size)).astype(np.float32)
+    prior, weight, count = 0.07, 1.0 / 7.0, 3  # no power of two, so that the order of the products shows
+    before = rng.normal(0.0, 1e-3, (2, size)).astype(np.float32)
     m, e = mu.astype(float), rho.astype(float) - math.log(prior)
     ratio = np.array([math.exp(each) for each in e.tolist()])
     terms = m * m / prior + (ratio - 1.0 - e)
