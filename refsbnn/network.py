@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from refsbnn import posterior
 from refsbnn.draws import Draws
 from refsbnn.errors import InputError, check_array, check_choice, check_integer
 from refsbnn.events import Events
@@ -315,12 +314,23 @@ class Network:
         """
         return chain.draws(self.stages, 1)[1]
 
-    def kl(self, parameters: Parameters, *, each_draw: bool = False, fitted: bool = False) -> tuple[float, Parameters]:
+    def kl(
+        self,
+        parameters: Parameters,
+        into: Parameters | None = None,
+        weight: float = 1.0,
+        *,
+        each_draw: bool = False,
+        fitted: bool = False,
+    ) -> tuple[float, Parameters]:
         """KL divergence of the posterior from the prior in nats, and its gradients (theory 4.2).
 
         Parameters
         ----------
         parameters : dict
+        into : dict, optional
+            Gradients of a loss, which those of KL times `weight` are added to; changed, the arrays too.
+        weight : float
         each_draw : bool
             Whether each weight counts as often as it is drawn (theory 4.7), or once.
         fitted : bool
@@ -331,22 +341,11 @@ class Network:
         InputError
             `each_draw` where no number of draws gives the law.
         """
-        total, gradients = 0.0, {}
-        draws = self.draws() if each_draw else {}
-        for name, prior in chain.priors(self.stages).items():
-            mu, rho = parameters[f"{name}mu"], parameters[f"{name}rho"]
-            if fitted:
-                prior = posterior.fitted_prior(mu, rho)
-            value, dmu, drho = self.backend.posterior.kl_of(mu, rho, prior)
-            if each_draw:
-                count = draws[name]
-                if count is None:
-                    raise InputError(
-                        f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound"
-                    )
-                value, dmu, drho = count * value, count * dmu, count * drho  # theory 4.7
-            total, gradients[f"{name}mu"], gradients[f"{name}rho"] = total + value, dmu, drho
-        return total, gradients
+        draws = self.draws() if each_draw else None
+        if into is None:
+            keys = [f"{name}{part}" for name in chain.priors(self.stages) for part in ("mu", "rho")]
+            into = {key: np.zeros_like(parameters[key]) for key in keys}
+        return chain.add_kl(self.stages, self.backend.posterior, parameters, into, weight, draws, fitted), into
 
     def check(self, parameters: Mapping[str, np.ndarray]) -> None:
         """Raise InputError unless the parameters are this network's: same keys, shapes and type, finite."""

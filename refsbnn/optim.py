@@ -1,6 +1,6 @@
 """Optimisers, learning-rate schedules and clipping.
 
-An update walks through an array in blocks that stay in the processor's cache, with two of them as scratch. It gives
+An update walks through an array in blocks that stay in the processor's cache, with a few of them as scratch. It gives
 new parameters and leaves its arguments alone; the optimiser's own buffers, in the parameters' type, change in place.
 """
 
@@ -44,6 +44,8 @@ class AdamFactors(NamedTuple):
         1 less the decays to the power of the step.
     epsilon : float
     weight_decay, rate : float
+    scale : float
+        Of the gradient.
     """
 
     decay1: float
@@ -53,6 +55,7 @@ class AdamFactors(NamedTuple):
     epsilon: float
     weight_decay: float
     rate: float
+    scale: float
 
 
 def adam_update(p: np.ndarray, g: np.ndarray, mean: np.ndarray, square: np.ndarray, factors: AdamFactors) -> np.ndarray:
@@ -65,16 +68,17 @@ def adam_update(p: np.ndarray, g: np.ndarray, mean: np.ndarray, square: np.ndarr
     mean, square : (n,) arrays of that type, changed
     factors : AdamFactors
     """
-    decay1, decay2, unbiased1, unbiased2, epsilon, decay, rate = factors
+    decay1, decay2, unbiased1, unbiased2, epsilon, decay, rate, scale = factors
     out = np.empty_like(p)
-    scratch = np.empty((2, min(BLOCK, p.size)), p.dtype)
+    scratch = np.empty((3, min(BLOCK, p.size)), p.dtype)
     for at in blocks(p.size):
-        m, v, a, b = mean[at], square[at], *scratch[:, : at.stop - at.start]
+        m, v, a, b, own = mean[at], square[at], *scratch[:, : at.stop - at.start]
+        np.multiply(g[at], scale, out=own)
         np.multiply(m, decay1, out=m)
-        m += np.multiply(g[at], 1 - decay1, out=a)
+        m += np.multiply(own, 1 - decay1, out=a)
         np.multiply(v, decay2, out=v)
-        np.multiply(g[at], 1 - decay2, out=a)
-        v += np.multiply(a, g[at], out=a)
+        np.multiply(own, 1 - decay2, out=a)
+        v += np.multiply(a, own, out=a)
         np.sqrt(np.divide(v, unbiased2, out=a), out=a)
         a += epsilon
         np.divide(np.divide(m, unbiased1, out=b), a, out=b)
@@ -119,8 +123,8 @@ class Adam:
     steps: int = 0
     buffers: dict[str, Parameters] = field(default_factory=lambda: {"mean": {}, "square": {}})
 
-    def step(self, parameters: Parameters, gradients: Parameters, rate: float) -> Parameters:
-        """Parameters after one descent step.
+    def step(self, parameters: Parameters, gradients: Parameters, rate: float, scale: float = 1.0) -> Parameters:
+        """Parameters after one descent step with the gradients times `scale`.
 
         Examples
         --------
@@ -129,13 +133,13 @@ class Adam:
         array([0.9])
         """
         self.steps += 1
-        return {key: self._updated(key, parameters[key], g, rate) for key, g in gradients.items()}
+        return {key: self._updated(key, parameters[key], g, rate, scale) for key, g in gradients.items()}
 
-    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float, scale: float) -> np.ndarray:
         mean, square = (buffer_of(self.buffers[name], key, parameter) for name in ("mean", "square"))
         unbiased1, unbiased2 = 1 - self.decay1**self.steps, 1 - self.decay2**self.steps
         decay = self.weight_decay if decayed(key) else 0.0
-        factors = AdamFactors(self.decay1, self.decay2, unbiased1, unbiased2, self.epsilon, decay, rate)
+        factors = AdamFactors(self.decay1, self.decay2, unbiased1, unbiased2, self.epsilon, decay, rate, scale)
         return self.update(np.ravel(parameter), np.ravel(gradient), mean, square, factors).reshape(parameter.shape)
 
 
@@ -167,12 +171,12 @@ class SGD:
     steps: int = 0
     buffers: dict[str, Parameters] = field(default_factory=lambda: {"velocity": {}})
 
-    def step(self, parameters: Parameters, gradients: Parameters, rate: float) -> Parameters:
-        """Parameters after one descent step."""
+    def step(self, parameters: Parameters, gradients: Parameters, rate: float, scale: float = 1.0) -> Parameters:
+        """Parameters after one descent step with the gradients times `scale`."""
         self.steps += 1
-        return {key: self._updated(key, parameters[key], g, rate) for key, g in gradients.items()}
+        return {key: self._updated(key, parameters[key], g, rate, scale) for key, g in gradients.items()}
 
-    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+    def _updated(self, key: str, parameter: np.ndarray, gradient: np.ndarray, rate: float, scale: float) -> np.ndarray:
         velocity = buffer_of(self.buffers["velocity"], key, parameter)
         p, g = np.ravel(parameter), np.ravel(gradient)
         decay = self.weight_decay if decayed(key) else 0.0
@@ -181,7 +185,7 @@ class SGD:
         for at in blocks(p.size):
             v, a = velocity[at], scratch[: at.stop - at.start]
             np.multiply(v, self.momentum, out=v)
-            v += g[at]
+            v += np.multiply(g[at], scale, out=a)
             if decay:
                 v += np.multiply(p[at], decay, out=a)
             np.subtract(p[at], np.multiply(v, rate, out=a), out=out[at])
@@ -255,8 +259,41 @@ def squares(values: np.ndarray) -> float:
     return total
 
 
-def clip(gradients: Parameters, largest: float) -> tuple[Parameters, float]:
-    """Scale gradients so that their joint norm is at most `largest`; also returns the norm before.
+class Clip(NamedTuple):
+    """What clipping finds.
+
+    Attributes
+    ----------
+    scale : float
+        What the gradients are to be multiplied with, 1 at most.
+    norm : float
+        The joint norm before.
+    squares : dict of str to float
+        The sum of squares of each gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> w, g = {"w": np.array([1.0, 1.0])}, {"w": np.array([3.0, 4.0])}
+    >>> found = clip(g, largest=1.0)
+    >>> SGD().step(w, g, 0.5, found.scale)["w"].round(6)
+    array([0.7, 0.6])
+    """
+
+    scale: float
+    norm: float
+    squares: dict[str, float]
+
+
+def clip(gradients: Parameters, largest: float, squares: Callable[[np.ndarray], float] = squares) -> Clip:
+    """Find the scale that makes the joint norm of the gradients at most `largest`; optimisers apply it as they go.
+
+    Parameters
+    ----------
+    gradients : dict
+    largest : float
+    squares : callable
+        `squares`, or a backend's.
 
     Raises
     ------
@@ -266,17 +303,14 @@ def clip(gradients: Parameters, largest: float) -> tuple[Parameters, float]:
     Examples
     --------
     >>> import numpy as np
-    >>> clipped, norm = clip({"w": np.array([3.0, 4.0])}, largest=1.0)
-    >>> clipped["w"].round(6), norm
-    (array([0.6, 0.8]), 5.0)
+    >>> clip({"w": np.array([3.0, 4.0])}, largest=1.0)
+    Clip(scale=0.2, norm=5.0, squares={'w': 25.0})
     """
-    total = 0.0
+    sums, total = {}, 0.0
     for key in sorted(gradients):
-        own = squares(gradients[key])
-        if not np.isfinite(own) and not np.isfinite(gradients[key]).all():
+        sums[key] = squares(gradients[key])
+        if not np.isfinite(sums[key]) and not np.isfinite(gradients[key]).all():
             raise InputError(f"the gradient of {key!r} is not finite; a lower learning rate or clipping may help")
-        total += own
+        total += sums[key]  # in this order; Python's sum() adds otherwise from 3.12 on
     norm = float(np.sqrt(total))
-    if norm <= largest:
-        return gradients, norm
-    return {key: (largest / norm) * g for key, g in gradients.items()}, norm
+    return Clip(1.0 if norm <= largest else largest / norm, norm, sums)

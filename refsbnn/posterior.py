@@ -108,6 +108,46 @@ def kl_of(mu: np.ndarray, rho: np.ndarray, prior_sigma2: float) -> tuple[float, 
     return value, dmu, dsigma2 * sigma2  # theory 3.5: d sigma2 / d rho = sigma2
 
 
+def add_kl(
+    dmu: np.ndarray,
+    drho: np.ndarray,
+    mu: np.ndarray,
+    rho: np.ndarray,
+    prior_sigma2: float,
+    *,
+    weight: float = 1.0,
+    count: int = 1,
+) -> float:
+    """`kl_of`, its gradients times `weight` added where the gradients of a loss are.
+
+    Parameters
+    ----------
+    dmu, drho : contiguous (...) arrays, changed
+    mu, rho : (...) arrays
+    prior_sigma2 : float
+    weight : float
+        Of the gradients alone.
+    count : int
+        Of value and gradients: how often each weight is charged (theory 4.7).
+
+    Returns
+    -------
+    float
+        `count` times the KL, in nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dmu, drho = np.array([3.0]), np.array([3.0])
+    >>> add_kl(dmu, drho, np.array([1.0]), np.array([0.0]), 1.0, weight=0.5), dmu.item(), drho.item()
+    (0.5, 3.5, 3.0)
+    """
+    value, of_mu, of_rho = kl_of(mu, rho, prior_sigma2)
+    for into, of_kl in ((dmu, of_mu), (drho, of_rho)):
+        into += count * of_kl * weight  # theory 4.7
+    return count * value
+
+
 def fitted_prior(mu: np.ndarray, rho: np.ndarray) -> float:
     """The prior variance of least KL for a layer's weights, mean(mu^2 + sigma2) (theory 4.18).
 

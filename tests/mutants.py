@@ -326,9 +326,9 @@ MUTANTS = (
     ),
     Mutant(
         "KL of each draw without its factor in the gradient",
-        "refsbnn/network.py",
-        "count * value, count * dmu, count * drho",
-        "count * value, dmu, count * drho",
+        "refsbnn/posterior.py",
+        "into += count * of_kl * weight",
+        "into += of_kl * weight",
         "tests/refsbnn/test_network.py::test_kl_of_each_draw_is_that_of_one_times_the_draws",
     ),
     Mutant(

@@ -204,8 +204,8 @@ NETWORKS = (
     Mutant(
         "SGD: every block with the gradient of the first",
         "refsbnn/optim.py",
-        "v += g[at]",
-        "v += g[: at.stop - at.start]",
+        "v += np.multiply(g[at], scale",
+        "v += np.multiply(g[: at.stop - at.start], scale",
         f"{OPTIM}::test_blocks_are_the_whole_array_in_its_own_type",
     ),
     # Training

@@ -69,6 +69,7 @@ FRAMEWORKS = {
     "validation/conformance/adapters/pytorch_networks.py": {"torch"},
     "validation/conformance/adapters/pytorch_sensitivity.py": {"torch"},
     "validation/benchmarks/certify_public.py": {"torch", "jax"},
+    "validation/benchmarks/gaussian_error.py": {"mpmath"},
     "validation/benchmarks/oracle_torch.py": {"torch"},
     "validation/conformance/adapters/jax_jit.py": {"jax"},
     "validation/conformance/adapters/jax_layers.py": {"jax"},

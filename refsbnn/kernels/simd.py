@@ -32,7 +32,7 @@ class _Vector(types.Type):
         super().__init__(f"{scalar}x{LANES}")
 
 
-_VECTORS = {scalar: _Vector(scalar) for scalar in (types.float32, types.float64)}
+VECTORS = {scalar: _Vector(scalar) for scalar in (types.float32, types.float64)}
 
 
 @register_model(_Vector)
@@ -88,7 +88,7 @@ def address(typing_context, array):
 @intrinsic
 def load(typing_context, array, index):
     """Sixteen elements from `index` on."""
-    kind = _VECTORS[array.dtype]
+    kind = VECTORS[array.dtype]
 
     def generate(context, builder, sig, args):
         return _load(builder, kind.llvm, _pointer(context, builder, sig, args, 0))
@@ -110,7 +110,7 @@ def store(typing_context, array, index, value):
 @intrinsic
 def splat(typing_context, scalar):
     """The float scalar in all sixteen places."""
-    kind = _VECTORS[scalar]
+    kind = VECTORS[scalar]
 
     def generate(context, builder, sig, args):
         return _splat(builder, kind.llvm, args[0])
@@ -188,7 +188,7 @@ def store_less(typing_context, array, index, a, b):
 @intrinsic
 def load_bytes(typing_context, array, index):
     """Sixteen bytes from `index` on, as float32."""
-    kind = _VECTORS[types.float32]
+    kind = VECTORS[types.float32]
 
     def generate(context, builder, sig, args):
         wanted = ir.VectorType(ir.IntType(8), LANES)
@@ -237,7 +237,7 @@ def _register_tile(rows, vectors):
 
     @intrinsic
     def tile(typing_context, a, a0, a_row, a_step, b, b0, b_step, c, c0, c_row, depth):
-        kind = _VECTORS[c.dtype]
+        kind = VECTORS[c.dtype]
 
         def generate(context, builder, sig, args):
             def integer(i):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from refsbnn import posterior
 from refsbnn.errors import InputError, refusing
 from refsbnn.layers.layer import Layer, Monitor, Parameters, Pass, Place, Stage
 from refsbnn.layers.signal import Signal
@@ -73,6 +74,31 @@ def priors(stages: Sequence[Stage]) -> dict[str, float]:
     for stage in stages:
         values |= named(stage, stage.layer.priors(stage) | priors(stage.inner))
     return values
+
+
+def add_kl(
+    stages: Sequence[Stage],
+    backend: Any,
+    parameters: Parameters,
+    gradients: Parameters,
+    weight: float,
+    draws: dict[str, int | None] | None,
+    fitted: bool,
+) -> float:
+    """`Network.kl` with a backend's `add_kl`; `draws` are `Network.draws`, None where each weight counts once."""
+    total = 0.0
+    for name, prior in priors(stages).items():
+        keys = f"{name}mu", f"{name}rho"
+        mu, rho = (parameters[key] for key in keys)
+        count = 1 if draws is None else draws[name]
+        if count is None:
+            raise InputError(f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound")
+        for key in keys:
+            gradients[key] = np.ascontiguousarray(gradients[key])
+        own = (gradients[key] for key in keys)
+        prior = posterior.fitted_prior(mu, rho) if fitted else prior
+        total += backend.add_kl(*own, mu, rho, prior, weight=weight, count=count)
+    return total
 
 
 def last_weights(stages: Sequence[Stage]) -> tuple[Stage, float] | None:

@@ -209,7 +209,7 @@ def epoch_steps(
                 scale=state.scale,
                 stop=stop(),
             )
-            update(state, now, training.clip, plan.rate(state.step))
+            update(task, state, now, plan.rate(state.step))
             state.seconds = time.perf_counter() - begun
             each_step(state)
             if now.stop or (task.ranks.size == 1 and stop()):
@@ -224,15 +224,15 @@ def one_step(task: Task, state: State, weight: float) -> Step:
     """A step of the peak's learning rate on all training examples as one batch; `weight` is the KL term's."""
     training, index = task.config.training, np.arange(len(task.data.train.labels))
     now = estimate(task, state.parameters, index, state.step, weight, monitored=False, scale=state.scale)
-    update(state, now, training.clip, training.rate)
+    update(task, state, now, training.rate)
     return now
 
 
-def update(state: State, now: Step, clip: float, rate: float) -> None:
+def update(task: Task, state: State, now: Step, rate: float) -> None:
     """Take a step that has been computed."""
-    gradients, _ = optim.clip(now.gradients, clip)
-    state.tally.add(now.numbers(), now.gradients)
-    state.parameters = state.optimiser.step(state.parameters, gradients, rate)
+    clip = optim.clip(now.gradients, task.config.training.clip, task.network.backend.optim.squares)
+    state.tally.add(now.numbers(), now.gradients, clip.squares)
+    state.parameters = state.optimiser.step(state.parameters, now.gradients, rate, clip.scale)
     state.scale = now.scale
     state.step += 1
 

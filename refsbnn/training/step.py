@@ -97,9 +97,7 @@ def estimate(
     else:
         numbers, gradients, scale, stop = total(task, parameters, mine, step, monitored, scale or {}, stop)
     each, fitted = task.config.objective.kl == "each-draw", task.config.objective.prior == "fitted"
-    kl, kl_gradients = task.network.kl(parameters, each_draw=each, fitted=fitted)
-    for key, g in kl_gradients.items():
-        gradients[key] = gradients[key] + np.multiply(g, weight, out=g)
+    kl, gradients = task.network.kl(parameters, gradients, weight, each_draw=each, fitted=fitted)
     return Step(numbers.pop("loglik"), kl, gradients, numbers, scale, stop)
 
 

@@ -32,8 +32,8 @@ class Tally:
         self.gradients: Parameters = {}
         self.squares: dict[str, float] = {}
 
-    def add(self, numbers: dict[str, float], gradients: Parameters) -> None:
-        """Count one step in: its numbers, and the gradients of weight means."""
+    def add(self, numbers: dict[str, float], gradients: Parameters, sums: dict[str, float] | None = None) -> None:
+        """Count one step in: its numbers, and the gradients of weight means with their `sums` of squares, if known."""
         self.count += 1
         for name, value in numbers.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -44,7 +44,7 @@ class Tally:
                 self.gradients[key] += g
             else:
                 self.gradients[key] = g.copy()
-            self.squares[key] = self.squares.get(key, 0.0) + squares(g)
+            self.squares[key] = self.squares.get(key, 0.0) + (squares(g) if sums is None else sums[key])
 
     def means(self) -> dict[str, float]:
         """The mean of each number over the steps that gave it."""

@@ -58,10 +58,20 @@ def test_blocks_are_the_whole_array_in_its_own_type(make, n):
 
 def test_clipping_keeps_the_direction():
     gradients = {"a": np.array([3.0]), "b": np.array([4.0])}
-    clipped, norm = optim.clip(gradients, 1.0)
-    assert norm == 5.0
-    np.testing.assert_allclose([clipped["a"][0], clipped["b"][0]], [0.6, 0.8])
-    assert optim.clip(gradients, 10.0)[0]["a"][0] == 3.0
+    clip = optim.clip(gradients, 1.0)
+    assert (clip.norm, clip.squares) == (5.0, {"a": 9.0, "b": 16.0})
+    np.testing.assert_allclose(clip.scale, 0.2)
+    assert optim.clip(gradients, 10.0).scale == 1.0
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.SGD])
+def test_a_scale_is_that_of_the_gradients(make):
+    rng, one, other = np.random.default_rng(2), make(weight_decay=0.1), make(weight_decay=0.1)
+    a = b = {"w": rng.standard_normal(9).astype(np.float32)}
+    for _ in range(3):
+        g = rng.standard_normal(9).astype(np.float32)
+        a, b = one.step(a, {"w": g}, 0.1, 0.3), other.step(b, {"w": 0.3 * g}, 0.1)
+    np.testing.assert_array_equal(a["w"], b["w"])
 
 
 def test_a_gradient_that_is_not_finite_is_named():

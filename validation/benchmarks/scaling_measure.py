@@ -34,7 +34,7 @@ from refsbnn.memory import keep_freed
 from refsbnn.ranks import ALONE, Ranks, world
 from refsbnn.training import sums
 from refsbnn.training.config import Config, load
-from refsbnn.training.loop import Plan, initial
+from refsbnn.training.loop import Plan, initial, update
 from refsbnn.training.step import Shard, estimate, inputs, part, passes
 from refsbnn.training.task import Parameters, Task, prepare
 from validation.benchmarks.machine import processor
@@ -194,13 +194,11 @@ class Parts:
         """What every rank does for itself: KL and its gradients, clipping, tally, update."""
         task, state = self.task, self.state
         training, each = task.config.training, task.config.objective.kl == "each-draw"
-        gradients = dict(self.gradient)
-        _, kl = task.network.kl(state.parameters, each_draw=each)
-        for key, g in kl.items():
-            gradients[key] = gradients[key] + np.multiply(g, 1e-6, out=g)
-        clipped, _ = optim.clip(gradients, training.clip)
-        state.tally.add({"loglik": 0.0}, gradients)
-        state.optimiser.step(state.parameters, clipped, 1e-9)
+        gradients = {key: g.copy() for key, g in self.gradient.items()}
+        task.network.kl(state.parameters, gradients, 1e-6, each_draw=each)
+        clip = optim.clip(gradients, training.clip, task.network.backend.optim.squares)
+        state.tally.add({"loglik": 0.0}, gradients, clip.squares)
+        state.optimiser.step(state.parameters, gradients, 1e-9, clip.scale)
 
     def turn(self, rows: int, first: int = 0) -> Works:
         """The parts of a step in their order, but for the sum over ranks: each finds the caches as in a step."""
@@ -214,10 +212,7 @@ class Parts:
 
         def step() -> None:
             now = estimate(task, state.parameters, self.index, 0, 1e-6, x, monitored=False, scale=state.scale)
-            gradients, _ = optim.clip(now.gradients, task.config.training.clip)
-            state.tally.add(now.numbers(), now.gradients)
-            state.parameters = state.optimiser.step(state.parameters, gradients, 1e-9)
-            state.scale = now.scale
+            update(task, state, now, 1e-9)
 
         return {"step": step}
 

@@ -17,7 +17,6 @@ from typing import Any
 import numba
 import numpy as np
 
-from refsbnn import optim
 from refsbnn.data.dataset import Dataset
 from refsbnn.data.sources import SETS
 from refsbnn.draws import CounterDraws
@@ -27,7 +26,7 @@ from refsbnn.layers import Signal
 from refsbnn.memory import keep_freed
 from refsbnn.streams import Streams
 from refsbnn.training.config import Config, load
-from refsbnn.training.loop import Plan, initial
+from refsbnn.training.loop import Plan, initial, update
 from refsbnn.training.step import estimate, inputs
 from refsbnn.training.task import Task, connected
 
@@ -72,9 +71,7 @@ def timed(task: Task, steps: int) -> list[float]:
         x = inputs(task, index, step)
         begun = time.perf_counter()
         now = estimate(task, state.parameters, index, step, plan.weight(step).value, x, monitored=step % every == 0)
-        gradients, _ = optim.clip(now.gradients, task.config.training.clip)
-        state.tally.add(now.numbers(), now.gradients)
-        state.parameters = state.optimiser.step(state.parameters, gradients, plan.rate(step))
+        update(task, state, now, plan.rate(step))
         out.append(time.perf_counter() - begun)
     return out
 

@@ -22,6 +22,7 @@ CROSSED = {
     "kernels.matrix.SHARDS": "kernels/test_dense.py",
     "kernels.occur.WORD": "kernels/test_dense.py",
     "kernels.optim.CHUNK": "kernels/test_optim.py",
+    "kernels.optim.LEAF": "kernels/test_optim.py",
     "kernels.posterior.SHARDS": "kernels/test_posterior.py",
     "kernels.readout.COLUMNS": "kernels/test_readout.py",
     "kernels.residual.CHUNK": "kernels/test_residual.py",
@@ -39,7 +40,7 @@ CROSSED = {
     "optim.BLOCK": "test_optim.py",
 }
 # Sizes that no input changes: parts of a word's table, products of a tile, bytes by which the heap grows.
-TABLES = {"kernels.lookup.GROUP", "kernels.lookup.PATTERNS", "kernels.lookup.TABLE"}
+TABLES = {"kernels.exponential.PARTS", "kernels.lookup.GROUP", "kernels.lookup.PATTERNS", "kernels.lookup.TABLE"}
 FIXED = TABLES | {"kernels.winograd.POINTS", "kernels.memory.PAD"}
 
 

@@ -1,5 +1,8 @@
 """kernels.posterior against refsbnn.posterior."""
 
+import math
+import platform
+
 import numpy as np
 import pytest
 
@@ -15,7 +18,8 @@ def test_agrees_with_the_reference(size, prior, dtype):
     rng = np.random.default_rng(size)
     mu = rng.normal(size=size).astype(dtype)
     rho = (np.log(prior) + rng.normal(size=size) * rng.choice([0.0, 1e-3, 3.0], size)).astype(dtype)
-    value, dmu, drho = posterior.kl_of(mu, rho, prior)
+    dmu, drho = np.zeros_like(mu), np.zeros_like(rho)
+    value = posterior.add_kl(dmu, drho, mu, rho, prior)
     want = reference.kl_of(mu.astype(float), rho.astype(float), prior)
     # In float64 throughout: each weight is off by a rounding of 1 + ratio, however small its divergence.
     assert abs(value - want[0]) <= 4.0 * np.finfo(float).eps * (
@@ -23,3 +27,30 @@ def test_agrees_with_the_reference(size, prior, dtype):
     )
     close(dmu, want[1], np.abs(want[1]), 2)
     close(drho, want[2], np.abs(want[2]) + 1.0, 2)
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or platform.machine() != "x86_64", reason="another C library has other last bits"
+)
+@pytest.mark.parametrize("size", [7, 1000])
+def test_the_bits_of_one_weight_after_the_other(size):
+    """Sums by shards, in order, of float64 terms; gradients rounded to float32 before each product and the sum."""
+    rng = np.random.default_rng(size)
+    mu, rho = rng.normal(size=size).astype(np.float32), rng.normal(-3.0, 1.0, size).astype(np.float32)
+    prior, weight, count = 0.07, 1.0 / 7.0, 3  # no power of two, so that the order of the products shows
+    before = rng.normal(0.0, 1e-3, (2, size)).astype(np.float32)
+    m, e = mu.astype(float), rho.astype(float) - math.log(prior)
+    ratio = np.array([math.exp(each) for each in e.tolist()])
+    terms = m * m / prior + (ratio - 1.0 - e)
+    parts = []
+    for shard in range(posterior.SHARDS):
+        total = 0.0
+        for term in terms[shard * size // posterior.SHARDS : (shard + 1) * size // posterior.SHARDS].tolist():
+            total += term
+        parts.append(0.5 * total)
+    gradients = before.copy()
+    value = posterior.add_kl(*gradients, mu, rho, prior, weight=weight, count=count)
+    assert value == count * float(np.array(parts).sum())
+    for found, old, own in zip(gradients, before, (m / prior, 0.5 * (ratio - 1.0)), strict=True):
+        scaled = own.astype(np.float32) * np.float32(count) * np.float32(weight)
+        np.testing.assert_array_equal(found, old + scaled)

@@ -138,9 +138,9 @@ def test_each_step_has_its_weight_and_rate(monkeypatch):
         return estimate(*args, **words)
 
     class Noted(optim.Adam):
-        def step(self, parameters, gradients, rate):
+        def step(self, parameters, gradients, rate, scale):
             rates.append(rate)
-            return super().step(parameters, gradients, rate)
+            return super().step(parameters, gradients, rate, scale)
 
     monkeypatch.setattr(loop, "estimate", estimated)
     state = loop.initial(task)

@@ -56,9 +56,8 @@ class Training:
         assert self.tape is not None
         loglik, g = objective.categorical(logits, self.labels)
         gradients, _ = self.network.backward(self.parameters, self.tape, -g / self.case.batch, input_gradient=False)
-        kl, of_kl = self.network.kl(self.parameters)
-        weight = self.network.dtype.type(1.0 / self.case.examples)
-        total = {key: g + weight * of_kl[key] if key in of_kl else g for key, g in gradients.items()}
+        weight = 1.0 / self.case.examples
+        kl, total = self.network.kl(self.parameters, gradients, weight)
         self.parameters = self.adam.step(self.parameters, total, self.case.rate)
         self.number += 1
         return float(weight * kl - loglik.mean())

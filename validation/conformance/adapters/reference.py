@@ -213,7 +213,9 @@ class Reference:
     def clip(self, o: Any, a: Arrays) -> Arrays:
         if o["kind"] != "norm" or o["epsilon"]:
             return plain.clip(o, a)
-        return {f"{k}_out": g for k, g in optim.clip({k: a[k] for k in ("g0", "g1")}, o["largest"])[0].items()}
+        gradients = {k: a[k] for k in ("g0", "g1")}
+        scale = optim.clip(gradients, o["largest"]).scale
+        return {f"{k}_out": scale * g for k, g in gradients.items()}
 
     def schedule(self, o: Any, a: Arrays) -> Arrays:
         ours = o["kind"] in optim.SCHEDULES and o["first"] == 1 and not o["floor"]
