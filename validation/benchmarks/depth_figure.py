@@ -19,21 +19,23 @@ PANELS = {
     "spread": ("spread of r", "unit layer"),
     "rate": ("firing rate", "unit layer"),
     "norm": ("norm of the gradient", "matrix of weights"),
-    "snr": ("signal-to-noise of the gradient", "matrix of weights"),
+    "snr": ("gradient's signal-to-noise", "matrix of weights"),
 }
 
 
 def profiles(records: Sequence[dict[str, Any]], titles: Sequence[str]) -> Any:
     """A row of panels for each network, a curve for each window; a quantity has the same scale in all rows."""
     figure, panels = style.axes(len(records), len(PANELS), 11.0, 2.4 * len(records), sharey="col")
-    for own, record, title in zip(panels, records, titles, strict=True):
+    for row, (record, title) in enumerate(zip(records, titles, strict=True)):
+        own = panels[row]
         for panel, (key, (name, x)) in zip(own, PANELS.items(), strict=True):
             for colour, window in zip(style.COLOURS, WINDOWS, strict=False):
                 values = record["windows"][window][key]
                 panel.plot(range(len(values)), values, color=colour, lw=1.2, label=window)
-            panel.set_title(f"{name}, {title}", fontsize=8)
-            style.whole_numbers(panel, x)
-    for panel in panels[:, 2:].flat:
+            panel.set_title(name if row == 0 else "")
+            style.whole_numbers(panel, x if row == len(records) - 1 else "")
+        own[0].set_ylabel(title)
+    for panel in panels[:, list(PANELS).index("norm")]:
         panel.set_yscale("log")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(WINDOWS))
     return figure
