@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refsbnn.console import DONE, Parser, complain
 from refsbnn.errors import InputError
 from refsbnn.figures import style
@@ -15,12 +17,27 @@ from refsbnn.figures.draw import save
 from refsbnn.training.folder import read_json
 from validation.benchmarks.depth import WINDOWS
 
+POINTS = 200
 PANELS = {
     "spread": ("spread of r", "unit layer"),
     "rate": ("firing rate", "unit layer"),
     "norm": ("norm of the gradient", "matrix of weights"),
     "snr": ("gradient's signal-to-noise", "matrix of weights"),
 }
+
+
+def thinned(values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Places and values of a curve of at most 200 points, means over neighbours where there are more.
+
+    Examples
+    --------
+    >>> thinned([1.0, 3.0])
+    ([0.0, 1.0], [1.0, 3.0])
+    >>> [len(each) for each in thinned([0.0] * 1001)]
+    [200, 200]
+    """
+    parts = np.array_split(np.arange(len(values)), min(len(values), POINTS))
+    return [float(part.mean()) for part in parts], [float(np.mean([values[i] for i in part])) for part in parts]
 
 
 def profiles(records: Sequence[dict[str, Any]], titles: Sequence[str]) -> Any:
@@ -30,8 +47,7 @@ def profiles(records: Sequence[dict[str, Any]], titles: Sequence[str]) -> Any:
         own = panels[row]
         for panel, (key, (name, x)) in zip(own, PANELS.items(), strict=True):
             for colour, window in zip(style.COLOURS, WINDOWS, strict=False):
-                values = record["windows"][window][key]
-                panel.plot(range(len(values)), values, color=colour, lw=1.2, label=window)
+                panel.plot(*thinned(record["windows"][window][key]), color=colour, lw=1.2, label=window)
             panel.set_title(name if row == 0 else "")
             style.whole_numbers(panel, x if row == len(records) - 1 else "")
         own[0].set_ylabel(title)
