@@ -34,7 +34,7 @@ CLAIM = Claim(
         "above. Intervals that reach 0 show no difference, and no equality."
     ),
     assumptions=(
-        "small networks, recipes tuned with the SBNN, one to three seeds",
+        "small networks, recipes tuned with the SBNN, one to five seeds",
         "a JPEG copy of CIFAR-10 and regenerated spikes of SHD; DVS Gesture was not at hand",
         "agr; the trapezoid on CIFAR-10 is behind surrogates without normalisation",
     ),
