@@ -67,9 +67,9 @@ def between(before: Tally, after: Tally) -> dict[str, Any]:
             seen = after.counts[name] - before.counts.get(name, 0)
             out[kind].append((total - before.sums.get(name, 0.0)) / seen)
     for key in sorted(after.gradients, key=place):
-        total = after.gradients[key] - before.gradients[key] if key in before.gradients else after.gradients[key]
+        moved = after.gradients[key] - before.gradients[key] if key in before.gradients else after.gradients[key]
         each = after.squares[key] - before.squares.get(key, 0.0)
-        signal = (squares(total) - each) / (count * (count - 1))
+        signal = (squares(moved) - each) / (count * (count - 1))
         out["norm"].append((each / count) ** 0.5)
         out["snr"].append(signal / (each / count - signal))
     return out
@@ -99,8 +99,8 @@ def watched(task: Task, width: int) -> dict[str, Any]:
         for name, total in now.sums.items():
             whole.sums[name] = whole.sums.get(name, 0.0) + total - last.sums.get(name, 0.0)
             whole.counts[name] = whole.counts.get(name, 0) + now.counts[name] - last.counts.get(name, 0)
-        for key, total in now.gradients.items():
-            step = total - last.gradients[key] if key in last.gradients else total.copy()
+        for key, summed in now.gradients.items():
+            step = summed - last.gradients[key] if key in last.gradients else summed.copy()
             whole.gradients[key] = whole.gradients[key] + step if key in whole.gradients else step
             whole.squares[key] = whole.squares.get(key, 0.0) + now.squares[key] - last.squares.get(key, 0.0)
         last = copy.deepcopy(now)
