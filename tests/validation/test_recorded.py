@@ -23,6 +23,7 @@ def test_scores_and_metrics_are_those_of_the_files() -> None:
     assert not recorded.sweep("paper/shd_noise", posterior="nothing")
     row = recorded.last_epoch("cifar10_small", "agr_seed0")
     assert row["epoch"] == 26.0
+    assert recorded.logliks("paper/deep_digits", "noise_1000").shape == (85,)
     assert [row[f"spread.{layer}"] for layer in range(depth.UNITS)] == depth.spreads("agr_seed0")
 
 
@@ -37,5 +38,5 @@ def test_without_the_records_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch)
         assert list(state_of_the_art.check(QUICK)) == []
         left = list(depth.check(QUICK))
         assert left
-        assert not any("CIFAR" in row.setting for row in left)
+        assert not any("CIFAR" in row.setting or "UCI" in row.setting for row in left)
     importlib.reload(matches)

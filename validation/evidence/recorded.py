@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refsbnn.training.folder import METRICS, RESULT, read_json
 from validation import benchmarks
 
@@ -37,3 +39,8 @@ def last_epoch(data: str, run: str) -> dict[str, float]:
     with (FOLDER / data / run / METRICS).open(encoding="utf-8", newline="") as file:
         *_, row = csv.DictReader(file)
     return {name: float(value) for name, value in row.items()}
+
+
+def logliks(data: str, run: str) -> np.ndarray:
+    """The log-likelihood of each step of a run that was watched: `logliks("paper/deep_digits", "noise_10")`."""
+    return np.array(read_json(FOLDER / data / f"{run}.json")["loglik"])
