@@ -155,7 +155,7 @@ def test_a_lost_node(cluster: Cluster, config: Path) -> None:
     finally:
         for node in ("n1", "n2"):
             cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
-    assert "DUE TO NODE FAILURE" in job.told()
+    assert "node failure" in job.told().lower()  # srun's line names the node; the batch step's does not always come
     assert (facts["JobState"], facts["Restarts"], facts["NodeList"]) == ("COMPLETED", "1", left)
     command = [*refsbnn(), "train", str(long), *RUN, "--out", str(folder / "whole")]
     subprocess.run(command, env=cluster.environment, check=True, capture_output=True)

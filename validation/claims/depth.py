@@ -10,7 +10,8 @@ in residual ones; with {-1,+1} units of this spread plain networks lose little o
 
 A recorded stream of 64 blocks trains for an epoch as far as one of four, with posterior noise and without any, at the
 same slope (docs/training.md): there it is the stream that makes depth trainable, and not the noise. One of 1,000 blocks
-does learn faster with noise: without, r spreads past the slope's reach.
+does learn faster with noise: without, r spreads past the slope's reach, unless the branches are scaled to keep the
+stream's variance, which did as well (docs/training.md).
 """
 
 from dataclasses import replace
