@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refsbnn.errors import InputError, check_array
+from refsbnn.errors import InputError, check_array, check_integer, check_number, check_shape
 
 # For |d| below this, d - log(1 + d) is summed as a series; above it, x - 1 - log(x) itself loses under 4 bits.
 NEAR_PRIOR = 0.5
@@ -135,6 +135,11 @@ def add_kl(
     float
         `count` times the KL, in nats.
 
+    Raises
+    ------
+    InputError
+        What `kl_of` refuses, gradients of another shape, a weight that is not finite, a count below 1.
+
     Examples
     --------
     >>> import numpy as np
@@ -142,10 +147,26 @@ def add_kl(
     >>> add_kl(dmu, drho, np.array([1.0]), np.array([0.0]), 1.0, weight=0.5), dmu.item(), drho.item()
     (0.5, 3.5, 3.0)
     """
+    check_added(dmu, drho, np.shape(mu), weight, count)
     value, of_mu, of_rho = kl_of(mu, rho, prior_sigma2)
     for into, of_kl in ((dmu, of_mu), (drho, of_rho)):
         into += count * of_kl * weight  # theory 4.7
     return count * value
+
+
+def check_added(dmu: np.ndarray, drho: np.ndarray, shape: tuple[int, ...], weight: float, count: int) -> None:
+    """Raise `InputError` unless KL's gradients can be added to these; they may hold anything, NaN too.
+
+    Examples
+    --------
+    >>> check_added(np.zeros(2), np.zeros(3), (3,), 1.0, 1)
+    Traceback (most recent call last):
+    refsbnn.errors.InputError: dmu has shape (2,); expected (3)
+    """
+    check_shape("dmu", np.shape(dmu), shape)
+    check_shape("drho", np.shape(drho), shape)
+    check_number("weight", weight, lambda _: True, "a finite number")
+    check_integer("count", count, 1)
 
 
 def fitted_prior(mu: np.ndarray, rho: np.ndarray) -> float:

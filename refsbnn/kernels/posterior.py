@@ -7,7 +7,7 @@ from numba import njit, prange
 
 from refsbnn import posterior
 from refsbnn.errors import check_array
-from refsbnn.kernels.check import check_float
+from refsbnn.kernels.check import check_float, checked_once
 from refsbnn.kernels.exponential import exponential, narrowed, widened
 from refsbnn.kernels.moves import copy
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, splat, store
@@ -39,6 +39,10 @@ def add_kl(
     mu = check_float("mu", mu)
     rho = check_float("rho", rho, mu.shape, mu.dtype)
     prior = float(check_array("prior_sigma2", prior_sigma2, positive=True))
+    posterior.check_added(dmu, drho, mu.shape, weight, count)
+    with checked_once():  # written to by address, so their form matters; a NaN in them is clipping's to tell
+        check_float("dmu", dmu, dtype=mu.dtype)
+        check_float("drho", drho, dtype=mu.dtype)
     if mu.dtype == np.float64:  # whose last digits near the prior the plain sum below would lose
         return posterior.add_kl(dmu, drho, mu, rho, prior, weight=weight, count=count)
     parts, kind = np.zeros(SHARDS), mu.dtype.type

@@ -94,6 +94,8 @@ def add_kl(
         if count is None:
             raise InputError(f"no number of draws of {name}mu gives this network's law: KL of each draw is no bound")
         for key in keys:
+            if key not in gradients:
+                raise InputError(f"there is no gradient of {key!r} to add KL's to; accepted: those of a backward pass")
             gradients[key] = np.ascontiguousarray(gradients[key])
         own = (gradients[key] for key in keys)
         prior = posterior.fitted_prior(mu, rho) if fitted else prior

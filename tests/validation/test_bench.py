@@ -114,6 +114,14 @@ def test_convolutions_beside_a_product(tmp_path: Path, monkeypatch: pytest.Monke
     np.testing.assert_array_equal(convolutions.patches(z, shape) @ mu.reshape(4, -1).T, m.reshape(-1, 4))
 
 
+@pytest.mark.parametrize("words", [["--rounds", "0"], ["--shapes", "-1"]])
+def test_convolutions_refuse_what_is_no_count(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        convolutions.main(words)
+    assert ended.value.code == 2
+    assert f"{words[0]} is {words[1]}; expected an integer >= 1" in capsys.readouterr().err
+
+
 def test_growth_writes_numbers_figures_and_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two curves stand for all: one over a size, one over threads."""
     monkeypatch.setattr(growth, "CURVES", {name: growth.CURVES[name] for name in ("density", "threads")})

@@ -8,7 +8,6 @@ spikes below which adding a row of filters for each spike would take less time t
 this machine adds rows. Times are the least of some calls, in the thread's own processor time.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from refsbnn.console import DONE, Parser
 from refsbnn.files import write_json
 from refsbnn.kernels import checked_once, conv2d
 from validation.benchmarks import machine
@@ -128,12 +128,15 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure all shapes, print the table and write the numbers."""
-    parser = argparse.ArgumentParser(prog="python -m validation.benchmarks.convolutions", description=__doc__)
+    """Measure all shapes, print the table and write the numbers; returns the exit code."""
+    parser = Parser(prog="python -m validation.benchmarks.convolutions", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--shapes", type=int, default=len(SHAPES), help="only the first so many")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args(argv)
+    for name in ("rounds", "shapes"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} is {getattr(arguments, name)}; expected an integer >= 1")
     facts, before = machine.described(), machine.state()
     print(machine.lines(facts, before), flush=True)
     numba.set_num_threads(1)
@@ -143,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"rows of filters are added at {events / 1e9:.1f} G floats a second")
     if arguments.json:
         write_json(arguments.json, {"machine": facts, "before": before, "events": events, "shapes": rows})
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

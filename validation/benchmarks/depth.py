@@ -139,6 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="a name that ends in .json")
     given = parser.parse_intermixed_args(argv)
     try:
+        if given.out.suffix != ".json":
+            raise InputError(f"--out is {given.out}; expected a name that ends in .json")
         task = prepare(configuration.load(given.config, given.overrides))
         windows(Plan.of(task).steps, given.window)
         files.write_json(given.out, watched(task, given.window))

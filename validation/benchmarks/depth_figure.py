@@ -40,6 +40,15 @@ def thinned(values: Sequence[float]) -> tuple[list[float], list[float]]:
     return [float(part.mean()) for part in parts], [float(np.mean([values[i] for i in part])) for part in parts]
 
 
+def record_of(path: Path) -> dict[str, Any]:
+    """What `depth` wrote; InputError where it is something else."""
+    record = read_json(path)
+    windows = record.get("windows")
+    if not isinstance(windows, dict) or any(set(PANELS) - set(windows.get(name) or ()) for name in WINDOWS):
+        raise InputError(f"{path} is no record of a deep network; expected what validation.benchmarks.depth writes")
+    return record
+
+
 def profiles(records: Sequence[dict[str, Any]], titles: Sequence[str]) -> Any:
     """A row of panels for each network, a curve for each window; a quantity has the same scale in all rows."""
     figure, panels = style.axes(len(records), len(PANELS), 11.0, 2.4 * len(records), sharey="col")
@@ -71,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(f"--titles holds {len(given.titles)}; expected {len(given.files)}, one for each file")
         if not style.available():
             raise InputError(style.not_drawn([str(given.out)]))
-        save(given.out, profiles, [read_json(path) for path in given.files], given.titles)
+        save(given.out, profiles, [record_of(path) for path in given.files], given.titles)
     except InputError as error:
         return complain(str(error))
     return DONE

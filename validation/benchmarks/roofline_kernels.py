@@ -121,7 +121,7 @@ def recurrent(case: Shd, *, point: bool) -> list[Kernel]:
                "columns added as 32; both gradients are copied side by side"),
         Kernel(letter, "lif.backward", lambda: lif.backward(g, tape, u, own, **options), [add(own_sums, back, through)],
                "a dense product with the recurrent weights, slopes, the recurrent weights' gradient by events",
-               "half on one thread and a little less on two: the product goes step by step, of few rows each"),
+               "over half on one thread; what the second one lacks with point weights is not explained"),
         Kernel(letter, "dense.backward, input",
                lambda: dense.backward(*of_current, x, *into, domain="binary", input_gradient=False), [sums],
                "the events' adjoint; gradients read"),
@@ -146,8 +146,7 @@ def updates(letter: str, mu: np.ndarray) -> list[Kernel]:
                "its sum is one addition in float64 a weight, each after the last: 3 cycles each, as long as all "
                "that is counted"),
         Kernel(letter, "optim.Adam.step", adam, [elementwise(size, 12.0, 28.0, 2.0)],
-               "four arrays read, three written; three divisions and a root",
-               "a tenth of a millisecond and less: the call and the start of the threads are part of it"),
+               "four arrays read, three written; three divisions and a root"),
     ]  # fmt: skip
 
 

@@ -166,6 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--small", action="store_true", help="tiny cases: to try the command")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error(f"--seed is {options.seed}; expected an integer >= 0")
     print(processor())
     head = "".join(f"{each:>10}" for each in ROUNDINGS)
     for member in ("st", "agr(tau=0.5)"):

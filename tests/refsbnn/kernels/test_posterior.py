@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refsbnn import posterior as reference
+from refsbnn.errors import InputError
 from refsbnn.kernels import posterior
 from tests.refsbnn.kernels.common import around, close
 
@@ -54,3 +55,31 @@ def test_the_bits_of_one_weight_after_the_other(size):
     for found, old, own in zip(gradients, before, (m / prior, 0.5 * (ratio - 1.0)), strict=True):
         scaled = own.astype(np.float32) * np.float32(count) * np.float32(weight)
         np.testing.assert_array_equal(found, old + scaled)
+
+
+@pytest.mark.parametrize("module", [reference, posterior], ids=["reference", "kernels"])
+def test_gradients_that_cannot_be_added_to_are_refused(module):
+    """Nothing is written before the check: the kernel goes by address."""
+    own = np.ones(4, np.float32)
+    before = np.zeros(4, np.float32)
+    for dmu, drho, options, told in (
+        (before[:2], before, {}, r"dmu has shape \(2,\); expected \(4\)"),
+        (before, before[:, None], {}, r"drho has shape \(4, 1\); expected \(4\)"),
+        (before, before, {"weight": math.nan}, "weight is nan; expected a finite number"),
+        (before, before, {"count": 0}, "count is 0; expected an integer >= 1"),
+    ):
+        with pytest.raises(InputError, match=f"^{told}$"):
+            module.add_kl(dmu, drho, own, own, 1.0, **options)
+    assert not before.any()
+
+
+def test_the_kernel_refuses_gradients_that_it_would_copy():
+    """A strided array, or one of another type, would take the sum in a copy and lose it."""
+    own, before = np.ones(4, np.float32), np.zeros((4, 2), np.float32)
+    form = r"is a ndarray of type float32 that is not contiguous; expected a contiguous array of float32"
+    with pytest.raises(InputError, match=f"^dmu {form}$"):
+        posterior.add_kl(before[:, 0], own.copy(), own, own, 1.0)
+    with pytest.raises(InputError, match=r"^drho is a ndarray of type float64; expected a contiguous array of float32"):
+        posterior.add_kl(own.copy(), np.zeros(4), own, own, 1.0)
+    nan = np.full(4, np.nan, np.float32)
+    posterior.add_kl(nan, own.copy(), own, own, 1.0)  # which gradient is not finite is clipping's to tell

@@ -231,3 +231,20 @@ def test_parameters_are_split_in_one_pass() -> None:
         expected = chain.own(parameters, stage)
         assert found.keys() == expected.keys()
         assert all(found[key] is expected[key] for key in found)
+
+
+@pytest.mark.parametrize(("backend", "dtype"), [("numpy", np.float64), ("numba", np.float64), ("numba", np.float32)])
+def test_kl_is_added_to_the_gradients_of_a_loss(backend: Any, dtype: Any) -> None:
+    """What it gives alone, times the weight, also where a gradient is no contiguous array; a missing one is named."""
+    network = Network(
+        [Dense(5), Spike(), Dense(2), SampledReadout()], Signal("values", (3,)), backend=backend, dtype=dtype.__name__
+    )
+    parameters, rng = network.initial(Streams(2)), np.random.default_rng()
+    value, alone = network.kl(parameters)
+    into = {key: np.asfortranarray(rng.normal(size=p.shape).astype(p.dtype)) for key, p in parameters.items()}
+    before, weight = {key: g.copy() for key, g in into.items()}, dtype(0.3)
+    assert network.kl(parameters, into, float(weight)) == (value, into)
+    for key, g in into.items():
+        np.testing.assert_array_equal(g, before[key] + alone.get(key, dtype(0)) * weight)
+    with pytest.raises(InputError, match=r"^there is no gradient of '0\.dense\.mu' to add KL's to; accepted: "):
+        network.kl(parameters, {})

@@ -82,6 +82,19 @@ def test_bad_input(words: list[str], line: str, tmp_path: Path, capsys: pytest.C
     assert line in capsys.readouterr().err
 
 
+def test_names_and_files_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is trained or drawn."""
+    assert depth.main([*WORDS, "--window", "3", "--out", str(tmp_path / "out.txt")]) == 2
+    assert "out.txt; expected a name that ends in .json" in capsys.readouterr().err
+    for number, text in enumerate(("{}", '{"windows": []}', '{"windows": {"start": {"rate": []}}}')):
+        other = tmp_path / f"{number}.json"
+        other.write_text(text, encoding="utf-8")
+        assert depth_figure.main([str(other), "--titles", "a", "--out", str(tmp_path / "depth.svg")]) == 2
+        told = capsys.readouterr().err
+        assert len(told.splitlines()) == 1
+        assert "expected what validation.benchmarks.depth writes" in told or not style.available()
+
+
 def test_the_figure(written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     two = [str(written), str(written), "--titles", "one", "other", "--out"]
     if style.available():
