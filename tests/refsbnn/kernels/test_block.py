@@ -98,9 +98,10 @@ def test_widths_around_the_widest_narrow_stream(channels):
     assert isinstance(found, Bits) == (channels <= block.WIDEST and channels % 8 == 0)
 
 
+@pytest.mark.parametrize("domain", ["bipolar", "binary"])
 @pytest.mark.parametrize("shape", [(33, 16, 16, 16), (64, 8, 8, 8)])
-def test_streams_as_they_are_trained(shape):
-    assert isinstance(Case(7, shape).check()[2], Bits)
+def test_streams_as_they_are_trained(shape, domain):
+    assert isinstance(Case(7, shape, domain).check()[2], Bits)
 
 
 @pytest.mark.parametrize("member", ["st", "agr(tau=0.5)", "trapezoid", "temp(c=0.5)", "deterministic(slope=arctan)"])
