@@ -29,7 +29,9 @@ REACH = 512.0  # of |x|; beyond, exp may leave the normal numbers, and goes to t
 def table() -> tuple[np.ndarray, np.ndarray]:
     """2^(i/128), to float64 and what that leaves out, relative; the first less i 2^45 in its bits, for `scaled`."""
     digits = Context(prec=50)
-    exact = [digits.power(Decimal(2), digits.divide(Decimal(i), Decimal(PARTS))) for i in range(PARTS)]
+    exact, root = [Decimal(1)], digits.power(Decimal(2), digits.divide(Decimal(1), Decimal(PARTS)))
+    for _ in range(PARTS - 1):
+        exact.append(digits.multiply(exact[-1], root))  # off by 1e-48, where a table's second word needs 1e-33
     high = np.array([float(each) for each in exact])
     low = [float((each - Decimal(near)) / Decimal(near)) for each, near in zip(exact, high.tolist(), strict=True)]
     return (high.view(np.int64) - (np.arange(PARTS) << 45)).view(np.float64), np.array(low)
