@@ -131,7 +131,7 @@ def backward(
     start = check_before(tape.before, M, h.dtype, point)
     start = start._replace(M=matrix.widened(start.M), V=matrix.widened(start.V))
     neuron = neuron_of(beta, theta, M, reset, accumulate)
-    each = np.ndim(neuron.beta) > 0
+    each = np.ndim(beta) > 0 or np.ndim(theta) > 0
     sent = lif_adjoint.Sent(gm, gv, back, np.empty_like(path.M if each else none))
     lif_adjoint.gradients(
         lif_adjoint.Given(wide(g), wide(direct_M), wide(direct_V), carried(after, M, point)),
@@ -169,10 +169,8 @@ def backward(
 
 
 def neuron_of(beta: Each, theta: Each, m: np.ndarray, reset: str, accumulate: bool) -> Neuron:
-    """What the neurons of moments m are: numbers that they share, or two for each, in m's type."""
+    """What the neurons of moments m are: two numbers for each, in m's type."""
     kind = m.dtype.type
-    if np.ndim(beta) == 0 and np.ndim(theta) == 0:
-        return Neuron(kind(beta), kind(theta), reset == "hard", accumulate)
     units = math.prod(m.shape[2:])
     numbers = matrix.aligned_zeros(2 * matrix.padded(units), m.dtype).reshape(2, -1)
     for row, value in zip(numbers, (beta, theta), strict=True):

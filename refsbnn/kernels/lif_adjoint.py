@@ -6,10 +6,8 @@ Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
-from numba.extending import overload
+from numba import njit, prange
 
-from refsbnn.kernels.lif_loops import lanes, shared
 from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import (
     LANES,
@@ -89,26 +87,6 @@ class Sent(NamedTuple):
     unit: np.ndarray
 
 
-def leave(number, to, at, value):
-    """Write what the units alone give, where each neuron has numbers of its own.
-
-    Parameters
-    ----------
-    number : as `shared` gives it
-    to : address of floats
-    at : int
-    value : 16 lanes of float
-    """
-    raise NotImplementedError  # compiled code only
-
-
-@overload(leave)
-def _leave(number, to, at, value):
-    if isinstance(number, types.CPointer):
-        return lambda number, to, at, value: store(to, at, value)
-    return lambda number, to, at, value: None
-
-
 @njit(cache=True, parallel=True, error_model="numpy")
 def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
     """Gradients of the currents, a shard of samples a task.
@@ -161,7 +139,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     end = np.zeros(LANES, h.dtype)  # values of a vector that is not whole
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
-    betas, thetas = shared(beta), shared(theta)
+    betas, thetas = address(beta), address(theta)
     at_g, at_k, at_M, at_V, at_h = address(g), address(k), address(M), address(V), address(h)
     at_direct_M, at_direct_V, at_gm, at_gv = address(direct_M), address(direct_V), address(gm), address(gv)
     at_unit = address(unit)
@@ -186,8 +164,8 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 else:
                     end[: units - i] = h[t, b, i:]
                     z = load_values(end, 0, zero)
-                decay = lanes(betas, i)
-                r = load(at_M, own + i) - lanes(thetas, i)
+                decay = load(betas, i)
+                r = load(at_M, own + i) - load(thetas, i)
                 spread = inverse = ones
                 if not point:
                     spread = load(at_V, own + i)
@@ -196,7 +174,8 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 c = (load(at_g, own + i) + load(dz, at + i)) * own_slope(at_k, own + i, z, r, rule)
                 c = cut(c, floor)
                 mean_unit = select_less(zero, spread, c * inverse, zero)  # theory 3.2, 3.17
-                leave(thetas, at_unit, own + i, mean_unit)
+                if len(unit) > 0:
+                    store(at_unit, own + i, mean_unit)
                 keep = decay * (ones - z) if hard else decay
                 mean_unit = mean_unit + (load(at_direct_M, own + i) if len(direct_M) > 0 else zero)
                 mean_unit = mean_unit + keep * load(dM, at + i)  # theory 3.12
@@ -216,13 +195,13 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                 if t == 0:
                     last_M, last_V, own = address(start.M), address(start.V), b * width
                 for i in range(0, width, LANES):
-                    back, decay = zero, lanes(betas, i)
+                    back, decay = zero, load(betas, i)
                     if reset_gradient and hard:
                         back = zero - decay * load(last_M, own + i) * load(dM, at + i)  # theory 3.12
                         if accumulate and not point:
                             back = back - decay * decay * load(last_V, own + i) * load(dV, at + i)  # theory 3.12
                     elif reset_gradient:
-                        back = zero - lanes(thetas, i) * load(dM, at + i)  # theory 3.12
+                        back = zero - load(thetas, i) * load(dM, at + i)  # theory 3.12
                     store(dz, at + i, back)
             if len(recurrent.mu) > 0:
                 last = h[t - 1] if t > 0 else start.z

@@ -3,11 +3,10 @@
 Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types, uint64
-from numba.extending import overload
+from numba import njit, prange, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
@@ -46,64 +45,17 @@ class Neuron(NamedTuple):
 
     Attributes
     ----------
-    beta : float or (width,) float, decay a step, of the moments' type: of all neurons, or of each, zeros up to whole
-        vectors; theta is of the same kind
-    theta : float or (width,) float, threshold, of the moments' type
+    beta : (width,) float, decay a step of each neuron, of the moments' type, zeros up to whole vectors; an array where
+        all neurons share a number too, so that one compiled function does for both
+    theta : (width,) float, threshold, likewise
     hard : bool, a spike resets the membrane to zero; else it subtracts theta
     accumulate : bool, the variance carries over from step to step
     """
 
-    beta: Any
-    theta: Any
+    beta: np.ndarray
+    theta: np.ndarray
     hard: bool
     accumulate: bool
-
-
-def shared(number):
-    """A number of all neurons in sixteen places, or where those of each neuron start; for `lanes`.
-
-    Parameters
-    ----------
-    number : float or (width,) float
-    """
-    raise NotImplementedError  # compiled code only
-
-
-@overload(shared)
-def _shared(number):
-    return (lambda number: address(number)) if isinstance(number, types.Array) else (lambda number: splat(number))
-
-
-def lanes(number, at):
-    """Those of sixteen neurons from `at` on.
-
-    Parameters
-    ----------
-    number : as `shared` gives it
-    at : int
-    """
-    raise NotImplementedError  # compiled code only
-
-
-@overload(lanes)
-def _lanes(number, at):
-    return (lambda number, at: load(number, at)) if isinstance(number, types.CPointer) else (lambda number, at: number)
-
-
-def own(number, i):
-    """That of neuron i.
-
-    Parameters
-    ----------
-    number : float or (width,) float
-    i : int
-    """
-    raise NotImplementedError  # compiled code only
-
-
-@overload(own)
-def _own(number, i):
-    return (lambda number, i: number[i]) if isinstance(number, types.Array) else (lambda number, i: number)
 
 
 class Start(NamedTuple):
@@ -184,7 +136,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     fired = aligned_zeros(half, np.float32)
     last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
     events, count = np.zeros(half + LANES, np.int32), 0
-    one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), shared(beta), shared(theta)
+    one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), address(beta), address(theta)
     at_m, at_v, at_M, at_V, at_z, at_given = address(m), address(v), address(M), address(V), address(z), address(given)
     if len(start.M) > 0:
         copy(address(start.M), b * units, kept_M, 0, units)
@@ -216,7 +168,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
             if not point:
                 fetch(at_v, after)
                 fetch(at_V, after)
-            z_before, decay, threshold = load(fired, j), lanes(betas, j), lanes(thetas, j)
+            z_before, decay, threshold = load(fired, j), load(betas, j), load(thetas, j)
             keep = one - z_before if hard else one
             mean = decay * load(kept_M, j) * keep + load(total, j)  # theory 3.9
             if not hard:
@@ -269,7 +221,7 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
     beta, theta, hard, accumulate = neuron
     mu, sigma2, width, quadratic = recurrent
     T, batch, units = m.shape
-    point, one = len(v) == 0, own(theta, 0) - own(theta, 0) + 1
+    point, one = len(v) == 0, np.float64(1)
     for b in prange(batch):
         for t in range(T):
             for i in range(units):
@@ -283,14 +235,14 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
                             spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
                     last = h[t - 1, b, i] if t > 0 else start.z[b, i]
                     keep = 1 - last if hard else 1
-                    mean += own(beta, i) * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
+                    mean += beta[i] * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
                     if not hard:
-                        mean -= own(theta, i) * last  # theory 3.10
+                        mean -= theta[i] * last  # theory 3.10
                     if accumulate and not point:
                         last_V = V[t - 1, b, i] if t > 0 else start.V[b, i]
-                        spread += own(beta, i) * own(beta, i) * last_V * keep  # theory 3.9, 3.10
+                        spread += beta[i] * beta[i] * last_V * keep  # theory 3.9, 3.10
                 M[t, b, i] = mean
                 if not point:
                     V[t, b, i] = spread
-                r = np.float64(mean - own(theta, i))
+                r = np.float64(mean - theta[i])
                 h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)

@@ -151,7 +151,7 @@ def backward(
     start = start_of(before, values, h.dtype, M.dtype)
     start = start._replace(M=wide(start.M), V=wide(start.V), C=wide(start.C))
     neuron = slow_neuron(beta, theta, slow, M, reset)
-    each = np.empty_like(path.M if np.ndim(neuron.beta) else none.reshape(0, batch, units))
+    each = np.empty_like(path.M if np.ndim(beta) or np.ndim(theta) else none.reshape(0, batch, units))
     back = np.zeros((0 if before is None else 7, batch, units), M.dtype)
     sent = slow_adjoint.SlowSent(np.empty_like(path.M), np.empty_like(path.V), back, each, np.empty_like(each))
     slow_adjoint.gradients(

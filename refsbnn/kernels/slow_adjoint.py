@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit, prange
 
 from refsbnn.kernels.lif_adjoint import SHARD, add_recurrent
-from refsbnn.kernels.lif_loops import lanes, shared
 from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_less, splat, sqrt, store
 from refsbnn.kernels.slopes import cut, own_slope
@@ -132,7 +131,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     end = np.zeros(LANES, h.dtype)  # values of a vector that is not whole
     one = g.dtype.type(1)
     ones, zero, minus_half = splat(one), splat(one - one), splat(-one / (one + one))
-    betas, thetas = shared(beta), shared(theta)
+    betas, thetas = address(beta), address(theta)
     alphas, gains, decays, rests = splat(alpha), splat(adapt), splat(adapt_decay), splat(rest)
     at_k, at_g, at_h, at_M, at_V, at_C, at_a = (
         address(k),
@@ -166,8 +165,8 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                     fetch(at_C, earlier)
                     fetch(at_gv, earlier)
                 z = values_at(at_h, t * batch + b, units, i, end, zero)
-                decay = lanes(betas, i)
-                r = load(at_M, row + i) - lanes(thetas, i) - gains * load(at_a, row + i)
+                decay = load(betas, i)
+                r = load(at_M, row + i) - load(thetas, i) - gains * load(at_a, row + i)
                 spread = inverse = ones
                 if not point:
                     spread = load(at_V, row + i)
@@ -213,7 +212,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                     if t == 0:
                         old_M, old_V, old_C = address(start.M), address(start.V), address(start.C)
                         old_z, before = address(start.z), b
-                    place, decay, later = before * width + i, lanes(betas, i), load(dM, at + i)
+                    place, decay, later = before * width + i, load(betas, i), load(dM, at + i)
                     through = load(old_M, place) * later
                     noise = zero
                     if carries:
@@ -223,7 +222,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
                     if reset_gradient and hard:
                         back = back - decay * (through + noise)  # theory 3.34
                     elif reset_gradient:
-                        back = back - lanes(thetas, i) * later  # theory 3.12
+                        back = back - load(thetas, i) * later  # theory 3.12
                     if each:
                         z = values_at(old_z, before, units, i, end, zero)
                         keep = ones - z if hard else ones

@@ -11,7 +11,6 @@ from numba import njit, prange, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
-from refsbnn.kernels.lif_loops import lanes, own, shared
 from refsbnn.kernels.moves import copy, fetch
 from refsbnn.kernels.occur import lowest
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, less, load, select_less, splat, sqrt, store, store_less
@@ -27,8 +26,8 @@ class SlowNeuron(NamedTuple):
     alpha, adapt, adapt_decay, rest : float of the moments' type; rest is 1 - adapt_decay
     """
 
-    beta: Any
-    theta: Any
+    beta: np.ndarray
+    theta: np.ndarray
     hard: bool
     alpha: Any
     adapt: Any
@@ -122,7 +121,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     fired = aligned_zeros(half, np.float32)
     last = np.zeros(LANES, np.uint8)  # spikes of a vector that is not whole
     events, count = np.zeros(half + LANES, np.int32), 0
-    one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), shared(beta), shared(theta)
+    one, zero, betas, thetas = splat(np.float32(1)), splat(np.float32(0)), address(beta), address(theta)
     alphas, gains, decays, rests = splat(alpha), splat(adapt), splat(adapt_decay), splat(rest)
     at_m, at_v, at_z, at_given = address(m), address(v), address(z), address(given)
     at_M, at_path_V, at_path_C, at_path_a = address(M), address(V), address(C), address(a)
@@ -162,7 +161,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
                 fetch(at_v, after)
                 fetch(at_path_V, after)
                 fetch(at_path_C, after)
-            z_before, decay, threshold = load(fired, j), lanes(betas, j), lanes(thetas, j)
+            z_before, decay, threshold = load(fired, j), load(betas, j), load(thetas, j)
             keep = one - z_before if hard else one
             flow = alphas * load(kept, at_J + j) + load(total, j)  # theory 3.30
             store(kept, at_J + j, flow)
@@ -252,11 +251,11 @@ def values(current, proposal, recurrent, neuron, start, path, ends):
                     last_V, last_C = V[t - 1, b, i], C[t - 1, b, i]
                 elif carries and begun:
                     last_V, last_C = start.V[0, b, i], start.C[0, b, i]
-                keep, decay = one - last if hard else one, own(beta, i)
+                keep, decay = one - last if hard else one, beta[i]
                 ends[0, b, i] = alpha * ends[0, b, i] + mean  # theory 3.30
                 M[t, b, i] = decay * last_M * keep + ends[0, b, i]  # theory 3.31
                 if not hard:
-                    M[t, b, i] -= own(theta, i) * last  # theory 3.31
+                    M[t, b, i] -= theta[i] * last  # theory 3.31
                 a[t, b, i] = adapt_decay * last_a + rest * last  # theory 3.33
                 if carries:
                     ends[1, b, i] = alpha * alpha * ends[1, b, i] + spread  # theory 3.30
@@ -265,5 +264,5 @@ def values(current, proposal, recurrent, neuron, start, path, ends):
                     spread = decay * decay * last_V * keep + (both + both + ends[1, b, i])  # theory 3.31
                 if not point:
                     V[t, b, i] = spread
-                r = np.float64(M[t, b, i] - own(theta, i) - adapt * a[t, b, i])
+                r = np.float64(M[t, b, i] - theta[i] - adapt * a[t, b, i])
                 h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)

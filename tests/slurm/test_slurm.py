@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (Debian: slurm-wlm munge)"),
     pytest.mark.skipif(LIBRARY is None, reason="no mpi4py with MPICH (PyPI: mpi4py mpich)"),
 ]
-EPOCHS, LONG = 5, 100
+EPOCHS, LONG = 5, 40
 RUN = ("training.shards=4", "training.schedule=constant", "evaluation.samples=2")
 CONFIG = 'seed = 3\ndata.name = "digits"\n[model]\nname = "mlp"\nhidden = [32]\n[training]\nbatch = 32\nepochs = '
 

@@ -31,7 +31,7 @@ def test_pytorch(dtype: str, unsupported: int) -> None:
     check("validation.conformance.adapters.pytorch:PyTorch", dtype, list(CASES), unsupported)
 
 
-# Compiling takes a third of a second a case: one case for each operation and each member here, all in .ci/run.
+# Compiling takes a third of a second a case: one case for each operation and each member here, all before a release.
 @JAX
 def test_jax() -> None:
     kinds = {(c.op.name, c.op.options.get("member") if c.op.name == "unit" else None): c for c in reversed(CASES)}
