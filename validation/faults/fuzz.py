@@ -60,6 +60,11 @@ class Input(NamedTuple):
         return self.seen.outcome not in ("accepted", "refused")
 
 
+def chosen(names: Sequence[str]) -> list[Reader]:
+    """The readers of some names, or all."""
+    return [reader for reader in READERS if not names or reader.name in names]
+
+
 class Folders:
     """The readers' folders: their valid files, made once, and copies of them that are damaged in turn."""
 
@@ -92,8 +97,8 @@ class Folders:
     def damaged(self, seed: int, number: int, names: Sequence[str] = ()) -> tuple[Reader, str, Path, bool]:
         """Lay out and damage input `number`: its reader, the damage, the file, and whether it has to be refused."""
         rng = Random(f"{seed}/{number}")
-        chosen = [reader for reader in READERS if not names or reader.name in names]
-        reader = rng.choices(chosen, [reader.share for reader in chosen])[0]
+        readers = chosen(names)
+        reader = rng.choices(readers, [each.share for each in readers])[0]
         work = self.lay(reader)
         self.touched[reader.name] = path = rng.choice(sorted(work.glob(reader.files)))
         valid = path.read_bytes()
@@ -143,11 +148,11 @@ def worker(channel: int, seed: int, numbers: Iterator[int], names: Sequence[str]
     try:
         folders = Folders(root)
         watch = Watch(root)
-        for reader in READERS:
+        for reader in chosen(names):
             with suppress(InputError):  # what is imported and compiled at a first call is no reader's doing
                 reader.read(folders.lay(reader))
             seen = watch.call(lambda reader=reader: reader.read(folders.lay(reader)))  # type: ignore[misc]
-            if seen.outcome not in ("accepted", "refused" if reader.name == "lock" else "accepted"):
+            if seen.outcome != "accepted":
                 tell({"broken": f"{reader.name}: {seen.outcome} {seen.why}"})
                 return
         for number in numbers:
