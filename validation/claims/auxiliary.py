@@ -98,8 +98,10 @@ def check(level: Level) -> Rows:
     yield from silent_weights()
     marks = (HIGH,) if level.quick else (HIGH, RIGHT, LOW)
     shapes = list(SHAPES)[:1] if level.quick else list(SHAPES)
-    outcomes = {name: trained(level, name, marks) for name in shapes}
-    yield from by_setting(outcomes, marks)
+    outcomes = {}
+    for name in shapes:
+        outcomes[name] = trained(level, name, marks)
+        yield from by_setting(name, outcomes[name], marks)
     if not level.quick:
         yield from pooled(outcomes)
         yield from cost(outcomes)
@@ -278,20 +280,19 @@ def mean_of(logs: np.ndarray) -> tuple[float, float, str]:
     )
 
 
-def by_setting(outcomes: dict[str, dict[tuple[str, str], Outcome]], marks: tuple[Mark, ...]) -> Rows:
-    """P in every setting, for every member and mark."""
-    for name, found in outcomes.items():
-        for mark in marks:
-            for member, logs in found["P", mark.name].ratios.items():
-                ratio, error, why = mean_of(logs)
-                setting = f"{name}, {mark.name}, {member}: bias with P over that without"
-                # Where the effect is many standard errors in every run, it has to be there; elsewhere it may not rise.
-                sure = (member == "trapezoid" and not name.startswith("neurons")) or (
-                    member != "st" and name.startswith("dense")
-                )
-                slack = 0.0 if sure else float(np.expm1(4.0 * error))
-                note = "" if sure else "; it does not rise: four standard errors, 3 false alarms in 100,000"
-                yield at_most(TITLE, setting, ratio, 1.0, f"{why}{note}", slack)
+def by_setting(name: str, found: dict[tuple[str, str], Outcome], marks: tuple[Mark, ...]) -> Rows:
+    """P in a setting, for every member and mark."""
+    for mark in marks:
+        for member, logs in found["P", mark.name].ratios.items():
+            ratio, error, why = mean_of(logs)
+            setting = f"{name}, {mark.name}, {member}: bias with P over that without"
+            # Where the effect is many standard errors in every run, it has to be there; elsewhere it may not rise.
+            sure = (member == "trapezoid" and not name.startswith("neurons")) or (
+                member != "st" and name.startswith("dense")
+            )
+            slack = 0.0 if sure else float(np.expm1(4.0 * error))
+            note = "" if sure else "; it does not rise: four standard errors, 3 false alarms in 100,000"
+            yield at_most(TITLE, setting, ratio, 1.0, f"{why}{note}", slack)
 
 
 def pooled(outcomes: dict[str, dict[tuple[str, str], Outcome]]) -> list[Row]:
