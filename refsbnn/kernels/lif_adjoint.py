@@ -6,7 +6,7 @@ Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import (
@@ -23,6 +23,7 @@ from refsbnn.kernels.simd import (
     store,
 )
 from refsbnn.kernels.slopes import cut, own_slope
+from refsbnn.kernels.tasks import run
 
 SHARD = 8  # samples whose gradients go through the recurrent weights together: the rows of a register tile
 
@@ -87,7 +88,7 @@ class Sent(NamedTuple):
     unit: np.ndarray
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
     """Gradients of the currents, a shard of samples a task.
 
@@ -103,16 +104,17 @@ def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, star
     start : Start, its M and V as wide
     sent : Sent, overwritten
     """
-    for shard in prange((path.M.shape[1] + SHARD - 1) // SHARD):
-        _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, shard * SHARD)
+    shards = (path.M.shape[1] + SHARD - 1) // SHARD
+    run(_gradients_of, shards, (given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent))
 
 
 @njit(cache=True, error_model="numpy")
-def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, first):
-    """Samples first to first + SHARD.
+def _gradients_of(shard, given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
+    """Samples from shard SHARD on, as many as SHARD.
 
     Parameters
     ----------
+    shard : int
     given : Given
     path : Path
     slopes : Slopes
@@ -122,7 +124,6 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     reset_gradient : bool
     start : Start
     sent : Sent
-    first : int
     """
     g, direct_M, direct_V, after = given
     M, V, h = path
@@ -131,6 +132,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     gm, gv, before, unit = sent
     T, batch, width = g.shape
     units = h.shape[2]
+    first = shard * SHARD
     rows = min(SHARD, batch - first)
     point = len(V) == 0
     # Of the later step, by sample: gradients of the membrane's mean and variance, and what they send to this spike.

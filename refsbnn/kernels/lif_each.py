@@ -1,13 +1,14 @@
 """Gradients of the decay and the threshold that each neuron has for itself (theory 3.27, 3.28)."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.kernels.moves import load_values
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, splat, store
+from refsbnn.kernels.tasks import run
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def sums(path, neuron, start, sent, out):
     """Sums over steps and samples: sixteen neurons a task, samples in order and then steps.
 
@@ -19,24 +20,24 @@ def sums(path, neuron, start, sent, out):
     sent : Sent, what `gradients` left
     out : (2, width) float64, zero; added to: of beta, of theta
     """
-    for block in prange(path.M.shape[2] // LANES):
-        _sums_of(path, neuron, start, sent, out, block * LANES)
+    run(_sums_of, path.M.shape[2] // LANES, (path, neuron, start, sent, out))
 
 
 @njit(cache=True, error_model="numpy")
-def _sums_of(path, neuron, start, sent, out, i):
-    """Neurons i to i + LANES.
+def _sums_of(block, path, neuron, start, sent, out):
+    """Neurons of vector `block`.
 
     Parameters
     ----------
+    block : int
     path : Path
     neuron : Neuron
     start : Start
     sent : Sent
     out : (2, width) float64
-    i : int
     """
     M, V, h = path
+    i = block * LANES
     T, batch, width = M.shape
     units = h.shape[2]
     carried = neuron.accumulate and len(V) > 0

@@ -6,7 +6,7 @@ Variances of no steps say that the weights are points: V_t = 1 then (theory 3.18
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
@@ -25,6 +25,7 @@ from refsbnn.kernels.simd import (
     store_less,
 )
 from refsbnn.kernels.sparse import WIDE, add_rows
+from refsbnn.kernels.tasks import run
 
 
 class Moments(NamedTuple):
@@ -88,7 +89,7 @@ class Square(NamedTuple):
     quadratic: bool
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def spikes(current, source, recurrent, neuron, deterministic, start, membrane, z):
     """Spikes of Gaussian neurons.
 
@@ -103,16 +104,16 @@ def spikes(current, source, recurrent, neuron, deterministic, start, membrane, z
     membrane : Moments, float32, overwritten
     z : (T, batch, units) uint8, overwritten
     """
-    for b in prange(z.shape[1]):
-        _spikes_of(current, source, recurrent, neuron, deterministic, start, membrane, z, b)
+    run(_spikes_of, z.shape[1], (current, source, recurrent, neuron, deterministic, start, membrane, z))
 
 
 @njit(cache=True, error_model="numpy")
-def _spikes_of(current, source, recurrent, neuron, deterministic, start, membrane, z, b):
+def _spikes_of(b, current, source, recurrent, neuron, deterministic, start, membrane, z):
     """Sample b.
 
     Parameters
     ----------
+    b : int
     current : Moments
     source : Source
     recurrent : Table
@@ -121,7 +122,6 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
     start : Start
     membrane : Moments
     z : (T, batch, units) uint8
-    b : int
     """
     m, v = current
     M, V = membrane
@@ -201,7 +201,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, membran
             copy(kept_V, 0, at_V, own, units)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def values(current, proposal, recurrent, neuron, start, membrane, h):
     """Values of any member, noise and type.
 
@@ -215,34 +215,51 @@ def values(current, proposal, recurrent, neuron, start, membrane, h):
     membrane : Moments, float, overwritten
     h : (T, batch, units) uint8 or float, overwritten
     """
+    run(_values_of, h.shape[1], (current, proposal, recurrent, neuron, start, membrane, h))
+
+
+@njit(cache=True, error_model="numpy")
+def _values_of(b, current, proposal, recurrent, neuron, start, membrane, h):
+    """Sample b.
+
+    Parameters
+    ----------
+    b : int
+    current : Moments
+    proposal : Proposal
+    recurrent : Square
+    neuron : Neuron
+    start : Start
+    membrane : Moments
+    h : (T, batch, units) uint8 or float
+    """
     m, v = current
     M, V = membrane
     kind, u, tau, gaussian = proposal
     beta, theta, hard, accumulate = neuron
     mu, sigma2, width, quadratic = recurrent
-    T, batch, units = m.shape
+    T, _, units = m.shape
     point, one = len(v) == 0, np.float64(1)
-    for b in prange(batch):
-        for t in range(T):
-            for i in range(units):
-                mean = m[t, b, i]
-                spread = one if point else v[t, b, i]
-                if t > 0 or len(start.M) > 0:
-                    for j in range(units if len(mu) > 0 else 0):
-                        z = h[t - 1, b, j] if t > 0 else start.z[b, j]
-                        mean += mu[i * width + j] * z  # theory 3.1
-                        if not point:
-                            spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
-                    last = h[t - 1, b, i] if t > 0 else start.z[b, i]
-                    keep = 1 - last if hard else 1
-                    mean += beta[i] * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
-                    if not hard:
-                        mean -= theta[i] * last  # theory 3.10
-                    if accumulate and not point:
-                        last_V = V[t - 1, b, i] if t > 0 else start.V[b, i]
-                        spread += beta[i] * beta[i] * last_V * keep  # theory 3.9, 3.10
-                M[t, b, i] = mean
-                if not point:
-                    V[t, b, i] = spread
-                r = np.float64(mean - theta[i])
-                h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)
+    for t in range(T):
+        for i in range(units):
+            mean = m[t, b, i]
+            spread = one if point else v[t, b, i]
+            if t > 0 or len(start.M) > 0:
+                for j in range(units if len(mu) > 0 else 0):
+                    z = h[t - 1, b, j] if t > 0 else start.z[b, j]
+                    mean += mu[i * width + j] * z  # theory 3.1
+                    if not point:
+                        spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
+                last = h[t - 1, b, i] if t > 0 else start.z[b, i]
+                keep = 1 - last if hard else 1
+                mean += beta[i] * (M[t - 1, b, i] if t > 0 else start.M[b, i]) * keep  # theory 3.9
+                if not hard:
+                    mean -= theta[i] * last  # theory 3.10
+                if accumulate and not point:
+                    last_V = V[t - 1, b, i] if t > 0 else start.V[b, i]
+                    spread += beta[i] * beta[i] * last_V * keep  # theory 3.9, 3.10
+            M[t, b, i] = mean
+            if not point:
+                V[t, b, i] = spread
+            r = np.float64(mean - theta[i])
+            h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)

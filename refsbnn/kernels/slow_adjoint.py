@@ -7,12 +7,13 @@ membrane carries no variance along.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.kernels.lif_adjoint import SHARD, add_recurrent
 from refsbnn.kernels.moves import fetch, load_values
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, select_less, splat, sqrt, store
 from refsbnn.kernels.slopes import cut, own_slope
+from refsbnn.kernels.tasks import run
 
 
 class SlowGiven(NamedTuple):
@@ -69,7 +70,7 @@ def values_at(h, row, units, i, end, like):
     return load_values(end, 0, like)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
     """Gradients of the currents, a shard of samples a task.
 
@@ -85,16 +86,17 @@ def gradients(given, path, slopes, rule, recurrent, neuron, reset_gradient, star
     start : SlowStart, its M, V and C as wide
     sent : SlowSent, overwritten
     """
-    for shard in prange((path.h.shape[1] + SHARD - 1) // SHARD):
-        _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, shard * SHARD)
+    shards = (path.h.shape[1] + SHARD - 1) // SHARD
+    run(_gradients_of, shards, (given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent))
 
 
 @njit(cache=True, error_model="numpy")
-def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent, first):
-    """Samples first to first + SHARD.
+def _gradients_of(shard, given, path, slopes, rule, recurrent, neuron, reset_gradient, start, sent):
+    """Samples from shard SHARD on, as many as SHARD.
 
     Parameters
     ----------
+    shard : int
     given : SlowGiven
     path : SlowPath
     slopes : Slopes
@@ -104,7 +106,6 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     reset_gradient : bool
     start : SlowStart
     sent : SlowSent
-    first : int
     """
     g, direct_M, direct_V, direct_C, direct_a, after = given
     M, V, C, a, h = path
@@ -112,6 +113,7 @@ def _gradients_of(given, path, slopes, rule, recurrent, neuron, reset_gradient, 
     beta, theta, hard, alpha, adapt, adapt_decay, rest = neuron
     T, batch, width = g.shape
     units = h.shape[2]
+    first = shard * SHARD
     rows = min(SHARD, batch - first)
     point, carries, each = len(V) == 0, len(C) > 0, len(sent.beta) > 0
     # Of the later step, by sample: gradients of its states, and what they send to this step's spikes.

@@ -7,7 +7,7 @@ membrane carries no variance along.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, uint64
 
 from refsbnn.kernels import fire, philox
 from refsbnn.kernels.gaussian import probability
@@ -15,6 +15,7 @@ from refsbnn.kernels.moves import copy, fetch
 from refsbnn.kernels.occur import lowest
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, less, load, select_less, splat, sqrt, store, store_less
 from refsbnn.kernels.sparse import WIDE, add_rows
+from refsbnn.kernels.tasks import run
 
 
 class SlowNeuron(NamedTuple):
@@ -72,7 +73,7 @@ class SlowStart(NamedTuple):
     a: np.ndarray
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def spikes(current, source, recurrent, neuron, deterministic, start, path, ends):
     """Spikes of Gaussian neurons.
 
@@ -87,16 +88,16 @@ def spikes(current, source, recurrent, neuron, deterministic, start, path, ends)
     path : SlowPath, float32 and uint8, overwritten
     ends : (2, batch, units) float32, overwritten: J and U after the last step
     """
-    for b in prange(path.h.shape[1]):
-        _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, b)
+    run(_spikes_of, path.h.shape[1], (current, source, recurrent, neuron, deterministic, start, path, ends))
 
 
 @njit(cache=True, error_model="numpy")
-def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, ends, b):
+def _spikes_of(b, current, source, recurrent, neuron, deterministic, start, path, ends):
     """Sample b.
 
     Parameters
     ----------
+    b : int
     current : Moments
     source : Source
     recurrent : Table
@@ -105,7 +106,6 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     start : SlowStart
     path : SlowPath
     ends : (2, batch, units) float32
-    b : int
     """
     m, v = current
     M, V, C, a, z = path
@@ -207,7 +207,7 @@ def _spikes_of(current, source, recurrent, neuron, deterministic, start, path, e
     copy(kept, at_U, ends[1, b], 0, units)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def values(current, proposal, recurrent, neuron, start, path, ends):
     """Values of any member, noise and type.
 
@@ -221,48 +221,65 @@ def values(current, proposal, recurrent, neuron, start, path, ends):
     path : SlowPath, float, overwritten
     ends : (2, batch, units) float, overwritten: J and U after the last step
     """
+    run(_values_of, path.h.shape[1], (current, proposal, recurrent, neuron, start, path, ends))
+
+
+@njit(cache=True, error_model="numpy")
+def _values_of(b, current, proposal, recurrent, neuron, start, path, ends):
+    """Sample b.
+
+    Parameters
+    ----------
+    b : int
+    current : Moments
+    proposal : Proposal
+    recurrent : Square
+    neuron : SlowNeuron
+    start : SlowStart
+    path : SlowPath
+    ends : (2, batch, units) float
+    """
     m, v = current
     M, V, C, a, h = path
     kind, u, tau, gaussian = proposal
     beta, theta, hard, alpha, adapt, adapt_decay, rest = neuron
     mu, sigma2, width, quadratic = recurrent
-    T, batch, units = m.shape
+    T, _, units = m.shape
     point, carries, begun = len(v) == 0, len(C) > 0, len(start.M) > 0
     none, one = rest - rest, rest - rest + 1
-    for b in prange(batch):
+    for i in range(units):
+        ends[0, b, i] = start.J[0, b, i] if begun else none
+        ends[1, b, i] = start.U[0, b, i] if begun and carries else none
+    for t in range(T):
         for i in range(units):
-            ends[0, b, i] = start.J[0, b, i] if begun else none
-            ends[1, b, i] = start.U[0, b, i] if begun and carries else none
-        for t in range(T):
-            for i in range(units):
-                mean = m[t, b, i]
-                spread = one if point else v[t, b, i]
-                for j in range(units if len(mu) > 0 and (t > 0 or begun) else 0):
-                    z = h[t - 1, b, j] if t > 0 else start.z[0, b, j]
-                    mean += mu[i * width + j] * z  # theory 3.1
-                    if not point:
-                        spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
-                last_M = last_V = last_C = last_a = last = none
-                if t > 0:
-                    last_M, last_a, last = M[t - 1, b, i], a[t - 1, b, i], h[t - 1, b, i] + none
-                elif begun:
-                    last_M, last_a, last = start.M[0, b, i], start.a[0, b, i], start.z[0, b, i] + none
-                if carries and t > 0:
-                    last_V, last_C = V[t - 1, b, i], C[t - 1, b, i]
-                elif carries and begun:
-                    last_V, last_C = start.V[0, b, i], start.C[0, b, i]
-                keep, decay = one - last if hard else one, beta[i]
-                ends[0, b, i] = alpha * ends[0, b, i] + mean  # theory 3.30
-                M[t, b, i] = decay * last_M * keep + ends[0, b, i]  # theory 3.31
-                if not hard:
-                    M[t, b, i] -= theta[i] * last  # theory 3.31
-                a[t, b, i] = adapt_decay * last_a + rest * last  # theory 3.33
-                if carries:
-                    ends[1, b, i] = alpha * alpha * ends[1, b, i] + spread  # theory 3.30
-                    both = alpha * decay * keep * last_C
-                    C[t, b, i] = both + ends[1, b, i]  # theory 3.30
-                    spread = decay * decay * last_V * keep + (both + both + ends[1, b, i])  # theory 3.31
+            mean = m[t, b, i]
+            spread = one if point else v[t, b, i]
+            for j in range(units if len(mu) > 0 and (t > 0 or begun) else 0):
+                z = h[t - 1, b, j] if t > 0 else start.z[0, b, j]
+                mean += mu[i * width + j] * z  # theory 3.1
                 if not point:
-                    V[t, b, i] = spread
-                r = np.float64(M[t, b, i] - theta[i] - adapt * a[t, b, i])
-                h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)
+                    spread += sigma2[i * width + j] * (z * z if quadratic else z)  # theory 3.1, 3.4
+            last_M = last_V = last_C = last_a = last = none
+            if t > 0:
+                last_M, last_a, last = M[t - 1, b, i], a[t - 1, b, i], h[t - 1, b, i] + none
+            elif begun:
+                last_M, last_a, last = start.M[0, b, i], start.a[0, b, i], start.z[0, b, i] + none
+            if carries and t > 0:
+                last_V, last_C = V[t - 1, b, i], C[t - 1, b, i]
+            elif carries and begun:
+                last_V, last_C = start.V[0, b, i], start.C[0, b, i]
+            keep, decay = one - last if hard else one, beta[i]
+            ends[0, b, i] = alpha * ends[0, b, i] + mean  # theory 3.30
+            M[t, b, i] = decay * last_M * keep + ends[0, b, i]  # theory 3.31
+            if not hard:
+                M[t, b, i] -= theta[i] * last  # theory 3.31
+            a[t, b, i] = adapt_decay * last_a + rest * last  # theory 3.33
+            if carries:
+                ends[1, b, i] = alpha * alpha * ends[1, b, i] + spread  # theory 3.30
+                both = alpha * decay * keep * last_C
+                C[t, b, i] = both + ends[1, b, i]  # theory 3.30
+                spread = decay * decay * last_V * keep + (both + both + ends[1, b, i])  # theory 3.31
+            if not point:
+                V[t, b, i] = spread
+            r = np.float64(M[t, b, i] - theta[i] - adapt * a[t, b, i])
+            h[t, b, i] = fire.sample(r, np.float64(spread), u[t, b, i], kind, tau, gaussian)
