@@ -5,7 +5,7 @@ gradients of means and variances lie side by side, `row_of` numbers a pixel.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.kernels.block_image import Pair, parted, row_of
 from refsbnn.kernels.conv2d_image import padded
@@ -25,6 +25,7 @@ from refsbnn.kernels.simd import (
     store,
 )
 from refsbnn.kernels.slopes import cut, slope
+from refsbnn.kernels.tasks import run
 
 
 @njit(cache=True, error_model="numpy")
@@ -179,7 +180,7 @@ def add_inputs(g, weights, shape, sums):
             matmul_add(left, right, into, columns // pixels, LANES, depth)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def backward(after, bits, before, weights, shape, rule, floor, stream, dweights, dbiases):
     """Gradients of the block: at most SHARDS tasks, each a fixed part of the batch; their sums are added in order.
 
@@ -196,25 +197,47 @@ def backward(after, bits, before, weights, shape, rule, floor, stream, dweights,
     dweights : (2, channels, 3, 3, channels) float32, overwritten
     dbiases : (2, channels) float32, overwritten
     """
-    images, units, area = len(bits), before.mean.shape[1], (shape.rows + 2) * (shape.columns + 2)
+    images, units = len(bits), before.mean.shape[1]
     shards, size = min(SHARDS, images), 9 * shape.channels * padded(row_of(shape))
-    patterns, back = numbers_of(shape.bipolar), turned(weights, shape)
+    tables = numbers_of(shape.bipolar), turned(weights, shape)
     sums, totals = np.zeros((shards, size), np.float32), np.zeros((shards, 2, units), np.float32)
-    for shard in prange(shards):
-        g = aligned_zeros(area * row_of(shape) + 2 * LANES, np.float32)
-        z = aligned_zeros(area * shape.channels + 2 * LANES, np.float32)
-        dx, own = aligned_zeros(units, np.float32), aligned_zeros(size, np.float32)
-        for image in range(shard * images // shards, (shard + 1) * images // shards):
-            entered = Pair(before.mean[image], before.variance[image])
-            left = Pair(after.mean[image], after.variance[image])
-            bordered(left, shape, g, totals[shard])
-            spread_bits(bits[image], patterns, shape, z)
-            add_weights(z, g, shape, own)
-            dx[:] = ZERO
-            add_inputs(g, back, shape, dx)
-            send(dx, z, entered, left, shape, rule, floor, stream[0, image], stream[1, image])
-        sums[shard] = own
+    run(_backward_shard, shards, (after, bits, before, tables, shape, rule, floor, (stream, sums, totals)))
     collect(sums, totals, shape, dweights, dbiases)
+
+
+@njit(cache=True, error_model="numpy")
+def _backward_shard(shard, after, bits, before, tables, shape, rule, floor, out):
+    """A fixed part of the batch.
+
+    Parameters
+    ----------
+    shard : int
+    after : Pair
+    bits : (images, units / 8) uint8
+    before : Pair
+    tables : pair, of float32: from `numbers_of` and from `turned`
+    shape : Shape
+    rule : Rule
+    floor : float32
+    out : tuple: stream, (2, images, units) float32, and sums, (shards, size) float32, overwritten; totals,
+        (shards, 2, units) float32, zero, added to
+    """
+    (patterns, back), (stream, sums, totals) = tables, out
+    images, units, area = len(bits), before.mean.shape[1], (shape.rows + 2) * (shape.columns + 2)
+    shards, size = sums.shape
+    g = aligned_zeros(area * row_of(shape) + 2 * LANES, np.float32)
+    z = aligned_zeros(area * shape.channels + 2 * LANES, np.float32)
+    dx, own = aligned_zeros(units, np.float32), aligned_zeros(size, np.float32)
+    for image in range(shard * images // shards, (shard + 1) * images // shards):
+        entered = Pair(before.mean[image], before.variance[image])
+        left = Pair(after.mean[image], after.variance[image])
+        bordered(left, shape, g, totals[shard])
+        spread_bits(bits[image], patterns, shape, z)
+        add_weights(z, g, shape, own)
+        dx[:] = ZERO
+        add_inputs(g, back, shape, dx)
+        send(dx, z, entered, left, shape, rule, floor, stream[0, image], stream[1, image])
+    sums[shard] = own
 
 
 @njit(cache=True, error_model="numpy")

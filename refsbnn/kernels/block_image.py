@@ -9,12 +9,13 @@ next one overwrites what is beyond it.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, uint64
+from numba import njit, uint64
 
 from refsbnn.kernels import philox
 from refsbnn.kernels.gaussian import ZERO, probability
 from refsbnn.kernels.moves import high_halves, low_halves
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, less, load, splat, sqrt, store
+from refsbnn.kernels.tasks import run
 from refsbnn.kernels.unit import CHUNK
 
 
@@ -171,7 +172,7 @@ def offsets(weights, biases, shape):
     return start, spread
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def forward(before, source, weights, biases, shape, deterministic, after, bits):
     """The stream after the block, a task for every image.
 
@@ -188,10 +189,29 @@ def forward(before, source, weights, biases, shape, deterministic, after, bits):
     """
     tables = nibble_tables(weights, shape)
     start, spread = offsets(weights, biases, shape)
-    for image in prange(len(bits)):
-        own = Pair(before.mean[image], before.variance[image])
-        into = Pair(after[0, image], after[1, image])
-        _forward_image(own, source, image, tables, start, spread, shape, deterministic, into, bits[image])
+    run(_forward_image_of, len(bits), (before, source, tables, start, spread, shape, deterministic, after, bits))
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_image_of(image, before, source, tables, start, spread, shape, deterministic, after, bits):
+    """Image `image` of `forward`.
+
+    Parameters
+    ----------
+    image : int
+    before : Pair
+    source : Source
+    tables : pair of flat float32, of `nibble_tables`
+    start : flat float32, of `offsets`
+    spread : flat float32, of `offsets`
+    shape : Shape
+    deterministic : bool
+    after : (2, images, units) float32, overwritten
+    bits : (images, units / 8) uint8, overwritten
+    """
+    own = Pair(before.mean[image], before.variance[image])
+    into = Pair(after[0, image], after[1, image])
+    _forward_image(own, source, image, tables, start, spread, shape, deterministic, into, bits[image])
 
 
 @njit(cache=True, error_model="numpy")

@@ -14,6 +14,7 @@ from refsbnn.kernels.conv2d_image import Grid, padded
 from refsbnn.kernels.conv2d_layout import aligned_empty
 from refsbnn.kernels.lookup import TABLE, add_pair, add_products, build_table, tables_at_a_time
 from refsbnn.kernels.simd import LANES, aligned_zeros, load, splat, store
+from refsbnn.kernels.tasks import run
 
 POSITIONS = 512  # that a task sums for, or one image
 ENTRIES = 320  # of the filters that a task sums gradients for, whole words
@@ -89,7 +90,7 @@ def _pack_patches(words, grid, group, patch_words):
         patches(words[image], grid, patch_words[image // group], image % group * grid.rows * grid.columns)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _forward(patch_words, columns, grid, wide, scale, offset, moments):
     """As `forward`: a task for every group of images and sixteen columns that are summed.
 
@@ -103,31 +104,54 @@ def _forward(patch_words, columns, grid, wide, scale, offset, moments):
     offset : (parts, 1 or positions, out) float
     moments : flat float, (parts, images, positions, out), overwritten
     """
-    size, half = grid.kh * grid.kw * grid.channels, padded(grid.out)
-    groups, words, room = patch_words.shape
-    blocks, total, width = half // LANES, len(moments) // (grid.parts * grid.out), grid.parts * half
+    blocks = padded(grid.out) // LANES
     summed = blocks if scale[-1] == 0.0 else grid.parts * blocks
+    run(
+        _forward_of,
+        len(patch_words) * -(-summed // wide),
+        (patch_words, columns, grid, wide, summed, scale, offset, moments),
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def _forward_of(task, patch_words, columns, grid, wide, summed, scale, offset, moments):
+    """Some positions of a group and some columns.
+
+    Parameters
+    ----------
+    task : int
+    patch_words : (groups, patch words, group * positions) uint64
+    columns : (patch * width,) float
+    grid : Grid
+    wide : int
+    summed : int, blocks of columns that are summed
+    scale : (parts,) float
+    offset : (parts, 1 or positions, out) float
+    moments : flat float, overwritten
+    """
+    size, half = grid.kh * grid.kw * grid.channels, padded(grid.out)
+    _, words, room = patch_words.shape
+    blocks, total, width = half // LANES, len(moments) // (grid.parts * grid.out), grid.parts * half
     tasks = -(-summed // wide)
-    for task in prange(groups * tasks):
-        first, block = task // tasks * room, task % tasks * wide
-        count, tables = min(room, total - first), min(wide, summed - block)
-        table, sums = aligned_zeros(wide * TABLE, columns.dtype), aligned_zeros(wide * count * LANES, columns.dtype)
-        for q in range(words):
-            rows = size - q * WORD
-            for t in range(tables):
-                build_table(columns, q * WORD * width + (block + t) * LANES, width, rows, table, t * TABLE)
-            own_words = patch_words[task // tasks, q, :count]
-            if tables == 2:
-                add_pair(table, rows, own_words, sums)
-            else:
-                add_products(table, rows, own_words, sums)
+    first, block = task // tasks * room, task % tasks * wide
+    count, tables = min(room, total - first), min(wide, summed - block)
+    table, sums = aligned_zeros(wide * TABLE, columns.dtype), aligned_zeros(wide * count * LANES, columns.dtype)
+    for q in range(words):
+        rows = size - q * WORD
         for t in range(tables):
-            h, begin = (block + t) // blocks, (block + t) % blocks * LANES
-            own = sums[t * count * LANES : (t + 1) * count * LANES]
-            _finish(own, first, count, scale[h], offset[h], begin, moments, h * total)
-            if summed < grid.parts * blocks:
-                own[:] = 0.0
-                _finish(own, first, count, scale[1], offset[1], begin, moments, total)
+            build_table(columns, q * WORD * width + (block + t) * LANES, width, rows, table, t * TABLE)
+        own_words = patch_words[task // tasks, q, :count]
+        if tables == 2:
+            add_pair(table, rows, own_words, sums)
+        else:
+            add_products(table, rows, own_words, sums)
+    for t in range(tables):
+        h, begin = (block + t) // blocks, (block + t) % blocks * LANES
+        own = sums[t * count * LANES : (t + 1) * count * LANES]
+        _finish(own, first, count, scale[h], offset[h], begin, moments, h * total)
+        if summed < grid.parts * blocks:
+            own[:] = 0.0
+            _finish(own, first, count, scale[1], offset[1], begin, moments, total)
 
 
 @njit(cache=True, error_model="numpy")
@@ -180,7 +204,7 @@ def _pack_positions(words, grid, bits):
                 transpose(block)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _weight_gradients(bits, dm, dv, grid, wide, shards, sums, result):
     """As `weight_gradients`: a task for `wide` times sixteen columns, some entries of the filter, one or all shards.
 
@@ -194,38 +218,71 @@ def _weight_gradients(bits, dm, dv, grid, wide, shards, sums, result):
     sums : (tasks, shards or 1, wide * entries of a task * 16) float64, zero; overwritten
     result : (parts, out, patch) float, overwritten
     """
-    images, size = len(bits), result.shape[2]
-    blocks, chunks = padded(grid.out) // LANES, -(-size // ENTRIES)
-    tasks, slots, most = sums.shape
-    for each in prange(tasks * slots):
-        task, slot = each // slots, each % slots
-        block, first = task // chunks * wide, task % chunks * ENTRIES
-        tables, past = min(wide, grid.parts * blocks - block), min(size, first + ENTRIES)
-        table, own = aligned_zeros(wide * TABLE, dm.dtype), aligned_zeros(most, dm.dtype)
-        for shard in range(slot * shards // slots, (slot + 1) * shards // slots):
-            for image in range(shard * images // shards, (shard + 1) * images // shards):
-                for word in range(bits.shape[1]):
-                    for t in range(tables):
-                        gradient = dm if block + t < blocks else dv
-                        begin = (block + t) % blocks * LANES
-                        _build_from_gradient(gradient[image], word * WORD, begin, table, t * TABLE)
-                    rows = grid.rows * grid.columns - word * WORD
-                    if tables == 2:
-                        add_pair(table, rows, bits[image, word, first:past], own)
-                    else:
-                        add_products(table, rows, bits[image, word, first:past], own)
-            _add_shard(own, sums[task, slot])
-    for task in prange(tasks):
-        block, first = task // chunks * wide, task % chunks * ENTRIES
-        past = min(size, first + ENTRIES)
-        total = np.zeros(most, np.float64)
-        for slot in range(slots):
-            total += sums[task, slot]
-        for t in range(min(wide, grid.parts * blocks - block)):
-            begin, start = (block + t) % blocks * LANES, t * (past - first) * LANES
-            for o in range(begin, min(grid.out, begin + LANES)):
-                for k in range(first, past):
-                    result[(block + t) // blocks, o, k] = total[start + (k - first) * LANES + o - begin]
+    tasks, slots, _ = sums.shape
+    run(_weight_sums_of, tasks * slots, (bits, dm, dv, grid, wide, shards, result.shape[2], sums))
+    run(_weight_total_of, tasks, (sums, grid, wide, result))
+
+
+@njit(cache=True, error_model="numpy")
+def _weight_sums_of(each, bits, dm, dv, grid, wide, shards, size, sums):
+    """The sums of some columns and entries over one shard or all.
+
+    Parameters
+    ----------
+    each : int
+    bits : (images, words, entries) uint64
+    dm, dv : (images, positions, out) float
+    grid : Grid
+    wide : int
+    shards : int
+    size : int, entries of a filter
+    sums : (tasks, shards or 1, most) float64, overwritten
+    """
+    images, blocks, chunks = len(bits), padded(grid.out) // LANES, -(-size // ENTRIES)
+    _, slots, most = sums.shape
+    task, slot = each // slots, each % slots
+    block, first = task // chunks * wide, task % chunks * ENTRIES
+    tables, past = min(wide, grid.parts * blocks - block), min(size, first + ENTRIES)
+    table, own = aligned_zeros(wide * TABLE, dm.dtype), aligned_zeros(most, dm.dtype)
+    for shard in range(slot * shards // slots, (slot + 1) * shards // slots):
+        for image in range(shard * images // shards, (shard + 1) * images // shards):
+            for word in range(bits.shape[1]):
+                for t in range(tables):
+                    gradient = dm if block + t < blocks else dv
+                    begin = (block + t) % blocks * LANES
+                    _build_from_gradient(gradient[image], word * WORD, begin, table, t * TABLE)
+                rows = grid.rows * grid.columns - word * WORD
+                if tables == 2:
+                    add_pair(table, rows, bits[image, word, first:past], own)
+                else:
+                    add_products(table, rows, bits[image, word, first:past], own)
+        _add_shard(own, sums[task, slot])
+
+
+@njit(cache=True, error_model="numpy")
+def _weight_total_of(task, sums, grid, wide, result):
+    """Its shards added in order.
+
+    Parameters
+    ----------
+    task : int
+    sums : (tasks, shards or 1, most) float64
+    grid : Grid
+    wide : int
+    result : (parts, out, patch) float, overwritten
+    """
+    size, blocks = result.shape[2], padded(grid.out) // LANES
+    chunks, (_, slots, most) = -(-size // ENTRIES), sums.shape
+    block, first = task // chunks * wide, task % chunks * ENTRIES
+    past = min(size, first + ENTRIES)
+    total = np.zeros(most, np.float64)
+    for slot in range(slots):
+        total += sums[task, slot]
+    for t in range(min(wide, grid.parts * blocks - block)):
+        begin, start = (block + t) % blocks * LANES, t * (past - first) * LANES
+        for o in range(begin, min(grid.out, begin + LANES)):
+            for k in range(first, past):
+                result[(block + t) // blocks, o, k] = total[start + (k - first) * LANES + o - begin]
 
 
 @njit(cache=True)

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from refsbnn.errors import check_choice
 from refsbnn.kernels.check import check_float, float_type
+from refsbnn.kernels.tasks import run
 from refsbnn.kernels.unit import check_moments, check_own
 from refsbnn.reference.readout import REDUCTIONS, check_steps
 
@@ -64,7 +65,7 @@ def sample_backward(g: np.ndarray, v: np.ndarray, eps: np.ndarray) -> tuple[np.n
     return g, np.where(v > 0, g * eps / (2 * s), 0).astype(g.dtype)  # theory 3.14
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
     """Coefficients c_t of each column and the moments of sum_t c_t a_t (theory 3.13).
 
@@ -79,9 +80,26 @@ def _integrate(m, v, beta, reduction, one, c, m_out, v_out):
     m_out, v_out : (n,) float, overwritten; v_out only where there is a variance
     """
     n = m.shape[1]
-    for task in prange((n + COLUMNS - 1) // COLUMNS):
-        own = slice(task * COLUMNS, min((task + 1) * COLUMNS, n))
-        _columns(m[:, own], v[:, own], beta, reduction, one, c[:, own], m_out[own], v_out[own])
+    run(_integrate_of, (n + COLUMNS - 1) // COLUMNS, (m, v, beta, reduction, one, c, m_out, v_out))
+
+
+@njit(cache=True, error_model="numpy")
+def _integrate_of(task, m, v, beta, reduction, one, c, m_out, v_out):
+    """COLUMNS columns.
+
+    Parameters
+    ----------
+    task : int
+    m, v : (T, n) float, v of no steps beside point weights
+    beta : float
+    reduction : int
+    one : float
+    c : (T, n) float, overwritten
+    m_out, v_out : (n,) float, overwritten
+    """
+    n = m.shape[1]
+    own = slice(task * COLUMNS, min((task + 1) * COLUMNS, n))
+    _columns(m[:, own], v[:, own], beta, reduction, one, c[:, own], m_out[own], v_out[own])
 
 
 @njit(cache=True, error_model="numpy")

@@ -11,6 +11,7 @@ from numba import njit, prange
 
 from refsbnn.events import Events
 from refsbnn.kernels.simd import LANES, address, aligned_zeros, load, store
+from refsbnn.kernels.tasks import run
 
 WIDE = 8 * LANES  # columns whose sums stay in registers
 ROWS = 256  # rows of sums that a task makes
@@ -94,7 +95,7 @@ def panels_of(weights: list[np.ndarray]) -> np.ndarray:
     return table.reshape(len(weights), panels, inputs * PANEL)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def sums(offsets, columns, panels, start, out):
     """out[part, i]: start plus the sum over row i's events of that part of their weights.
 
@@ -106,15 +107,30 @@ def sums(offsets, columns, panels, start, out):
     start : (parts, panels * PANEL) float
     out : (parts, rows, out) float, overwritten: means, and variances where there are any
     """
+    run(_sums_of, (out.shape[1] + ROWS - 1) // ROWS, (offsets, columns, panels, start, out))
+
+
+@njit(cache=True, error_model="numpy")
+def _sums_of(task, offsets, columns, panels, start, out):
+    """ROWS rows.
+
+    Parameters
+    ----------
+    task : int
+    offsets : (rows + 1,) int64
+    columns : (events,) int32
+    panels : (parts, panels, in * PANEL) float
+    start : (parts, panels * PANEL) float
+    out : (parts, rows, out) float, overwritten
+    """
     parts, rows, wanted = out.shape
-    for task in prange((rows + ROWS - 1) // ROWS):
-        last = min((task + 1) * ROWS, rows)
-        for part in range(parts):
-            for panel in range(panels.shape[1]):
-                first = panel * PANEL
-                own, begin = panels[part, panel], start[part, first : first + PANEL]
-                columns_out = out[part, :, first : min(first + PANEL, wanted)]
-                _panel_sums(offsets, columns, own, begin, columns_out, wanted, task * ROWS, last)
+    last = min((task + 1) * ROWS, rows)
+    for part in range(parts):
+        for panel in range(panels.shape[1]):
+            first = panel * PANEL
+            own, begin = panels[part, panel], start[part, first : first + PANEL]
+            columns_out = out[part, :, first : min(first + PANEL, wanted)]
+            _panel_sums(offsets, columns, own, begin, columns_out, wanted, task * ROWS, last)
 
 
 @njit(cache=True, error_model="numpy")
@@ -200,7 +216,7 @@ def _turn(offsets, columns, rows, turned, starts):
                 place[j] += 1
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _sum(turned, starts, a, b, sums):
     """sums[0] of a, and sums[1] of b where there is one.
 
@@ -212,15 +228,30 @@ def _sum(turned, starts, a, b, sums):
     sums : (1 or 2, out, in) of the same float type, overwritten
     """
     blocks = (a.shape[1] + BLOCK - 1) // BLOCK
-    for task in prange(len(sums) * blocks):
-        first = (task % blocks) * BLOCK
-        # Made here, so that they outlive their addresses.
-        near = aligned_zeros(CHUNK * BLOCK, a.dtype)
-        total = aligned_zeros((starts.shape[1] - 1) * BLOCK, a.dtype)
-        if task < blocks:
-            _sum_block(turned, starts, first, a, sums[0], near, total)
-        else:
-            _sum_block(turned, starts, first, b, sums[1], near, total)
+    run(_sum_of, len(sums) * blocks, (turned, starts, a, b, sums))
+
+
+@njit(cache=True, error_model="numpy")
+def _sum_of(task, turned, starts, a, b, sums):
+    """A block of columns of one of the two.
+
+    Parameters
+    ----------
+    task : int
+    turned : (events,) int32
+    starts : (chunks, in + 1) int64
+    a, b : (rows, out) float
+    sums : (1 or 2, out, in) float, overwritten
+    """
+    blocks = (a.shape[1] + BLOCK - 1) // BLOCK
+    first = (task % blocks) * BLOCK
+    # Made here, so that they outlive their addresses.
+    near = aligned_zeros(CHUNK * BLOCK, a.dtype)
+    total = aligned_zeros((starts.shape[1] - 1) * BLOCK, a.dtype)
+    if task < blocks:
+        _sum_block(turned, starts, first, a, sums[0], near, total)
+    else:
+        _sum_block(turned, starts, first, b, sums[1], near, total)
 
 
 @njit(cache=True, error_model="numpy")
