@@ -185,7 +185,7 @@ def waived(where: Path) -> None:
 
 
 def locked(where: Path) -> None:
-    """A run asks for the folder that the file locks; another host's lock is watched before it is taken, briefly here."""
+    """A run asks for the folder that the file locks; another host's lock is watched before it is taken, briefly."""
     silence, lock.SILENCE = lock.SILENCE, 0.1
     try:
         with lock.held(where / "run"):

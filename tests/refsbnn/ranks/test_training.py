@@ -44,14 +44,23 @@ def compare(library: Library, alone: Path, out: Path, ranks: int, names=tuple(RU
     assert done.stdout.count("results: ") == len(names), "the first rank speaks, alone"
 
 
-@pytest.mark.parametrize(("ranks", "threads"), [(1, 2), (2, 2), (3, 1), (4, 1), (8, 1)])
-def test_every_number_of_ranks_gives_the_bits_of_one_process(mpi, alone, ranks, threads):
-    compare(mpi, alone, alone.parent / f"{ranks}-{threads}", ranks, threads=threads)
+# All trainings on two ranks and on eight, two of them on each other number: what a number of ranks changes has nothing
+# to do with what the network is.
+@pytest.mark.parametrize(
+    ("ranks", "threads", "names"),
+    [
+        (1, 2, ("shd", "residual")), (2, 2, tuple(RUNS)), (3, 1, ("spiking", "shd")), (4, 1, ("binary", "residual")),
+        (8, 1, tuple(RUNS)),
+    ],
+)  # fmt: skip
+def test_every_number_of_ranks_gives_the_bits_of_one_process(mpi, alone, ranks, threads, names):
+    compare(mpi, alone, alone.parent / f"{ranks}-{threads}", ranks, names, threads)
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_every_library_gives_them(library, alone, ranks):
-    compare(library, alone, alone.parent / f"{library.name}-{ranks}", ranks, ("binary", "spiking"))
+def test_every_library_gives_them(library, mpi, alone):
+    if library is mpi:
+        pytest.skip("the numbers of ranks above are with this one")
+    compare(library, alone, alone.parent / library.name, 3, ("binary", "spiking"))
 
 
 def test_one_process_with_shards_differs_from_one_without_by_rounding_alone(alone, tmp_path):
